@@ -1,0 +1,118 @@
+"""From crystals to padded graphs whose sizes come from a few buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from matjax.crystals.crystal import Crystal
+from matjax.crystals.graph import Graph
+from matjax.crystals.neighbors import Neighbors, neighbors
+
+
+def bucket(size: int) -> int:
+    """Smallest bucket that holds ``size``: 1 to 8, then eighths of powers of two.
+
+    At most 1/8 of a bucket is empty, and a compiled function serves every crystal of
+    the same bucket.
+
+    >>> [bucket(n) for n in (3, 9, 17, 100)]
+    [3, 9, 18, 104]
+    """
+    step = max(1, 2 ** ((max(size, 1) - 1).bit_length() - 4))
+    return max(1, -(-size // step) * step)
+
+
+def build_graph(
+    crystals: Crystal | Sequence[Crystal],
+    cutoff: float,
+    *,
+    n_nodes: int | None = None,
+    degree: int | None = None,
+    n_graphs: int | None = None,
+    dtype: jnp.dtype | None = None,
+) -> Graph:
+    """Padded graph of one crystal or of a batch, with its edges found on the host.
+
+    Args:
+        crystals: with concrete arrays.
+        cutoff: Å.
+        n_nodes: number of nodes with padding; by default the bucket of the atoms.
+        degree: edge slots of each node; by default the bucket of the largest number
+            of neighbours.
+        n_graphs: number of graphs with padding; by default that of the crystals.
+        dtype: precision of the coordinates; by default JAX's default float.
+
+    Raises:
+        ValueError: if a given size is too small, or a crystal has two atoms on one
+            place.
+    """
+    crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
+    lists = [neighbors(crystal, cutoff) for crystal in crystals]
+    counts = [_count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)]
+    n_atoms = sum(c.n_atoms for c in crystals)
+    n_nodes = _size(n_nodes, n_atoms, "n_nodes")
+    degree = _size(degree, max(int(count.max()) for count in counts), "degree")
+    n_graphs = n_graphs or len(crystals)
+    if n_graphs < len(crystals):
+        raise ValueError(f"{len(crystals)} crystals do not fit n_graphs={n_graphs}")
+
+    slots = (n_nodes, degree)
+    # An empty slot is an edge of a node with itself; the mask tells it apart.
+    senders = np.repeat(np.arange(n_nodes, dtype=np.int32)[:, None], degree, axis=1)
+    shifts = np.zeros((*slots, 3), dtype=np.int32)
+    edge_mask = np.zeros(slots, dtype=bool)
+    start = 0
+    for crystal, edges, count in zip(crystals, lists, counts, strict=True):
+        rank = np.arange(len(edges.receivers)) - np.repeat(
+            np.cumsum(count) - count, count
+        )
+        place = (edges.receivers + start, rank)
+        senders[place] = edges.senders + start
+        shifts[place] = edges.shifts
+        edge_mask[place] = True
+        start += crystal.n_atoms
+
+    padding = n_nodes - n_atoms
+    sizes = [c.n_atoms for c in crystals]
+    cells = np.zeros((n_graphs, 3, 3))
+    cells[: len(crystals)] = [np.asarray(c.cell) for c in crystals]
+    dtype = dtype or jnp.zeros(()).dtype
+    return Graph(
+        numbers=jnp.asarray(
+            _padded([np.asarray(c.numbers, dtype=np.int32) for c in crystals], padding)
+        ),
+        positions=jnp.asarray(
+            _padded([np.asarray(c.positions) for c in crystals], padding), dtype
+        ),
+        cell=jnp.asarray(cells, dtype),
+        senders=jnp.asarray(senders.reshape(-1)),
+        shifts=jnp.asarray(shifts.reshape(-1, 3)),
+        edge_mask=jnp.asarray(edge_mask.reshape(-1)),
+        node_mask=jnp.arange(n_nodes) < n_atoms,
+        graph_mask=jnp.arange(n_graphs) < len(crystals),
+        node_graph=jnp.asarray(
+            np.repeat(
+                np.append(np.arange(len(crystals)), n_graphs - 1), [*sizes, padding]
+            ).astype(np.int32)
+        ),
+    )
+
+
+def _count(edges: Neighbors, n_atoms: int) -> np.ndarray:
+    return np.bincount(edges.receivers, minlength=n_atoms)
+
+
+def _size(given: int | None, needed: int, name: str) -> int:
+    if given is None:
+        return bucket(needed)
+    if given < needed:
+        raise ValueError(f"{name} must be at least {needed}; received {given}")
+    return given
+
+
+def _padded(arrays: list[np.ndarray], padding: int) -> np.ndarray:
+    joined = np.concatenate(arrays)
+    return np.pad(joined, [(0, padding)] + [(0, 0)] * (joined.ndim - 1))

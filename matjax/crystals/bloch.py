@@ -1,0 +1,96 @@
+"""Derivative rules that make a primitive cell respond like the infinite crystal.
+
+Displace atom j of cell R by Re u_j exp(2πi q·R). In a network that speaks to its
+neighbours through :func:`gather`, every primal value is the same in all cells and
+every tangent of it carries that phase. With φ_e = 2π q·shift_e:
+
+    tangent of gather                (δh)_e = exp(+iφ_e) δh[sender_e]
+    tangent of gather's transpose    (δc)_j = Σ_{e: sender_e = j} exp(−iφ_e) δc_e
+
+Only the first forward derivative carries phases. The rules return ordinary operations,
+so that derivatives taken around them (parameters, strain, q itself) are those of
+quantities that are the same in all cells.
+
+JAX tangents of real values are real. The complex tangent therefore travels as a mapped
+axis of length two named :data:`AXIS` (real part, imaginary part); everything but the
+two rules treats its entries alike, and the primal is computed once.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from matjax.arrays import Array, Float, Int, Num
+
+AXIS = "bloch"
+"""Name of the mapped axis that holds the real and the imaginary part of a tangent."""
+
+
+@jax.custom_vjp
+def gather(
+    values: Num[Array, "nodes *features"],
+    senders: Int[Array, "edges"],
+    phases: Float[Array, "edges"],
+) -> Num[Array, "edges *features"]:
+    """Values of the senders; tangents of it carry exp(+iφ), of its transpose exp(−iφ).
+
+    Reverse differentiation (the forces) must come first, then one forward derivative
+    inside ``jax.vmap(..., axis_name=AXIS)`` over (real, imaginary) parts.
+    """
+    return _gather(values, senders, phases)
+
+
+def _gather_fwd(values, senders, phases):
+    return _gather(values, senders, phases), (senders, phases, values.shape[0])
+
+
+def _gather_bwd(residuals, cotangents):
+    senders, phases, n_nodes = residuals
+    return _scatter(cotangents, senders, phases, n_nodes), None, None
+
+
+gather.defvjp(_gather_fwd, _gather_bwd)
+
+
+@jax.custom_jvp
+def _gather(values, senders, phases):
+    del phases  # the primal is the same in all cells
+    return values[senders]
+
+
+@_gather.defjvp
+def _gather_jvp(primals, tangents):
+    values, senders, phases = primals
+    return values[senders], _rotate(tangents[0][senders], phases)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _scatter(values, senders, phases, n_nodes):
+    del phases
+    return sum_at(values, senders, n_nodes)
+
+
+@_scatter.defjvp
+def _scatter_jvp(n_nodes, primals, tangents):
+    values, senders, phases = primals
+    tangent = sum_at(_rotate(tangents[0], -phases), senders, n_nodes)
+    return sum_at(values, senders, n_nodes), tangent
+
+
+def sum_at(
+    values: Num[Array, "edges *features"], index: Int[Array, "edges"], size: int
+) -> Num[Array, "size *features"]:
+    """Sum of the values that share an index."""
+    return jax.ops.segment_sum(values, index, num_segments=size)
+
+
+def _rotate(tangent, phases):
+    """Product with exp(iφ) of a complex tangent held along the mapped axis."""
+    phases = phases.reshape(phases.shape + (1,) * (tangent.ndim - 1))
+    # (re, im) -> (re cos - im sin, im cos + re sin): the partner is the other entry.
+    partner = jax.lax.ppermute(tangent, AXIS, [(0, 1), (1, 0)])
+    sign = 2 * jax.lax.axis_index(AXIS) - 1
+    cos = jnp.cos(phases).astype(tangent.dtype)
+    sin = jnp.sin(phases).astype(tangent.dtype)
+    return cos * tangent + sign.astype(tangent.dtype) * sin * partner

@@ -1,0 +1,179 @@
+"""The crystal: atomic numbers, fractional coordinates, cell and periodic directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from matjax import elements
+from matjax.arrays import Array, Float
+
+if TYPE_CHECKING:
+    import ase
+    from pymatgen.core import Structure
+
+
+class Crystal(struct.PyTreeNode):
+    """A periodic arrangement of atoms; a pytree whose leaves are its arrays.
+
+    Coordinates need not lie in the home cell. Cells may be left-handed.
+    """
+
+    numbers: Array
+    """Atomic numbers, (atoms,)."""
+    fractional: Array
+    """Coordinates in units of the cell vectors, (atoms, 3)."""
+    cell: Array
+    """Cell vectors as rows, (3, 3), Å."""
+    pbc: tuple[bool, bool, bool] = struct.field(
+        pytree_node=False, default=(True, True, True)
+    )
+    """Which cell vectors are translations of the crystal."""
+
+    @classmethod
+    def create(
+        cls,
+        numbers: Array | list,
+        cell: Array | list,
+        *,
+        positions: Array | list | None = None,
+        fractional: Array | list | None = None,
+        pbc: bool | tuple[bool, bool, bool] = True,
+    ) -> Crystal:
+        """Crystal from host data, checked; in float64.
+
+        Args:
+            numbers: atomic numbers, or chemical symbols.
+            cell: cell vectors as rows, Å.
+            positions: Cartesian coordinates, Å; or
+            fractional: coordinates in units of the cell vectors.
+            pbc: periodic directions.
+
+        Raises:
+            ValueError: if there is no atom, a number is not finite, the cell has no
+                volume, or the shapes disagree.
+        """
+        if (positions is None) == (fractional is None):
+            raise ValueError("exactly one of positions and fractional is needed")
+        numbers = _atomic_numbers(numbers)
+        cell = np.asarray(cell, dtype=np.float64)
+        _require_cell(cell)
+        if fractional is None:
+            positions = np.asarray(positions, dtype=np.float64)
+            _require_coordinates(positions, len(numbers))
+            fractional = positions @ np.linalg.inv(cell)
+        fractional = np.asarray(fractional, dtype=np.float64)
+        _require_coordinates(fractional, len(numbers))
+        pbc = (pbc,) * 3 if isinstance(pbc, bool) else tuple(bool(p) for p in pbc)
+        return cls(numbers=numbers, fractional=fractional, cell=cell, pbc=pbc)
+
+    @classmethod
+    def from_ase(cls, atoms: ase.Atoms) -> Crystal:
+        """Crystal of an ASE ``Atoms`` object.
+
+        Missing vectors of non-periodic directions are completed at right angles.
+
+        Raises:
+            ValueError: if a site is partially occupied, a periodic cell vector is
+                missing, or the data are not a crystal (see :meth:`create`).
+        """
+        from matjax.crystals.io import crystal_from_ase
+
+        return crystal_from_ase(atoms)
+
+    @classmethod
+    def from_pymatgen(cls, structure: Structure) -> Crystal:
+        """Crystal of a pymatgen ``Structure``; partial occupancy raises ValueError."""
+        from matjax.crystals.io import crystal_from_pymatgen
+
+        return crystal_from_pymatgen(structure)
+
+    def to_ase(self) -> ase.Atoms:
+        """The same crystal as an ASE ``Atoms`` object."""
+        from matjax.crystals.io import crystal_to_ase
+
+        return crystal_to_ase(self)
+
+    def to_pymatgen(self) -> Structure:
+        """The same crystal as a pymatgen ``Structure``."""
+        from matjax.crystals.io import crystal_to_pymatgen
+
+        return crystal_to_pymatgen(self)
+
+    @property
+    def positions(self) -> Float[Array, "atoms 3"]:
+        """Cartesian coordinates, Å."""
+        return self.fractional @ self.cell
+
+    @property
+    def volume(self) -> Float[Array, ""]:
+        """Volume of the cell, Å³; positive for left-handed cells too."""
+        xp = np if isinstance(self.cell, np.ndarray) else jnp
+        return abs(xp.linalg.det(self.cell))
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms in the cell."""
+        return self.numbers.shape[0]
+
+    @property
+    def symbols(self) -> list[str]:
+        """Chemical symbols of the atoms."""
+        return elements.symbols(self.numbers)
+
+    @property
+    def masses(self) -> Float[Array, "atoms"]:
+        """Standard atomic masses, amu."""
+        return elements.masses(self.numbers)
+
+    def with_positions(self, positions: Float[Array, "atoms 3"]) -> Crystal:
+        """The same crystal with its atoms at these Cartesian coordinates (Å)."""
+        return self.replace(fractional=positions @ jnp.linalg.inv(self.cell))
+
+    def strained(self, strain: Float[Array, "3 3"]) -> Crystal:
+        """The crystal under the deformation x → x(1 + ε), fractional ones kept."""
+        return self.replace(cell=self.cell @ (np.eye(3) + strain))
+
+
+def _atomic_numbers(numbers: Array | list) -> np.ndarray:
+    if len(numbers) == 0:
+        raise ValueError("a crystal needs at least one atom; received none")
+    if isinstance(numbers[0], str):
+        numbers = [elements.atomic_number(s) for s in numbers]
+    numbers = np.asarray(numbers, dtype=np.int32)
+    if numbers.min() < 1 or numbers.max() >= elements.N_ELEMENTS:
+        raise ValueError(
+            f"atomic numbers must lie in 1 to {elements.N_ELEMENTS - 1}; "
+            f"received {sorted(set(numbers.tolist()))}"
+        )
+    return numbers
+
+
+def _require_cell(cell: np.ndarray) -> None:
+    if cell.shape != (3, 3):
+        raise ValueError(f"a cell has three rows of three; received {cell.shape}")
+    if not np.isfinite(cell).all():
+        raise ValueError(f"cell vectors must be finite; received\n{cell}")
+    lengths = np.linalg.norm(cell, axis=1)
+    if abs(np.linalg.det(cell)) <= 1e-9 * max(lengths.prod(), 1e-300):
+        raise ValueError(
+            "the cell vectors must span a volume; received (rows, Å)\n"
+            f"{cell}\nwhich are linearly dependent"
+        )
+
+
+def _require_coordinates(coordinates: np.ndarray, n_atoms: int) -> None:
+    if coordinates.shape != (n_atoms, 3):
+        raise ValueError(
+            f"coordinates of {n_atoms} atoms must have shape ({n_atoms}, 3); "
+            f"received {coordinates.shape}"
+        )
+    bad = np.flatnonzero(~np.isfinite(coordinates).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"coordinates must be finite; those of atom {bad[0]} are "
+            f"{coordinates[bad[0]]} ({len(bad)} atoms affected)"
+        )
