@@ -1,0 +1,20 @@
+"""The models: one file per system, each a Flax module from graphs to node energies.
+
+pair                 Lennard-Jones, Morse, springs
+stillinger_weber     Stillinger–Weber silicon
+"""
+
+import flax.linen as nn
+
+from matjax.models.pair import LennardJones as LennardJones
+from matjax.models.pair import Morse as Morse
+from matjax.models.pair import Springs as Springs
+from matjax.models.stillinger_weber import StillingerWeber as StillingerWeber
+
+MODELS: dict[str, type[nn.Module]] = {
+    "lennard_jones": LennardJones,
+    "morse": Morse,
+    "springs": Springs,
+    "stillinger_weber": StillingerWeber,
+}
+"""Every model of the package by the name that checkpoints and configs use."""

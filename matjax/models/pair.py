@@ -110,4 +110,4 @@ def _switch(
 
 
 def _scalar(module: nn.Module, name: str, value: float) -> Float[Array, ""]:
-    return module.param(f"{name}_0", lambda _: jnp.asarray(value))
+    return module.param(name, lambda _: jnp.asarray(value))
