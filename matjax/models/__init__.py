@@ -2,10 +2,12 @@
 
 pair                 Lennard-Jones, Morse, springs
 stillinger_weber     Stillinger–Weber silicon
+nequip               NequIP, general enough for the published Nequix weights
 """
 
 import flax.linen as nn
 
+from matjax.models.nequip import NequIP as NequIP
 from matjax.models.pair import LennardJones as LennardJones
 from matjax.models.pair import Morse as Morse
 from matjax.models.pair import Springs as Springs
@@ -14,6 +16,7 @@ from matjax.models.stillinger_weber import StillingerWeber as StillingerWeber
 MODELS: dict[str, type[nn.Module]] = {
     "lennard_jones": LennardJones,
     "morse": Morse,
+    "nequip": NequIP,
     "springs": Springs,
     "stillinger_weber": StillingerWeber,
 }

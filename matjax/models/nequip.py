@@ -1,0 +1,138 @@
+"""NequIP with the refinements of Nequix: gates, RMS norm, shared or indexed skips.
+
+Sources: Batzner et al., Nat. Commun. 13, 2453 (2022); Koker et al., "Training a
+foundation model for materials on a budget", arXiv 2508.16067 (Nequix).
+"""
+
+from __future__ import annotations
+
+import math
+
+import e3nn_jax as e3nn
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from matjax.arrays import Array, Float
+from matjax.crystals import Graph
+from matjax.elements import species_index
+from matjax.nn.equivariant import RMSNorm, convolve, tensor_product_paths
+from matjax.nn.mlp import MLP
+from matjax.nn.radial import bessel_basis, polynomial_envelope
+from matjax.numerics import safe_norm
+
+
+class NequIP(nn.Module):
+    """Equivariant message passing on one-hot species; a scalar readout for each node.
+
+    Attributes:
+        species: atomic numbers, in the order of the one-hot encoding.
+        cutoff: Å.
+        hidden: irreps of the features between layers.
+        lmax: highest degree of the edge harmonics.
+        layers: number of message-passing layers; the last keeps scalars only.
+        basis: number of Bessel functions.
+        radial_widths: hidden sizes of the perceptron that makes the radial weights.
+        envelope: power p of the polynomial envelope.
+        gain: initial variance of the radial perceptron's hidden layers.
+        neighbors: mean number of neighbors, by whose root sums are divided.
+        scale: eV, multiplies the readout.
+        shift: eV, added to each node's energy.
+        index_weights: whether skip connections have weights of each species' own.
+        norm: whether features are normalised by :class:`RMSNorm`.
+    """
+
+    species: tuple[int, ...]
+    cutoff: float = 5.0
+    hidden: str = "64x0e + 32x1o + 16x2e"
+    lmax: int = 2
+    layers: int = 3
+    basis: int = 8
+    radial_widths: tuple[int, ...] = (64, 64)
+    envelope: float = 6.0
+    gain: float = 4.0
+    neighbors: float = 30.0
+    scale: float = 1.0
+    shift: float = 0.0
+    index_weights: bool = False
+    norm: bool = True
+
+    @nn.compact
+    def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        vectors = graph.edge_vectors()
+        r = safe_norm(vectors)
+        envelope = polynomial_envelope(r, self.cutoff, self.envelope)
+        radial = bessel_basis(r, self.basis, self.cutoff) * envelope[:, None]
+        harmonics = e3nn.spherical_harmonics(
+            e3nn.s2_irreps(self.lmax), vectors, normalize=True, normalization="component"
+        )
+
+        index = species_index(graph.numbers, self.species)
+        one_hot = jax.nn.one_hot(index, len(self.species), dtype=vectors.dtype)
+        features = e3nn.IrrepsArray(f"{len(self.species)}x0e", one_hot)
+        hidden = e3nn.Irreps(self.hidden)
+        scalars = hidden.filter("0e")
+        for i in range(self.layers):
+            features = Interaction(
+                outputs=str(hidden if i < self.layers - 1 else scalars),
+                model=self.clone(parent=None),
+                name=f"layer_{i}",
+            )(graph, features, harmonics, radial, index)
+
+        energies = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
+        reference = self.param(
+            "atom_energies", nn.initializers.zeros, (len(self.species),)
+        )
+        return energies * self.scale + self.shift + reference[index]
+
+
+class Interaction(nn.Module):
+    """One layer: linear, convolution, linear plus skip connection, norm, gate."""
+
+    outputs: str
+    model: NequIP
+
+    @nn.compact
+    def __call__(
+        self,
+        graph: Graph,
+        features: e3nn.IrrepsArray,
+        harmonics: e3nn.IrrepsArray,
+        radial: Float[Array, "edges basis"],
+        index: Array,
+    ) -> e3nn.IrrepsArray:
+        config = self.model
+        outputs = e3nn.Irreps(self.outputs)
+        n_gates = outputs.num_irreps - outputs.count("0e")
+        gated = (outputs + e3nn.Irreps(f"{n_gates}x0e")).regroup()
+
+        paths = tensor_product_paths(features.irreps, harmonics.irreps, outputs)
+        n_weights = sum(path.multiplicity for path in paths)
+        weigh = MLP(
+            (config.basis, *config.radial_widths, n_weights), config.gain, name="radial"
+        )()
+        messages = convolve(
+            graph,
+            e3nn.flax.Linear(features.irreps, name="linear_in")(features),
+            harmonics,
+            radial,
+            paths=paths,
+            weigh=weigh,
+        ) / math.sqrt(config.neighbors)
+
+        mixed = e3nn.flax.Linear(gated, name="linear_out")(messages)
+        if config.index_weights:
+            skip = e3nn.flax.Linear(
+                gated,
+                num_indexed_weights=len(config.species),
+                force_irreps_out=True,
+                name="skip",
+            )(index, features)
+        else:
+            skip = e3nn.flax.Linear(gated, force_irreps_out=True, name="skip")(features)
+        features = mixed + skip
+        if config.norm:
+            features = RMSNorm(name="norm")(features)
+        return e3nn.gate(
+            features, even_act=jax.nn.silu, odd_act=jnp.tanh, even_gate_act=jax.nn.silu
+        )

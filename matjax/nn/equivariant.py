@@ -1,0 +1,182 @@
+"""The tensor-product convolution and the normalisation of equivariant networks.
+
+Features are e3nn-jax ``IrrepsArray`` objects on nodes. Inside the convolution channels
+come last, and neighbors and angular components are contracted in one matrix product,
+so that no array of messages is ever built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import e3nn_jax as e3nn
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from matjax.arrays import Array, Float
+from matjax.crystals import Graph
+
+CHUNK_FLOATS = 2**23
+"""Floats of edge arrays computed at a time; 32 MiB in float32."""
+
+
+class Path(NamedTuple):
+    """One coupling (feature irrep) ⊗ (harmonic) → (output irrep) of a convolution."""
+
+    feature: int
+    """Place of the irrep among the features'."""
+    harmonic: int
+    """Place of the irrep among the harmonics'."""
+    multiplicity: int
+    irrep: e3nn.Irrep
+    """Of the output."""
+
+
+def tensor_product_paths(
+    features: e3nn.Irreps, harmonics: e3nn.Irreps, outputs: e3nn.Irreps
+) -> list[Path]:
+    """Couplings allowed by symmetry whose output is wanted, sorted by output irrep."""
+    paths = [
+        Path(i, j, multiplicity, irrep)
+        for i, (multiplicity, a) in enumerate(features)
+        for j, (_, b) in enumerate(harmonics)
+        for irrep in a * b
+        if irrep in outputs
+    ]
+    return sorted(paths, key=lambda path: path.irrep)
+
+
+def convolve(
+    graph: Graph,
+    features: e3nn.IrrepsArray,
+    harmonics: e3nn.IrrepsArray,
+    radial: Float[Array, "edges basis"],
+    *,
+    paths: list[Path],
+    weigh: Callable[[Float[Array, "... basis"]], Float[Array, "... weights"]],
+) -> e3nn.IrrepsArray:
+    """Sum over neighbors of weights(r) · (features of the sender ⊗ harmonics of r̂).
+
+        out_i,p,c,m₃ = Σ_e→i w_e,p,c Σ_m₁m₂ √(2l₃+1) C(m₁m₂m₃) h_s(e),c,m₁ Y_e,m₂
+
+    for every path p and channel c (Batzner et al., Nat. Commun. 13, 2453 (2022),
+    Eq. 6, with e3nn's component normalisation).
+
+    Args:
+        graph: whose edges are summed over.
+        features: on the nodes.
+        harmonics: on the edges, multiplicity 1.
+        radial: basis functions of the edge lengths; zero for empty slots is not needed.
+        paths: from :func:`tensor_product_paths`.
+        weigh: pure function from the basis to one weight for each path and channel,
+            in the order of the paths.
+
+    Returns:
+        Node features, one block for each irrep in the paths, channels in their order.
+    """
+    blocks = [chunk.swapaxes(-1, -2) for chunk in features.chunks]
+    sizes = [block.shape[-2:] for block in blocks]
+    flat = jnp.concatenate([b.reshape(graph.n_nodes, -1) for b in blocks], axis=-1)
+    radial = jnp.where(graph.edge_mask[:, None], radial, 0)
+    couplings = [_coupling(features, harmonics, path) for path in paths]
+    slots = (graph.n_nodes, graph.degree, -1)
+
+    def contract(edges: tuple[Array, Array, Array]) -> Array:
+        sent, y, basis = edges
+        n, degree = sent.shape[:2]
+        weights = weigh(basis)
+        parts = jnp.split(sent, np.cumsum([d * c for d, c in sizes])[:-1], axis=-1)
+        parts = [
+            part.reshape(n, degree, d, c)
+            for part, (d, c) in zip(parts, sizes, strict=True)
+        ]
+        outputs, start = [], 0
+        for path, (tensor, place) in zip(paths, couplings, strict=True):
+            w = weights[..., None, start : start + path.multiplicity]
+            start += path.multiplicity
+            z = jnp.einsum("nkj,ijo->nkio", y[..., place], tensor.astype(y.dtype))
+            out = jnp.einsum("nkic,nkio->noc", w * parts[path.feature], z)
+            outputs.append(out.reshape(n, -1))
+        return jnp.concatenate(outputs, axis=-1)
+
+    edges = (
+        graph.gather(flat).reshape(slots),
+        harmonics.array.reshape(slots),
+        radial.reshape(slots),
+    )
+    width = sum(p.multiplicity * features.irreps[p.feature].ir.dim for p in paths)
+    rows = max(1, CHUNK_FLOATS // (graph.degree * width))
+    return _unflatten(_map_nodes(contract, edges, rows), paths)
+
+
+def _coupling(
+    features: e3nn.IrrepsArray, harmonics: e3nn.IrrepsArray, path: Path
+) -> tuple[np.ndarray, slice]:
+    """Clebsch–Gordan tensor of a path, and the place of its harmonic."""
+    a = features.irreps[path.feature].ir
+    b = harmonics.irreps[path.harmonic].ir
+    tensor = e3nn.clebsch_gordan(a.l, b.l, path.irrep.l) * np.sqrt(path.irrep.dim)
+    return np.asarray(tensor), harmonics.irreps.slices()[path.harmonic]
+
+
+def _map_nodes(
+    function: Callable[[tuple[Array, ...]], Array], edges: tuple[Array, ...], rows: int
+) -> Array:
+    """Apply a function to blocks of nodes, recomputing each block in reverse mode."""
+    n = edges[0].shape[0]
+    if n <= rows:
+        return function(edges)
+    n_blocks = -(-n // rows)
+    rows = -(-n // n_blocks)
+    padding = n_blocks * rows - n
+
+    def block(x: Array) -> Array:
+        x = jnp.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1))
+        return x.reshape(n_blocks, rows, *x.shape[1:])
+
+    blocks = jax.tree.map(block, edges)
+    out = jax.lax.map(jax.checkpoint(function), blocks)
+    return out.reshape(n_blocks * rows, -1)[:n]
+
+
+def _unflatten(flat: Array, paths: list[Path]) -> e3nn.IrrepsArray:
+    """Blocks (2l+1, channels) of each path joined to one block for each irrep."""
+    chunks: dict[e3nn.Irrep, list[Array]] = {}
+    start = 0
+    for path in paths:
+        size = path.multiplicity * path.irrep.dim
+        block = flat[:, start : start + size].reshape(-1, path.irrep.dim, size // path.irrep.dim)
+        chunks.setdefault(path.irrep, []).append(block.swapaxes(-1, -2))
+        start += size
+    joined = [jnp.concatenate(blocks, axis=1) for blocks in chunks.values()]
+    irreps = e3nn.Irreps([(x.shape[1], ir) for ir, x in zip(chunks, joined, strict=True)])
+    return e3nn.from_chunks(irreps, joined, (flat.shape[0],), flat.dtype)
+
+
+class RMSNorm(nn.Module):
+    """Divides features by their root mean square over channels and degrees.
+
+    Every irrep counts alike, whatever its dimension, and every channel has a learned
+    scale (the degree-balanced norm of eSEN, Fu et al., arXiv 2502.12147).
+    """
+
+    epsilon: float = 1e-12
+
+    @nn.compact
+    def __call__(self, features: e3nn.IrrepsArray) -> e3nn.IrrepsArray:
+        n_irreps = len(features.irreps)
+        squares = [
+            jnp.mean(jnp.sum(x * x, axis=-1), axis=-1) / (x.shape[-1] * n_irreps)
+            for x in features.chunks
+        ]
+        scale = jax.lax.rsqrt(sum(squares) + self.epsilon)[:, None, None]
+        chunks = []
+        for i, x in enumerate(features.chunks):
+            weight = self.param(f"scale_{i}", nn.initializers.ones, (x.shape[1],))
+            chunks.append(x * weight[:, None] * scale)
+        return e3nn.from_chunks(
+            features.irreps, chunks, features.shape[:-1], features.dtype
+        )

@@ -1,0 +1,33 @@
+"""Radial functions: bases of the edge length and the envelopes that end them."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from matjax.arrays import Array, Float
+
+
+def bessel_basis(
+    r: Float[Array, "edges"], size: int, cutoff: float
+) -> Float[Array, "edges basis"]:
+    """Bessel functions (2/c) sin(nπr/c)/r for n = 1 … size.
+
+    The normalisation 2/c is that of the Nequix weights; DimeNet has √(2/c).
+    Source: Gasteiger et al., ICLR 2020 (arXiv 2003.03123), Eq. 7.
+    """
+    # sin(kr)/r = k sinc(kr/π): finite at r = 0, with every derivative.
+    frequencies = jnp.arange(1, size + 1, dtype=r.dtype) / cutoff
+    return 2 / cutoff * jnp.pi * frequencies * jnp.sinc(frequencies * r[:, None])
+
+
+def polynomial_envelope(
+    r: Float[Array, "edges"], cutoff: float, p: float
+) -> Float[Array, "edges"]:
+    """1 at r = 0, and 0 from the cutoff on with two continuous derivatives there.
+
+    1 − (p+1)(p+2)/2 xᵖ + p(p+2) xᵖ⁺¹ − p(p+1)/2 xᵖ⁺² with x = r/c.
+    Source: Gasteiger et al., ICLR 2020 (arXiv 2003.03123), Eq. 8.
+    """
+    x = jnp.minimum(r / cutoff, 1)
+    a, b, c = (p + 1) * (p + 2) / 2, p * (p + 2), p * (p + 1) / 2
+    return 1 - x**p * (a - x * (b - c * x))

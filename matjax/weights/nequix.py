@@ -1,0 +1,124 @@
+"""Published Nequix weights (``.nqx``) into :class:`matjax.models.NequIP`.
+
+A file is one line of JSON, the config, then ``.npy`` records in the order of the leaves
+of the original Equinox model. Nothing is unpickled.
+
+Source: Koker et al., arXiv 2508.16067; weights under MIT and CC-BY-4.0.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from matjax.models import NequIP
+from matjax.physics import Potential
+from matjax.weights.table import Key, fill, parameter_shapes
+
+MODEL_KEYS = {
+    "cutoff": "cutoff",
+    "hidden_irreps": "hidden",
+    "lmax": "lmax",
+    "n_layers": "layers",
+    "radial_basis_size": "basis",
+    "radial_polynomial_p": "envelope",
+    "mlp_init_scale": "gain",
+    "avg_n_neighbors": "neighbors",
+    "scale": "scale",
+    "shift": "shift",
+    "index_weights": "index_weights",
+    "layer_norm": "norm",
+}
+"""Key of the file's config → attribute of :class:`NequIP`."""
+
+BLOCKS = {
+    "radial_mlp": "radial",
+    "linear_1": "linear_in",
+    "linear_2": "linear_out",
+    "skip": "skip",
+    "layer_norm": "norm",
+}
+"""Block of an original layer, in the order of the file → ours."""
+
+
+def read_nequix(path: str | Path) -> Potential:
+    """Potential with the weights of a ``.nqx`` file, in float32.
+
+    Raises:
+        ValueError: if the file is not of this format, is truncated, or its arrays are
+            not exactly those of the network its config describes.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        config = _read_config(file, path)
+        arrays = _read_arrays(file, path)
+    model = nequip_of_config(config, path)
+    shapes = parameter_shapes(model)
+    params = fill(shapes, key_table(shapes, model.layers), arrays, path)
+    return Potential(params=params, model=model)
+
+
+def nequip_of_config(config: dict[str, Any], path: Path) -> NequIP:
+    """The network that a file's config describes."""
+    wanted = {*MODEL_KEYS, "atomic_numbers", "radial_mlp_size", "radial_mlp_layers"}
+    missing = sorted(wanted - config.keys())
+    if missing:
+        raise ValueError(f"{path}: the config of Nequix weights lacks {missing}")
+    return NequIP(
+        species=tuple(config["atomic_numbers"]),
+        radial_widths=(config["radial_mlp_size"],) * config["radial_mlp_layers"],
+        **{ours: config[theirs] for theirs, ours in MODEL_KEYS.items()},
+    )
+
+
+def key_table(shapes: dict[str, Any], layers: int) -> list[Key]:
+    """Every array of a file, in its order, with the parameter that it fills."""
+    table = [Key(".atom_energies", ("atom_energies",))]
+    for i in range(layers):
+        layer = shapes[f"layer_{i}"]
+        for theirs, ours in BLOCKS.items():
+            for name in sorted(layer.get(ours, {})):
+                source = f".layers[{i}].{theirs}{_leaf(theirs, name)}"
+                table.append(Key(source, (f"layer_{i}", ours, name)))
+    for name in sorted(shapes["readout"]):
+        table.append(Key(f".readout._weights['{name}']", ("readout", name)))
+    return table
+
+
+def _leaf(block: str, name: str) -> str:
+    """Path of an array inside an original block."""
+    if block == "radial_mlp":
+        return f".layers[{name.removeprefix('kernel_')}].weights"
+    if block == "layer_norm":
+        return f".affine_weight[{name.removeprefix('scale_')}]"
+    return f"._weights['{name}']"
+
+
+def _read_config(file: BinaryIO, path: Path) -> dict[str, Any]:
+    line = file.readline(2**20)
+    try:
+        config = json.loads(line)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path}: Nequix weights begin with one line of JSON; this file does not "
+            f"({error}): is it another format, or a damaged download?"
+        ) from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: the first line must hold a JSON object")
+    return config
+
+
+def _read_arrays(file: BinaryIO, path: Path) -> list[np.ndarray]:
+    arrays = []
+    while file.peek(1)[:1]:
+        try:
+            arrays.append(np.lib.format.read_array(file, allow_pickle=False))
+        except (ValueError, EOFError) as error:
+            raise ValueError(
+                f"{path}: array {len(arrays) + 1} cannot be read ({error}): the file is "
+                "truncated or damaged; download it again"
+            ) from error
+    return arrays
