@@ -157,10 +157,13 @@ def _unflatten(flat: Array, paths: list[Path]) -> e3nn.IrrepsArray:
 
 
 class RMSNorm(nn.Module):
-    """Divides features by their root mean square over channels and degrees.
+    """Divides features by the root of a weighted sum of their squares.
 
-    Every irrep counts alike, whatever its dimension, and every channel has a learned
-    scale (the degree-balanced norm of eSEN, Fu et al., arXiv 2502.12147).
+        x_l,c,m → s_l,c x_l,c,m / √(Σ_l′ Σ_cm x²_l′,c,m / (L d_l′²) + ε)
+
+    with L irreps of dimension d and learned scales s. This is the norm that the
+    published Nequix weights were trained with; eSEN's (Fu et al., arXiv 2502.12147),
+    from which it comes, averages over channels and divides by d once.
     """
 
     epsilon: float = 1e-12
@@ -169,7 +172,7 @@ class RMSNorm(nn.Module):
     def __call__(self, features: e3nn.IrrepsArray) -> e3nn.IrrepsArray:
         n_irreps = len(features.irreps)
         squares = [
-            jnp.mean(jnp.sum(x * x, axis=-1), axis=-1) / (x.shape[-1] * n_irreps)
+            jnp.sum(x * x, axis=(-2, -1)) / (x.shape[-1] ** 2 * n_irreps)
             for x in features.chunks
         ]
         scale = jax.lax.rsqrt(sum(squares) + self.epsilon)[:, None, None]
