@@ -1,7 +1,8 @@
 """The crystal core: everything here is a pure function of crystals and graphs.
 
 crystal        atomic numbers, fractional coordinates, cell, periodicity
-neighbors      neighbour lists on the host
+neighbors      neighbor lists on the host
+neighbor_list  neighbor lists under jit, updated as atoms and cells move
 graph          padded periodic graphs; gather, scatter, edge vectors, triplets
 bloch          derivative rules for perturbations of wave vector q
 batch          from crystals to graphs of bucketed sizes
@@ -13,5 +14,15 @@ from matjax.crystals.crystal import Crystal as Crystal
 from matjax.crystals.graph import Graph as Graph
 from matjax.crystals.graph import Triplets as Triplets
 from matjax.crystals.graph import triplets as triplets
+from matjax.crystals.neighbor_list import NeighborList as NeighborList
+from matjax.crystals.neighbor_list import (
+    allocate_neighbor_list as allocate_neighbor_list,
+)
+from matjax.crystals.neighbor_list import (
+    allocate_neighbor_lists as allocate_neighbor_lists,
+)
+from matjax.crystals.neighbor_list import (
+    update_neighbor_list as update_neighbor_list,
+)
 from matjax.crystals.neighbors import Neighbors as Neighbors
 from matjax.crystals.neighbors import neighbors as neighbors

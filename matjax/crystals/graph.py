@@ -7,11 +7,16 @@ reductions, which every backend does well, and three-body terms need no search.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jax.numpy as jnp
 from flax import struct
 
 from matjax.arrays import Array, Bool, Float, Int, Num
 from matjax.crystals import bloch
+
+if TYPE_CHECKING:
+    from matjax.crystals.neighbor_list import NeighborList
 
 
 class Graph(struct.PyTreeNode):
@@ -125,6 +130,25 @@ class Graph(struct.PyTreeNode):
         )
         cell = jnp.matmul(self.cell, deformation, precision="highest")
         return self.replace(positions=positions, cell=cell)
+
+    def with_neighbors(self, neighbor_list: NeighborList) -> Graph:
+        """The same atoms with the edges of an updated neighbor list.
+
+        Raises:
+            ValueError: if the list was allocated for another number of nodes.
+        """
+        nodes = neighbor_list.mask.shape[0] // neighbor_list.degree
+        if nodes != self.n_nodes:
+            raise ValueError(
+                f"a neighbor list for {self.n_nodes} nodes is needed; received one "
+                f"for {nodes}: allocate it with n_nodes={self.n_nodes}"
+            )
+        return self.replace(
+            senders=neighbor_list.senders,
+            shifts=neighbor_list.shifts,
+            edge_mask=neighbor_list.mask,
+            phases=None,
+        )
 
     def astype(self, dtype: jnp.dtype) -> Graph:
         """The same graph with coordinates and cells of another precision."""
