@@ -1,0 +1,156 @@
+"""The command ``matjax``: run an experiment, list what there is.
+
+The only place that sets JAX's precision and its persistent compilation cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from matjax import catalog
+from matjax.config import ExperimentConfig, build_config
+from matjax.runs import Run, new_folder
+
+log = logging.getLogger("matjax")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    0: done. 1: bad input, said in a line. 2: wrong usage. 130: interrupted.
+    """
+    options = _parse(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)
+    try:
+        options.act(options)
+    except KeyboardInterrupt:
+        log.error("interrupted")
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        if options.debug:
+            raise
+        log.error("error: %s", error)
+        return 1
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run one experiment into one output folder."""
+    start = time.monotonic()
+    study = catalog.find_study(options.config)
+    experiment = catalog.load_experiment(study.experiment)
+    config = build_config(
+        experiment.Config, study.values, options.settings, source=study.source
+    )
+    set_up_jax(config)
+    folder = options.out or new_folder(study.name)
+    output = Run(folder, overwrite=options.overwrite)
+    output.save_config(study.experiment.stem, config)
+    try:
+        metrics = experiment.main(config, output)
+        numbers = output.save_metrics(metrics)
+    except BaseException:
+        log.error("%s holds what was computed until here", folder)
+        raise
+    _report(output, numbers, time.monotonic() - start)
+
+
+def show(options: argparse.Namespace) -> None:
+    """List experiments, configurations and pretrained potentials."""
+    from rich.console import Console
+    from rich.table import Table
+
+    experiments = Table("experiment", "", box=None, pad_edge=False)
+    for name, path in catalog.experiments().items():
+        experiments.add_row(name, catalog.summary(path))
+    configs = Table("configuration", "", box=None, pad_edge=False)
+    for name, path in catalog.configs().items():
+        configs.add_row(name, str(path))
+    Console().print(experiments, "", configs, soft_wrap=True)
+
+
+def set_up_jax(config: ExperimentConfig) -> None:
+    """Set the precision, and keep compiled functions from one run to the next."""
+    import jax
+    from platformdirs import user_cache_path
+
+    jax.config.update("jax_enable_x64", config.precision == "float64")
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = user_cache_path("matjax") / "compiled"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # XLA's CPU compiler writes an error about its own tuning flags (prefer-no-gather)
+    # each time it loads what it compiled on this very machine. The level is that of
+    # XLA; Python's warnings stay.
+    jax.config.update("jax_logging_level", "CRITICAL")
+    logging.getLogger("jax").setLevel(logging.WARNING)
+
+
+def _report(output: Run, metrics: Mapping[str, float], seconds: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "value", box=None, pad_edge=False)
+    for key, value in metrics.items():
+        table.add_row(key, str(value) if isinstance(value, int) else f"{value:.6g}")
+    console = Console()
+    console.print(table, "")
+    for path in output.files:
+        console.print(str(path), soft_wrap=True, highlight=False)
+    console.print(f"{output.folder / 'metrics.json'} after {seconds:.1f} s")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; settings may stand before, between and after them."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    unknown = [word for word in rest if word.startswith("-") or options.act != run]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if rest:
+        options.settings += rest
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug", action="store_true", help="show tracebacks of errors"
+    )
+    parser = argparse.ArgumentParser(
+        prog="matjax", description="Crystalline materials in JAX."
+    )
+    version = metadata.version("matjax")
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    runner = commands.add_parser("run", parents=[common], help="run an experiment")
+    runner.set_defaults(act=run)
+    runner.add_argument(
+        "config",
+        metavar="CONFIG",
+        help="a YAML file, a name such as phonons/silicon, or an experiment's name",
+    )
+    runner.add_argument(
+        "settings", metavar="key=value", nargs="*", help="settings, such as seed=1"
+    )
+    runner.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/CONFIG/DATE_TIME"
+    )
+    runner.add_argument(
+        "--overwrite", action="store_true", help="replace the files of a run in DIR"
+    )
+
+    lister = commands.add_parser(
+        "list", parents=[common], help="list experiments and configurations"
+    )
+    lister.set_defaults(act=show)
+    return parser

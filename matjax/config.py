@@ -1,0 +1,222 @@
+"""Strict configurations: YAML and dotted overrides into frozen, checked records.
+
+A configuration file holds only what differs from the defaults of its schema. A key that
+the schema does not have is an error that names the nearest right ones, wherever it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class ConfigError(ValueError):
+    """A configuration does not fit its schema."""
+
+
+class Section(BaseModel):
+    """A frozen group of settings that forbids unknown keys and non-finite numbers.
+
+    A section inside another takes its defaults from its own class
+    (``relax: Relax = Relax()``), so that a file may set one of its keys and keep the
+    others.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a default that setting one key of the section would forget."""
+        super().__pydantic_init_subclass__(**kwargs)
+        for name, field in cls.model_fields.items():
+            default = field.default
+            if isinstance(default, Section) and default != type(default)():
+                kind = type(default).__name__
+                raise TypeError(
+                    f"the default of {cls.__name__}.{name} must be {kind}(); received "
+                    f"{default!r}: move these values into the class {kind}"
+                )
+
+
+class ExperimentConfig(Section):
+    """What every experiment can be told."""
+
+    seed: int = 0
+    """Seed of everything random."""
+    precision: Literal["float32", "float64"] = "float64"
+    """Precision of JAX's default float, set before anything is computed."""
+
+
+Schema = TypeVar("Schema", bound=Section)
+
+
+def build_config(
+    schema: type[Schema],
+    values: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    source: Path | str = "the configuration",
+) -> Schema:
+    """The configuration that results from file values and ``key=value`` overrides.
+
+    Args:
+        schema: what to fill.
+        values: nested mapping, as a YAML file holds it; may be empty.
+        overrides: ``dotted.key=value``, the value in YAML syntax.
+        source: named in errors about values that no override has set.
+
+    Raises:
+        ConfigError: naming each wrong key with the nearest right ones, and each wrong
+            value with what it must be.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.create(dict(values)), _parse(overrides))
+        data = OmegaConf.to_container(merged, resolve=True)
+        text = json.dumps(data)
+    except (OmegaConfBaseException, yaml.YAMLError, TypeError) as error:
+        raise ConfigError(f"{source}: {_first_line(error)}") from error
+    try:
+        # Strict JSON: lists fill tuples, but 1 is not true and "1" is not a number.
+        return schema.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        lines = _complaints(error, schema, data, overrides, source)
+        raise ConfigError("\n".join(lines)) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Content of a YAML file that holds a mapping; empty files hold an empty one.
+
+    Raises:
+        ConfigError: if it is not YAML, or not a mapping.
+    """
+    try:
+        # utf-8-sig reads files with and without the mark that some editors put first.
+        content = OmegaConf.create(path.read_text(encoding="utf-8-sig"))
+    except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: a YAML file is needed; {_first_line(error)}"
+        ) from error
+    values = OmegaConf.to_container(content, resolve=False)
+    if not isinstance(values, dict) or list(values.values()) == [None]:
+        raise ConfigError(f"{path}: a mapping of keys to values is needed")
+    return values  # type: ignore[return-value]
+
+
+def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a mapping as YAML, keys in their order."""
+    text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """A phrase that names the candidates closest to a word, to end an error with."""
+    candidates = sorted(set(candidates))
+    close = difflib.get_close_matches(word, candidates, n=3, cutoff=0.6)
+    if close:
+        return _either(close)
+    return "there are " + (", ".join(candidates) or "none")
+
+
+def dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """All keys of a schema, those of its sections as ``section.key``."""
+    for name, field in schema.model_fields.items():
+        yield prefix + name
+        for section in _sections(field.annotation):
+            yield from dotted_keys(section, f"{prefix}{name}.")
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _sections(argument)
+
+
+def _parse(overrides: Sequence[str]) -> Any:
+    for override in overrides:
+        if "=" not in override or override.startswith("="):
+            raise ConfigError(
+                f"settings are written key=value; received {override!r} "
+                "(options such as --out start with two dashes)"
+            )
+    return OmegaConf.from_dotlist(list(overrides))
+
+
+def _complaints(
+    error: ValidationError,
+    schema: type[BaseModel],
+    data: Any,
+    overrides: Sequence[str],
+    source: Path | str,
+) -> list[str]:
+    """One line for each key that is wrong."""
+    messages: dict[str, list[str]] = {}
+    for detail in error.errors(include_url=False):
+        key = _dotted(detail["loc"], data)
+        if detail["type"] == "extra_forbidden":
+            message = f"unknown key {key!r}; {_nearest_key(key, schema)}"
+        elif detail["type"] == "missing":
+            message = f"the key {key!r} must be set"
+        else:
+            message = f"{key}: {_lower(detail['msg'])}; received {detail['input']!r}"
+        messages.setdefault(key, []).append(message)
+    return [
+        f"{_origin(key, overrides, source)}: " + " – or – ".join(dict.fromkeys(lines))
+        for key, lines in messages.items()
+    ]
+
+
+def _dotted(location: tuple[int | str, ...], data: Any) -> str:
+    """Path of an error in the data; pydantic's names of union members are left out."""
+    parts = []
+    for i, part in enumerate(location):
+        inside = isinstance(data, dict) and part in data
+        if inside or (isinstance(data, list) and isinstance(part, int)):
+            data = data[part]
+        elif not (i == len(location) - 1 and isinstance(data, dict)):
+            continue
+        parts.append(str(part))
+    return ".".join(parts)
+
+
+def _nearest_key(key: str, schema: type[BaseModel]) -> str:
+    """Siblings that are spelled alike, or else keys of any section that are."""
+    prefix, _, name = key.rpartition(".")
+    keys = list(dotted_keys(schema))
+    siblings = [k for k in keys if k.rpartition(".")[0] == prefix]
+    for places in (siblings, keys):
+        names = {k.rpartition(".")[2] for k in places}
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+        if close:
+            return _either([k for k in places if k.rpartition(".")[2] in close])
+    return nearest(key, siblings or keys)
+
+
+def _either(words: list[str]) -> str:
+    return "did you mean " + " or ".join(repr(w) for w in words[:3]) + "?"
+
+
+def _origin(key: str, overrides: Sequence[str], source: Path | str) -> str:
+    for override in overrides:
+        given = override.partition("=")[0]
+        if (given + ".").startswith(key + ".") or (key + ".").startswith(given + "."):
+            return "command line"
+    return str(source)
+
+
+def _lower(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:2]) or type(error).__name__
