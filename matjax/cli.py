@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matjax import catalog
 from matjax.config import ExperimentConfig, build_config
 from matjax.runs import Run, new_folder
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 log = logging.getLogger("matjax")
 
@@ -65,25 +70,32 @@ def run(options: argparse.Namespace) -> None:
 def show(options: argparse.Namespace) -> None:
     """List experiments, configurations and pretrained potentials."""
     from rich.console import Console
-    from rich.table import Table
 
-    experiments = Table("experiment", "", box=None, pad_edge=False)
+    from matjax.weights import EMBEDDED, PUBLISHED, find
+
+    experiments = _table("experiment", "what it does")
     for name, path in catalog.experiments().items():
         experiments.add_row(name, catalog.summary(path))
-    configs = Table("configuration", "", box=None, pad_edge=False)
+    configs = _table("configuration", "file")
     for name, path in catalog.configs().items():
         configs.add_row(name, str(path))
-    Console().print(experiments, "", configs, soft_wrap=True)
+    potentials = _table("potential", "where")
+    for name in EMBEDDED:
+        potentials.add_row(name, "part of matjax")
+    for name, published in PUBLISHED.items():
+        potentials.add_row(name, str(find(published) or "downloaded when first used"))
+    Console().print(experiments, "", configs, "", potentials, soft_wrap=True)
 
 
 def set_up_jax(config: ExperimentConfig) -> None:
     """Set the precision, and keep compiled functions from one run to the next."""
     import jax
-    from platformdirs import user_cache_path
+    from platformdirs import user_cache_dir
 
     jax.config.update("jax_enable_x64", config.precision == "float64")
-    if jax.config.jax_compilation_cache_dir is None:
-        cache = user_cache_path("matjax") / "compiled"
+    if jax.config.read("jax_compilation_cache_dir") is None:
+        root = os.environ.get("MATJAX_CACHE") or user_cache_dir("matjax")
+        cache = Path(root) / "compiled"
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -96,9 +108,8 @@ def set_up_jax(config: ExperimentConfig) -> None:
 
 def _report(output: Run, metrics: Mapping[str, float], seconds: float) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("metric", "value", box=None, pad_edge=False)
+    table = _table("metric", "value")
     for key, value in metrics.items():
         table.add_row(key, str(value) if isinstance(value, int) else f"{value:.6g}")
     console = Console()
@@ -106,6 +117,12 @@ def _report(output: Run, metrics: Mapping[str, float], seconds: float) -> None:
     for path in output.files:
         console.print(str(path), soft_wrap=True, highlight=False)
     console.print(f"{output.folder / 'metrics.json'} after {seconds:.1f} s")
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    return Table(*columns, box=None, pad_edge=False)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -180,7 +180,7 @@ def _dotted(location: tuple[int | str, ...], data: Any) -> str:
     for i, part in enumerate(location):
         inside = isinstance(data, dict) and part in data
         if inside or (isinstance(data, list) and isinstance(part, int)):
-            data = data[part]
+            data = data[part]  # type: ignore[index]
         elif not (i == len(location) - 1 and isinstance(data, dict)):
             continue
         parts.append(str(part))

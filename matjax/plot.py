@@ -36,7 +36,7 @@ def style() -> AbstractContextManager[None]:
     """
     import matplotlib as mpl
 
-    return mpl.rc_context(STYLE)
+    return mpl.rc_context(STYLE)  # type: ignore[arg-type]
 
 
 def new_figure(
