@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from math import ceil, floor, prod
+from math import ceil, prod
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,7 @@ import numpy as np
 from flax import struct
 from jax import lax
 
-from matjax.arrays import Array, Bool, Float
+from matjax.arrays import Array, Bool, Float, Int
 from matjax.crystals.batch import bucket
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.neighbors import neighbors
@@ -29,12 +30,17 @@ from matjax.crystals.neighbors import neighbors
 WORD = 32
 """Bits in a word of the candidates' mask."""
 
+MAX_PAIRS_OF_ONE_BIN = 2**21
+"""Pairs up to which a crystal is one bin: they take a few milliseconds on a CPU core,
+and a program that needs no cell list does not wait for jax-md to be imported."""
+
 
 class NeighborList(struct.PyTreeNode):
     """The edges of a graph, with the buffer sizes that their update needs.
 
     Edges lie in the dense slots of :class:`~matjax.crystals.Graph`. When ``overflow``
-    is set, edges may be missing: allocate a new list.
+    is set, edges may be missing: go back to the last crystal whose list was complete
+    and allocate a new list for it.
     """
 
     senders: Array
@@ -44,8 +50,7 @@ class NeighborList(struct.PyTreeNode):
     mask: Array
     """Which slots hold an edge, (edges,)."""
     overflow: Array
-    """Whether a buffer was too small at any update so far, or a coordinate was not
-    finite, ()."""
+    """Whether at any update a buffer was too small or a number was not finite, ()."""
     pbc: Array
     """Which cell vectors are translations of the crystal, (3,)."""
     cutoff: float = struct.field(pytree_node=False)
@@ -78,7 +83,7 @@ def allocate_neighbor_list(
 
     Raises:
         ValueError: if the cutoff is not positive, two atoms lie on one place, the
-            slack is below 1 or ``n_nodes`` below the number of atoms.
+            slack is below 1, or ``n_nodes`` below the number of atoms.
     """
     batch = allocate_neighbor_lists([crystal], cutoff, slack=slack, n_nodes=n_nodes)
     return jax.tree.map(lambda leaf: leaf[0], batch)
@@ -97,6 +102,8 @@ def allocate_neighbor_lists(
     nodes, 3), cells (crystals, 3, 3) and masks (crystals, nodes). Arguments and errors
     are those of :func:`allocate_neighbor_list`; every leaf has a leading axis.
     """
+    if not crystals:
+        raise ValueError("neighbor lists need at least one crystal; received none")
     largest = max(crystal.n_atoms for crystal in crystals)
     n_nodes = bucket(largest) if n_nodes is None else n_nodes
     if n_nodes < largest:
@@ -166,10 +173,8 @@ def update_neighbor_list(
     words = _close_pairs(old, place, ids, (lookup, images))
 
     # Rows of bins become rows of nodes; a node in no bin reads some other row.
-    row = jnp.zeros(n_nodes, jnp.int32)
-    row = row.at[ids.reshape(-1)].set(
-        jnp.arange(ids.size, dtype=jnp.int32), mode="drop"
-    )
+    rows = jnp.arange(ids.size, dtype=jnp.int32)
+    row = jnp.zeros(n_nodes, jnp.int32).at[ids.reshape(-1)].set(rows, mode="drop")
     candidate, count = _set_bits(words[row], old.degree)
     offset, slot = candidate // old.capacity, candidate % old.capacity
     home_bin = (row // old.capacity)[:, None]
@@ -237,7 +242,7 @@ def _locate(
 
 
 def _fill_bins(old: NeighborList, bin_index: Array, valid: Array) -> tuple:
-    """Nodes in each bin, (bins, capacity), with ``n_nodes`` in empty slots; overflow."""
+    """Nodes of each bin, (bins, capacity), ``n_nodes`` in empty slots; overflow."""
     n_nodes = len(valid)
     if prod(old.bins) == 1:
         ids = jnp.where(valid, jnp.arange(n_nodes, dtype=jnp.int32), n_nodes)
@@ -249,7 +254,8 @@ def _fill_bins(old: NeighborList, bin_index: Array, valid: Array) -> tuple:
     size = [max(3, b) for b in old.bins]
     size[0] = max(3, old.bins[0] + 1)
     centers = jnp.where(valid[:, None], bin_index, jnp.array([old.bins[0], 0, 0])) + 0.5
-    cells = partition.cell_list(np.asarray(size, dtype=np.float64), 1.0)
+    box: Any = np.asarray(size, dtype=np.float64)
+    cells = partition.cell_list(box, 1.0)
     ids = cells.update(centers, old.capacity).id_buffer
     b0, b1, b2 = old.bins
     ids = ids.reshape(*size[::-1], old.capacity)[:b2, :b1, :b0]
@@ -257,15 +263,12 @@ def _fill_bins(old: NeighborList, bin_index: Array, valid: Array) -> tuple:
     return ids, jnp.sum(ids < n_nodes) < jnp.sum(valid)
 
 
-def _offsets(old: NeighborList) -> np.ndarray:
-    return np.array(list(product(*(range(-m, m + 1) for m in old.reach))))
-
-
 def _searched_bins(old: NeighborList) -> tuple[Array, Array]:
     """Bins searched from each bin, (bins, offsets), and the cells they lie in."""
     size = jnp.asarray(old.bins)
     index = jnp.stack(jnp.unravel_index(jnp.arange(prod(old.bins)), old.bins), axis=-1)
-    target = index[:, None] + jnp.asarray(_offsets(old))
+    offsets = np.array(list(product(*(range(-m, m + 1) for m in old.reach))))
+    target = index[:, None] + offsets
     images = target // size
     target = target - images * size
     flat = (target[..., 0] * size[1] + target[..., 1]) * size[2] + target[..., 2]
@@ -275,37 +278,35 @@ def _searched_bins(old: NeighborList) -> tuple[Array, Array]:
 def _close_pairs(
     old: NeighborList, place: _Place, ids: Array, searched: tuple[Array, Array]
 ) -> Array:
-    """Bits of the candidates within the cutoff, (bins · capacity, words)."""
+    """Bits of the candidates within the cutoff, (bins · capacity, words).
+
+    The candidates of an atom are the slots of all bins searched from its own.
+    """
     lookup, images = searched
-    offsets = _offsets(old)
-    n_candidates = len(offsets) * old.capacity
-    dtype = place.wrapped.dtype
     centers = jnp.take(place.wrapped, ids, axis=0, mode="fill", fill_value=0)
     filled = ids < len(place.wrapped)
     allowed = jnp.all(old.pbc | (images == 0), axis=-1)[..., None] & filled[lookup]
     vectors = jnp.einsum(
-        "boi,ij->boj", images.astype(dtype), place.cell, precision="highest"
+        "boi,ij->boj",
+        images.astype(place.cell.dtype),
+        place.cell,
+        precision="highest",
     )
-    there = centers[lookup] + vectors[:, :, None]
     # No distance to infinity is below the cutoff.
-    there = jnp.where(allowed[..., None], there, jnp.inf)
-    there = there.reshape(len(ids), n_candidates, 3)
-    there = jnp.pad(
-        there, [(0, 0), (0, -n_candidates % WORD), (0, 0)], constant_values=jnp.inf
-    )
+    there = centers[lookup] + vectors[:, :, None]
+    there = jnp.where(allowed[..., None], there, jnp.inf).reshape(len(ids), -1, 3)
+    filler = [(0, 0), (0, -there.shape[1] % WORD), (0, 0)]
+    there = jnp.pad(there, filler, constant_values=jnp.inf)
     squared = sum(
         (there[:, None, :, k] - centers[:, :, None, k]) ** 2 for k in range(3)
     )
-    home = int(np.flatnonzero((offsets == 0).all(axis=1))[0])
-    itself = (
-        jnp.arange(there.shape[1])
-        == home * old.capacity + jnp.arange(old.capacity)[:, None]
-    )
+    home = lookup.shape[1] // 2  # the offsets are symmetric about zero
+    itself = home * old.capacity + jnp.arange(old.capacity)
+    itself = jnp.arange(there.shape[1]) == itself[:, None]
     close = (squared < old.cutoff**2) & ~itself
-    close = close.reshape(ids.size, -1, WORD).astype(jnp.uint32)
-    return jnp.sum(
-        close << jnp.arange(WORD, dtype=jnp.uint32), axis=-1, dtype=jnp.uint32
-    )
+    bits = close.reshape(ids.size, -1, WORD).astype(jnp.uint32)
+    bits = bits << jnp.arange(WORD, dtype=jnp.uint32)
+    return jnp.sum(bits, axis=-1, dtype=jnp.uint32)
 
 
 def _set_bits(words: Array, n_first: int) -> tuple[Array, Array]:
@@ -316,8 +317,10 @@ def _set_bits(words: Array, n_first: int) -> tuple[Array, Array]:
     counts = lax.population_count(words).astype(jnp.int32)
     total = jnp.cumsum(counts, axis=1)
     rank = jnp.arange(n_first, dtype=jnp.int32)
-    word = jnp.sum(total[:, None, :] <= rank[:, None], axis=-1, dtype=jnp.int32)
-    word = jnp.minimum(word, words.shape[1] - 1)
+    word = jax.vmap(
+        lambda row: jnp.searchsorted(row, rank, side="right", method="scan_unrolled")
+    )(total)
+    word = jnp.minimum(word, words.shape[1] - 1).astype(jnp.int32)
     rank = rank - jnp.take_along_axis(total - counts, word, axis=1)
     bits = jnp.take_along_axis(words, word, axis=1)
     place = word * WORD
@@ -334,21 +337,36 @@ def _bins(
     crystals: Sequence[Crystal], cutoff: float, slack: float, n_nodes: int
 ) -> tuple[tuple[int, int, int], tuple[int, int, int], int]:
     """Bins along each axis, bins searched either way, capacity of a bin."""
-    margin = slack ** (1 / 3) * cutoff
-    spans = np.stack([_spans(crystal) for crystal in crystals])
-    pbc = np.array([crystal.pbc for crystal in crystals])
-    bins = (1, 1, 1)
-    if len(crystals) == 1:
-        bins = tuple(max(1, floor(span / margin)) for span in spans[0])
-    reach = np.ceil(margin * np.array(bins) / np.maximum(spans, 1e-9) - 1e-9)
-    reach = np.where(pbc, reach, np.minimum(reach, np.array(bins) - 1)).max(axis=0)
-    capacity = n_nodes
-    if prod(bins) > 1:
-        capacity = _capacity(crystals[0], bins, slack)
-    return bins, tuple(int(m) for m in reach), capacity
+    # A density that grows by the slack shortens lengths by its cube root; the rest
+    # keeps round-off from flagging a cell that is an exact multiple of the cutoff.
+    margin = (slack ** (1 / 3) + 1e-5) * cutoff
+    one = (1, 1, 1)
+    reach = np.max([_reach(crystal, one, margin) for crystal in crystals], axis=0)
+    pairs = n_nodes**2 * (2 * reach + 1).prod()
+    if len(crystals) == 1 and pairs > MAX_PAIRS_OF_ONE_BIN:
+        bins = _integers(np.maximum(1, _spans(crystals[0]) // margin))
+        if prod(bins) > 1:
+            reach = _reach(crystals[0], bins, margin)
+            return bins, _integers(reach), _capacity(crystals[0], bins, slack)
+    return one, _integers(reach), n_nodes
 
 
-def _spans(crystal: Crystal) -> np.ndarray:
+def _reach(
+    crystal: Crystal, bins: tuple[int, int, int], margin: float
+) -> Int[np.ndarray, "3"]:
+    """Bins to search on either side along each axis."""
+    n_bins = np.array(bins)
+    # Atoms in one plane span nothing; all their bins are in reach.
+    reach = np.ceil(margin * n_bins / np.maximum(_spans(crystal), 1e-9))
+    return np.where(crystal.pbc, reach, np.minimum(reach, n_bins - 1)).astype(int)
+
+
+def _integers(values: np.ndarray) -> tuple[int, int, int]:
+    a, b, c = (int(value) for value in values)
+    return a, b, c
+
+
+def _spans(crystal: Crystal) -> Float[np.ndarray, "3"]:
     """Height of the cell, or of the space the atoms take, along each axis, Å."""
     heights = 1 / np.linalg.norm(np.linalg.inv(np.asarray(crystal.cell)), axis=0)
     extent = np.ptp(np.asarray(crystal.fractional), axis=0)
@@ -356,13 +374,11 @@ def _spans(crystal: Crystal) -> np.ndarray:
 
 
 def _capacity(crystal: Crystal, bins: tuple[int, int, int], slack: float) -> int:
+    """Room of a bin: the fullest one's atoms times the slack, in a bucket."""
     fractional = np.asarray(crystal.fractional)
     low, extent = fractional.min(axis=0), np.ptp(fractional, axis=0)
-    inside = np.where(
-        crystal.pbc,
-        fractional % 1,
-        (fractional - low) / np.where(extent > 0, extent, 1),
-    )
+    extent = np.where(extent > 0, extent, 1)
+    inside = np.where(crystal.pbc, fractional % 1, (fractional - low) / extent)
     index = np.minimum((inside * bins).astype(int), np.array(bins) - 1)
     counts = np.bincount(np.ravel_multi_index(tuple(index.T), bins))
     return bucket(ceil(slack * counts.max()))

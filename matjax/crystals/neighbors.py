@@ -41,11 +41,18 @@ def neighbors(crystal: Crystal, cutoff: float) -> Neighbors:
         cutoff: Å, positive.
 
     Raises:
-        ValueError: if the cutoff is not positive, or two atoms lie on one place.
+        ValueError: if the cutoff is not positive, coordinates are not finite, or two
+            atoms lie on one place.
     """
     if not cutoff > 0:
         raise ValueError(f"a cutoff must be positive; received {cutoff} Å")
     positions = np.asarray(crystal.positions, dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"coordinates and cell must be finite; {len(bad)} of {len(positions)} "
+            f"atoms have others, the first being atom {bad[0]}"
+        )
     search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=False)
     i, j, shifts, distances = search.compute(
         positions,
