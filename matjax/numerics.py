@@ -1,12 +1,18 @@
 """Operations whose derivatives stay finite where the textbook form gives NaN."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Bool, Float
 
 
 def safe_where(
-    mask: Bool[Array, "*#axes"], function, x: Float[Array, "*axes"], *, inside: float
+    mask: Bool[Array, "*#axes"],
+    function: Callable[[Array], Array],
+    x: Float[Array, "*axes"],
+    *,
+    inside: float,
 ) -> Float[Array, "*axes"]:
     """``function(x)`` where the mask holds and 0 elsewhere, to every derivative.
 

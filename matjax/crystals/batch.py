@@ -51,7 +51,9 @@ def build_graph(
     """
     crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
     lists = [neighbors(crystal, cutoff) for crystal in crystals]
-    counts = [_count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)]
+    counts = [
+        _count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)
+    ]
     n_atoms = sum(c.n_atoms for c in crystals)
     n_nodes = _size(n_nodes, n_atoms, "n_nodes")
     degree = _size(degree, max(int(count.max()) for count in counts), "degree")

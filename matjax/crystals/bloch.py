@@ -21,7 +21,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from matjax.arrays import Array, Float, Int, Num
+from matjax.arrays import Array, Float, Int
 
 AXIS = "bloch"
 """Name of the mapped axis that holds the real and the imaginary part of a tangent."""
@@ -29,10 +29,10 @@ AXIS = "bloch"
 
 @jax.custom_vjp
 def gather(
-    values: Num[Array, "nodes *features"],
+    values: Float[Array, "nodes *features"],
     senders: Int[Array, "edges"],
     phases: Float[Array, "edges"],
-) -> Num[Array, "edges *features"]:
+) -> Float[Array, "edges *features"]:
     """Values of the senders; tangents of it carry exp(+iφ), of its transpose exp(−iφ).
 
     Reverse differentiation (the forces) must come first, then one forward derivative
@@ -41,11 +41,11 @@ def gather(
     return _gather(values, senders, phases)
 
 
-def _gather_fwd(values, senders, phases):
+def _gather_fwd(values: Array, senders: Array, phases: Array) -> tuple:
     return _gather(values, senders, phases), (senders, phases, values.shape[0])
 
 
-def _gather_bwd(residuals, cotangents):
+def _gather_bwd(residuals: tuple, cotangents: Array) -> tuple:
     senders, phases, n_nodes = residuals
     return _scatter(cotangents, senders, phases, n_nodes), None, None
 
@@ -54,38 +54,38 @@ gather.defvjp(_gather_fwd, _gather_bwd)
 
 
 @jax.custom_jvp
-def _gather(values, senders, phases):
+def _gather(values: Array, senders: Array, phases: Array) -> Array:
     del phases  # the primal is the same in all cells
     return values[senders]
 
 
 @_gather.defjvp
-def _gather_jvp(primals, tangents):
+def _gather_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     values, senders, phases = primals
     return values[senders], _rotate(tangents[0][senders], phases)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _scatter(values, senders, phases, n_nodes):
+def _scatter(values: Array, senders: Array, phases: Array, n_nodes: int) -> Array:
     del phases
     return sum_at(values, senders, n_nodes)
 
 
 @_scatter.defjvp
-def _scatter_jvp(n_nodes, primals, tangents):
+def _scatter_jvp(n_nodes: int, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     values, senders, phases = primals
     tangent = sum_at(_rotate(tangents[0], -phases), senders, n_nodes)
     return sum_at(values, senders, n_nodes), tangent
 
 
 def sum_at(
-    values: Num[Array, "edges *features"], index: Int[Array, "edges"], size: int
-) -> Num[Array, "size *features"]:
+    values: Float[Array, "edges *features"], index: Int[Array, "edges"], size: int
+) -> Float[Array, "size *features"]:
     """Sum of the values that share an index."""
     return jax.ops.segment_sum(values, index, num_segments=size)
 
 
-def _rotate(tangent, phases):
+def _rotate(tangent: Array, phases: Array) -> Array:
     """Product with exp(iφ) of a complex tangent held along the mapped axis."""
     phases = phases.reshape(phases.shape + (1,) * (tangent.ndim - 1))
     # (re, im) -> (re cos - im sin, im cos + re sin): the partner is the other entry.

@@ -1,8 +1,8 @@
 """The periodic graph: what every model sees of a crystal, or of a padded batch of them.
 
-Edges lie in a dense layout: node i owns the ``degree`` slots i·degree … (i+1)·degree − 1
-as their receiver, and a mask says which are filled. Sums at receivers are then plain
-reductions, which every backend does well, and three-body terms need no search.
+Edges lie in a dense layout: node i is the receiver of the ``degree`` slots from
+i·degree to (i+1)·degree − 1, and a mask says which are filled. Sums at receivers are
+then plain reductions, good on every backend; three-body terms need no search.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from flax import struct
 
-from matjax.arrays import Array, Bool, Float, Int, Num
+from matjax.arrays import Array, Bool, Float, Int
 from matjax.crystals import bloch
 
 if TYPE_CHECKING:
@@ -73,23 +73,23 @@ class Graph(struct.PyTreeNode):
         return jnp.where(self.graph_mask, jnp.abs(jnp.linalg.det(self.cell)), 1)
 
     def gather(
-        self, values: Num[Array, "nodes *features"]
-    ) -> Num[Array, "edges *features"]:
+        self, values: Float[Array, "nodes *features"]
+    ) -> Float[Array, "edges *features"]:
         """Values of the sender of each edge, seen from the receiver's cell."""
         if self.phases is None:
             return values[self.senders]
         return bloch.gather(values, self.senders, self.phases)
 
     def spread(
-        self, values: Num[Array, "nodes *features"]
-    ) -> Num[Array, "edges *features"]:
+        self, values: Float[Array, "nodes *features"]
+    ) -> Float[Array, "edges *features"]:
         """Values of the receiver of each edge."""
         shape = (self.n_nodes, self.degree, *values.shape[1:])
         return jnp.broadcast_to(values[:, None], shape).reshape(-1, *values.shape[1:])
 
     def scatter(
-        self, values: Num[Array, "edges *features"]
-    ) -> Num[Array, "nodes *features"]:
+        self, values: Float[Array, "edges *features"]
+    ) -> Float[Array, "nodes *features"]:
         """Sum over the edges of each receiver; empty slots count as zero."""
         mask = self.edge_mask.reshape(-1, *(1,) * (values.ndim - 1))
         values = jnp.where(mask, values, 0)
@@ -113,8 +113,8 @@ class Graph(struct.PyTreeNode):
         return jnp.where(self.edge_mask[:, None], vectors, filler)
 
     def graph_sum(
-        self, values: Num[Array, "nodes *features"]
-    ) -> Num[Array, "graphs *features"]:
+        self, values: Float[Array, "nodes *features"]
+    ) -> Float[Array, "graphs *features"]:
         """Sum over the atoms of each graph; padding counts as zero."""
         mask = self.node_mask.reshape(-1, *(1,) * (values.ndim - 1))
         return bloch.sum_at(jnp.where(mask, values, 0), self.node_graph, self.n_graphs)
@@ -169,8 +169,8 @@ class Triplets(struct.PyTreeNode):
     n_nodes: int = struct.field(pytree_node=False)
 
     def pair(
-        self, values: Num[Array, "edges *features"]
-    ) -> tuple[Num[Array, "triplets *features"], Num[Array, "triplets *features"]]:
+        self, values: Float[Array, "edges *features"]
+    ) -> tuple[Float[Array, "triplets *features"], Float[Array, "triplets *features"]]:
         """Edge values of both edges of each triplet.
 
         Both edges see their receiver in the home cell: no phase at any q.
@@ -178,8 +178,8 @@ class Triplets(struct.PyTreeNode):
         return values[self.first], values[self.second]
 
     def scatter(
-        self, values: Num[Array, "triplets *features"]
-    ) -> Num[Array, "nodes *features"]:
+        self, values: Float[Array, "triplets *features"]
+    ) -> Float[Array, "nodes *features"]:
         """Sum over the triplets of each centre; empty ones count as zero."""
         mask = self.mask.reshape(-1, *(1,) * (values.ndim - 1))
         values = jnp.where(mask, values, 0)

@@ -5,7 +5,8 @@ stillinger_weber     Stillinger–Weber silicon
 nequip               NequIP, general enough for the published Nequix weights
 """
 
-import flax.linen as nn
+from collections.abc import Callable
+from typing import Any
 
 from matjax.models.nequip import NequIP as NequIP
 from matjax.models.pair import LennardJones as LennardJones
@@ -13,7 +14,7 @@ from matjax.models.pair import Morse as Morse
 from matjax.models.pair import Springs as Springs
 from matjax.models.stillinger_weber import StillingerWeber as StillingerWeber
 
-MODELS: dict[str, type[nn.Module]] = {
+MODELS: dict[str, Callable[..., Any]] = {
     "lennard_jones": LennardJones,
     "morse": Morse,
     "nequip": NequIP,

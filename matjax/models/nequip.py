@@ -4,6 +4,11 @@ Sources: Batzner et al., Nat. Commun. 13, 2453 (2022); Koker et al., "Training a
 foundation model for materials on a budget", arXiv 2508.16067 (Nequix).
 """
 
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalOperand=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false
+# e3nn-jax takes and returns more than its annotations say.
+
 from __future__ import annotations
 
 import math
@@ -16,9 +21,14 @@ import jax.numpy as jnp
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
 from matjax.elements import species_index
-from matjax.nn.equivariant import RMSNorm, convolve, tensor_product_paths
-from matjax.nn.mlp import MLP
-from matjax.nn.radial import bessel_basis, polynomial_envelope
+from matjax.nn import (
+    MLP,
+    RMSNorm,
+    bessel_basis,
+    convolve,
+    polynomial_envelope,
+    tensor_product_paths,
+)
 from matjax.numerics import safe_norm
 
 
@@ -59,12 +69,16 @@ class NequIP(nn.Module):
 
     @nn.compact
     def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        """Node energies, eV."""
         vectors = graph.edge_vectors()
         r = safe_norm(vectors)
         envelope = polynomial_envelope(r, self.cutoff, self.envelope)
         radial = bessel_basis(r, self.basis, self.cutoff) * envelope[:, None]
         harmonics = e3nn.spherical_harmonics(
-            e3nn.s2_irreps(self.lmax), vectors, normalize=True, normalization="component"
+            e3nn.s2_irreps(self.lmax),
+            vectors,
+            normalize=True,
+            normalization="component",
         )
 
         index = species_index(graph.numbers, self.species)
@@ -101,6 +115,7 @@ class Interaction(nn.Module):
         radial: Float[Array, "edges basis"],
         index: Array,
     ) -> e3nn.IrrepsArray:
+        """Node features after one exchange with the neighbors."""
         config = self.model
         outputs = e3nn.Irreps(self.outputs)
         n_gates = outputs.num_irreps - outputs.count("0e")

@@ -30,6 +30,7 @@ class LennardJones(nn.Module):
 
     @nn.compact
     def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        """Node energies, eV."""
         epsilon = _scalar(self, "epsilon", self.epsilon)
         sigma = _scalar(self, "sigma", self.sigma)
 
@@ -56,6 +57,7 @@ class Morse(nn.Module):
 
     @nn.compact
     def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        """Node energies, eV."""
         depth = _scalar(self, "depth", self.depth)
         width = _scalar(self, "width", self.width)
         distance = _scalar(self, "distance", self.distance)
@@ -81,6 +83,7 @@ class Springs(nn.Module):
 
     @nn.compact
     def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        """Node energies, eV."""
         stiffness = _scalar(self, "stiffness", self.stiffness)
         distance = _scalar(self, "distance", self.distance)
 

@@ -43,6 +43,7 @@ class StillingerWeber(nn.Module):
 
     @nn.compact
     def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        """Node energies, eV."""
         epsilon = self.param("epsilon", lambda _: jnp.asarray(self.epsilon))
         strength = self.param("strength", lambda _: jnp.asarray(self.strength))
         repulsion = self.param("repulsion", lambda _: jnp.asarray(self.repulsion))

@@ -1,0 +1,13 @@
+"""Parts of networks: pure functions and small Flax modules, no whole models.
+
+radial         bases of the edge length, envelopes
+mlp            multilayer perceptrons as bound pure functions
+equivariant    tensor-product convolution, norm
+"""
+
+from matjax.nn.equivariant import RMSNorm as RMSNorm
+from matjax.nn.equivariant import convolve as convolve
+from matjax.nn.equivariant import tensor_product_paths as tensor_product_paths
+from matjax.nn.mlp import MLP as MLP
+from matjax.nn.radial import bessel_basis as bessel_basis
+from matjax.nn.radial import polynomial_envelope as polynomial_envelope

@@ -5,6 +5,11 @@ come last, and neighbors and angular components are contracted in one matrix pro
 so that no array of messages is ever built.
 """
 
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalOperand=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false
+# e3nn-jax takes and returns more than its annotations say.
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -148,11 +153,15 @@ def _unflatten(flat: Array, paths: list[Path]) -> e3nn.IrrepsArray:
     start = 0
     for path in paths:
         size = path.multiplicity * path.irrep.dim
-        block = flat[:, start : start + size].reshape(-1, path.irrep.dim, size // path.irrep.dim)
+        block = flat[:, start : start + size].reshape(
+            -1, path.irrep.dim, size // path.irrep.dim
+        )
         chunks.setdefault(path.irrep, []).append(block.swapaxes(-1, -2))
         start += size
     joined = [jnp.concatenate(blocks, axis=1) for blocks in chunks.values()]
-    irreps = e3nn.Irreps([(x.shape[1], ir) for ir, x in zip(chunks, joined, strict=True)])
+    irreps = e3nn.Irreps(
+        [(x.shape[1], ir) for ir, x in zip(chunks, joined, strict=True)]
+    )
     return e3nn.from_chunks(irreps, joined, (flat.shape[0],), flat.dtype)
 
 
@@ -170,6 +179,7 @@ class RMSNorm(nn.Module):
 
     @nn.compact
     def __call__(self, features: e3nn.IrrepsArray) -> e3nn.IrrepsArray:
+        """Normalised node features."""
         n_irreps = len(features.irreps)
         squares = [
             jnp.sum(x * x, axis=(-2, -1)) / (x.shape[-1] ** 2 * n_irreps)

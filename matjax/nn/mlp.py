@@ -28,6 +28,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self) -> Callable[[Float[Array, "... inputs"]], Array]:
+        """The perceptron as a function of its input's last axis."""
         last = len(self.widths) - 2
         kernels = [
             self.param(

@@ -6,6 +6,7 @@ potential      energies, forces, stresses, Hessian products: the only dE in matj
 from matjax.physics.potential import EnergyModel as EnergyModel
 from matjax.physics.potential import Evaluation as Evaluation
 from matjax.physics.potential import Potential as Potential
+from matjax.physics.potential import Prediction as Prediction
 from matjax.physics.potential import energy as energy
 from matjax.physics.potential import evaluate as evaluate
 from matjax.physics.potential import forces as forces

@@ -6,28 +6,54 @@ here, so that all models share one definition of strain, sign and unit.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from matjax.arrays import Array, Float
-from matjax.crystals.graph import Graph
+from matjax.crystals import Crystal, Graph, build_graph
+from matjax.elements import symbols
 
 
 class EnergyModel(Protocol):
-    """What a network must offer to be a potential: a hashable Flax module."""
+    """What a network must offer to be a potential: a Flax module with two attributes.
 
-    cutoff: float
-    """Interaction radius, Å."""
-    species: tuple[int, ...]
-    """Atomic numbers it knows."""
+    Called with a :class:`matjax.crystals.Graph` it returns node energies (nodes,), eV.
+    """
 
-    def apply(self, variables: Any, graph: Graph) -> Float[Array, "nodes"]:
-        """Node energies, eV."""
+    @property
+    def cutoff(self) -> float:
+        """Interaction radius, Å."""
         ...
+
+    @property
+    def species(self) -> tuple[int, ...]:
+        """Atomic numbers it knows."""
+        ...
+
+    def init(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``flax.linen.Module.init``."""
+        ...
+
+    def apply(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``flax.linen.Module.apply``."""
+        ...
+
+
+class Prediction(NamedTuple):
+    """What a potential says of one crystal, on the host."""
+
+    energy: float
+    """eV per cell."""
+    forces: np.ndarray
+    """(atoms, 3), eV/Å."""
+    stress: np.ndarray
+    """(3, 3), eV/Å³, tension positive."""
+    node_energies: np.ndarray
+    """(atoms,), eV; their sum is the energy."""
 
 
 class Potential(struct.PyTreeNode):
@@ -39,7 +65,70 @@ class Potential(struct.PyTreeNode):
     """
 
     params: Any
-    model: nn.Module = struct.field(pytree_node=False)
+    model: EnergyModel = struct.field(pytree_node=False)
+
+    @classmethod
+    def create(cls, model: EnergyModel, *, seed: int = 0) -> Potential:
+        """Potential of a model with its initial parameters."""
+        init = jax.jit(model.init)
+        return cls(
+            params=init(jax.random.key(seed), probe(model))["params"], model=model
+        )
+
+    def __call__(self, crystal: Crystal) -> Prediction:
+        """Energy, forces and stress of a crystal with concrete arrays.
+
+        Raises:
+            ValueError: if the model does not know an element, two atoms lie on one
+                place, or the result is not finite.
+        """
+        graph = self.graph(crystal)
+        result = jax.device_get(_evaluate(self, graph))
+        n = crystal.n_atoms
+        prediction = Prediction(
+            energy=float(result.energy[0]),
+            forces=result.forces[:n],
+            stress=result.stress[0],
+            node_energies=result.node_energies[:n],
+        )
+        if not all(np.isfinite(x).all() for x in prediction):
+            raise ValueError(
+                "energy, forces and stress must be finite; for this crystal the "
+                f"potential gives an energy of {prediction.energy} eV: are atoms far "
+                "too close, or the parameters damaged?"
+            )
+        return prediction
+
+    def graph(
+        self,
+        crystal: Crystal,
+        *,
+        n_nodes: int | None = None,
+        degree: int | None = None,
+    ) -> Graph:
+        """Graph of a crystal at this potential's cutoff and precision, checked.
+
+        Args:
+            crystal: with concrete arrays.
+            n_nodes: nodes with padding; see :func:`matjax.crystals.build_graph`.
+            degree: edge slots of each node; likewise.
+
+        Raises:
+            ValueError: if the model does not know an element of the crystal.
+        """
+        self.require_species(crystal)
+        return build_graph(
+            crystal, self.cutoff, n_nodes=n_nodes, degree=degree, dtype=self.dtype
+        )
+
+    def require_species(self, crystal: Crystal) -> None:
+        """Raises ValueError if the crystal has an element that the model lacks."""
+        unknown = sorted(set(np.asarray(crystal.numbers).tolist()) - set(self.species))
+        if unknown:
+            raise ValueError(
+                f"the potential knows {_listed(self.species)}; the crystal holds "
+                f"{_listed(tuple(unknown))}: choose another potential"
+            )
 
     @property
     def cutoff(self) -> float:
@@ -73,6 +162,8 @@ class Evaluation(struct.PyTreeNode):
 
     energy: Array
     """(graphs,), eV."""
+    node_energies: Array
+    """(nodes,), eV; 0 for padding."""
     forces: Array
     """(nodes, 3), eV/Å; 0 for padding."""
     stress: Array
@@ -104,16 +195,22 @@ def evaluate(potential: Potential, graph: Graph) -> Evaluation:
     def total(positions: Array, strain: Array) -> tuple[Array, Array]:
         symmetric = (strain + strain.swapaxes(-1, -2)) / 2
         strained = graph.replace(positions=positions).strained(symmetric)
-        energies = energy(potential, strained)
+        energies = potential.node_energies(strained)
         return energies.sum(), energies
 
-    (_, energies), (gradient, virial) = jax.value_and_grad(
+    (_, node_energies), (gradient, virial) = jax.value_and_grad(
         total, argnums=(0, 1), has_aux=True
     )(graph.positions, jnp.zeros_like(graph.cell))
     virial = jnp.where(graph.graph_mask[:, None, None], virial, 0)
     return Evaluation(
-        energy=energies, forces=-gradient, stress=virial / graph.volume[:, None, None]
+        energy=graph.graph_sum(node_energies),
+        node_energies=node_energies,
+        forces=-gradient,
+        stress=virial / graph.volume[:, None, None],
     )
+
+
+_evaluate = jax.jit(evaluate)
 
 
 def hessian_product(
@@ -129,3 +226,16 @@ def hessian_product(
         return -forces(potential, graph.replace(positions=positions))
 
     return jax.jvp(gradient, (graph.positions,), (displacements,))[1]
+
+
+def probe(model: EnergyModel) -> Graph:
+    """A graph of one atom, on which a model's parameters are initialised."""
+    atom = Crystal.create([model.species[0]], np.eye(3) * 10, fractional=[[0, 0, 0]])
+    return build_graph(atom, 1.0)
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    named = symbols(numbers)
+    if len(named) <= 12:
+        return ", ".join(named)
+    return f"{', '.join(named[:6])} … {named[-1]} ({len(named)} elements)"

@@ -9,8 +9,9 @@ Source: Koker et al., arXiv 2508.16067; weights under MIT and CC-BY-4.0.
 from __future__ import annotations
 
 import json
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def _leaf(block: str, name: str) -> str:
     return f"._weights['{name}']"
 
 
-def _read_config(file: BinaryIO, path: Path) -> dict[str, Any]:
+def _read_config(file: BufferedReader, path: Path) -> dict[str, Any]:
     line = file.readline(2**20)
     try:
         config = json.loads(line)
@@ -111,14 +112,14 @@ def _read_config(file: BinaryIO, path: Path) -> dict[str, Any]:
     return config
 
 
-def _read_arrays(file: BinaryIO, path: Path) -> list[np.ndarray]:
+def _read_arrays(file: BufferedReader, path: Path) -> list[np.ndarray]:
     arrays = []
     while file.peek(1)[:1]:
         try:
             arrays.append(np.lib.format.read_array(file, allow_pickle=False))
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{path}: array {len(arrays) + 1} cannot be read ({error}): the file is "
-                "truncated or damaged; download it again"
+                f"{path}: array {len(arrays) + 1} cannot be read ({error}): the file "
+                "is truncated or damaged; download it again"
             ) from error
     return arrays

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
+
+from matjax.arrays import Array
+from matjax.physics.potential import EnergyModel, probe
 
 
 class Key(NamedTuple):
@@ -36,7 +38,7 @@ def fill(
         ValueError: unless every array is used, every parameter filled and every shape
             equal; the message lists what is off.
     """
-    wanted = flatten_dict(shapes)
+    wanted: dict[tuple[str, ...], Any] = flatten_dict(shapes)  # pyright: ignore
     off = [
         f"missing: {key.source} for {'/'.join(key.parameter)}"
         for key in table[len(arrays) :]
@@ -51,14 +53,7 @@ def fill(
     ]
     filled = {}
     for key, array in zip(table, arrays, strict=False):
-        shape = wanted[key.parameter].shape
-        if array.shape != shape or not np.issubdtype(array.dtype, np.floating):
-            off.append(
-                f"{key.source}: {array.dtype} {array.shape} where "
-                f"{'/'.join(key.parameter)} needs floats of shape {shape}"
-            )
-        elif not np.isfinite(array).all():
-            off.append(f"{key.source}: holds numbers that are not finite")
+        off += check(key.source, array, wanted[key.parameter].shape)
         filled[key.parameter] = jnp.asarray(array)
     if off:
         listed = "\n  ".join(off[:20] + [f"… {len(off) - 20} more"] * (len(off) > 20))
@@ -69,10 +64,15 @@ def fill(
     return unflatten_dict(filled)
 
 
-def parameter_shapes(model: nn.Module) -> dict[str, Any]:
-    """Tree of the shapes of a model's parameters, without computing anything."""
-    from matjax.crystals import Crystal, build_graph
+def check(name: str, array: Array, shape: tuple[int, ...]) -> list[str]:
+    """What is wrong with an array that must hold finite floats of a shape."""
+    if array.shape != shape or not jnp.issubdtype(array.dtype, jnp.floating):
+        return [f"{name}: {array.dtype} {array.shape}, needed are floats {shape}"]
+    if not np.isfinite(array).all():
+        return [f"{name}: holds numbers that are not finite"]
+    return []
 
-    atom = Crystal.create([model.species[0]], np.eye(3) * 10, fractional=[[0, 0, 0]])
-    graph = build_graph(atom, 1.0)
-    return jax.eval_shape(model.init, jax.random.key(0), graph)["params"]
+
+def parameter_shapes(model: EnergyModel) -> dict[str, Any]:
+    """Tree of the shapes of a model's parameters, without computing anything."""
+    return jax.eval_shape(model.init, jax.random.key(0), probe(model))["params"]

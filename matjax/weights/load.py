@@ -1,0 +1,69 @@
+"""One function that finds a potential by name, file or folder."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import jax.numpy as jnp
+
+from matjax.models import LennardJones, Morse, StillingerWeber
+from matjax.physics import EnergyModel, Potential
+from matjax.weights.checkpoint import read_potential
+from matjax.weights.nequix import read_nequix
+from matjax.weights.store import PUBLISHED, fetch
+
+EMBEDDED: dict[str, EnergyModel] = {
+    "stillinger-weber-si": StillingerWeber(),
+    "lennard-jones-ar": LennardJones(),
+    "morse-cu": Morse(),
+}
+"""Potentials that need no file."""
+
+READERS: dict[str, Callable[[str | Path], Potential]] = {
+    ".nqx": read_nequix,
+    ".safetensors": read_potential,
+}
+"""Reader of each kind of weight file."""
+
+
+def load_potential(name: str | Path, *, dtype: jnp.dtype | None = None) -> Potential:
+    """A potential by name or from a weight file.
+
+    Args:
+        name: one of ``EMBEDDED`` or ``PUBLISHED``, or the path of a ``.nqx`` or
+            ``.safetensors`` file.
+        dtype: precision; by default float64 where JAX's 64-bit mode is on, else
+            float32.
+
+    Raises:
+        ValueError: if no potential has this name (the nearest names are given), or a
+            file is not what its ending says.
+        FileNotFoundError: if published weights are in no folder and there is no
+            network.
+    """
+    dtype = dtype or jnp.zeros(()).dtype
+    if str(name) in EMBEDDED:
+        return Potential.create(EMBEDDED[str(name)]).astype(dtype)
+    if str(name) in PUBLISHED:
+        return _read(fetch(PUBLISHED[str(name)])).astype(dtype)
+    if os.path.exists(name):
+        return _read(Path(name)).astype(dtype)
+    known = [*EMBEDDED, *PUBLISHED]
+    near = difflib.get_close_matches(str(name), known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {known}"
+    raise ValueError(
+        f"a potential's name or an existing weight file is needed; received "
+        f"{str(name)!r}: {hint}"
+    )
+
+
+def _read(path: Path) -> Potential:
+    if path.suffix not in READERS:
+        raise ValueError(
+            f"{path}: weight files end in {' or '.join(READERS)}; received "
+            f"{path.suffix or 'none'!r}"
+        )
+    return READERS[path.suffix](path)
