@@ -6,6 +6,8 @@ neighbor_list  neighbor lists under jit, updated as atoms and cells move
 graph          padded periodic graphs; gather, scatter, edge vectors, triplets
 bloch          derivative rules for perturbations of wave vector q
 batch          from crystals to graphs of bucketed sizes
+lattice        cell parameters, reciprocal vectors, heights, Niggli reduction
+symmetry       space groups, standard cells, averages over a group
 """
 
 from matjax.crystals.batch import bucket as bucket
@@ -14,6 +16,13 @@ from matjax.crystals.crystal import Crystal as Crystal
 from matjax.crystals.graph import Graph as Graph
 from matjax.crystals.graph import Triplets as Triplets
 from matjax.crystals.graph import triplets as triplets
+from matjax.crystals.lattice import cell_from_parameters as cell_from_parameters
+from matjax.crystals.lattice import cell_parameters as cell_parameters
+from matjax.crystals.lattice import heights as heights
+from matjax.crystals.lattice import inverse as inverse
+from matjax.crystals.lattice import niggli_reduce as niggli_reduce
+from matjax.crystals.lattice import reciprocal as reciprocal
+from matjax.crystals.lattice import volume as volume
 from matjax.crystals.neighbor_list import NeighborList as NeighborList
 from matjax.crystals.neighbor_list import (
     allocate_neighbor_list as allocate_neighbor_list,
@@ -26,3 +35,11 @@ from matjax.crystals.neighbor_list import (
 )
 from matjax.crystals.neighbors import Neighbors as Neighbors
 from matjax.crystals.neighbors import neighbors as neighbors
+from matjax.crystals.symmetry import Symmetry as Symmetry
+from matjax.crystals.symmetry import conventional as conventional
+from matjax.crystals.symmetry import niggli as niggli
+from matjax.crystals.symmetry import primitive as primitive
+from matjax.crystals.symmetry import space_group as space_group
+from matjax.crystals.symmetry import symmetrize_tensor as symmetrize_tensor
+from matjax.crystals.symmetry import symmetrize_vectors as symmetrize_vectors
+from matjax.crystals.symmetry import symmetrized as symmetrized

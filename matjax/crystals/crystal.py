@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
 from matjax import elements
 from matjax.arrays import Array, Float
+from matjax.crystals import lattice
 
 if TYPE_CHECKING:
     import ase
@@ -67,8 +67,9 @@ class Crystal(struct.PyTreeNode):
             fractional = positions @ np.linalg.inv(cell)
         fractional = np.asarray(fractional, dtype=np.float64)
         _require_coordinates(fractional, len(numbers))
-        pbc = (pbc,) * 3 if isinstance(pbc, bool) else tuple(bool(p) for p in pbc)
-        return cls(numbers=numbers, fractional=fractional, cell=cell, pbc=pbc)
+        return cls(
+            numbers=numbers, fractional=fractional, cell=cell, pbc=_periodicity(pbc)
+        )
 
     @classmethod
     def from_ase(cls, atoms: ase.Atoms) -> Crystal:
@@ -106,13 +107,12 @@ class Crystal(struct.PyTreeNode):
     @property
     def positions(self) -> Float[Array, "atoms 3"]:
         """Cartesian coordinates, Å."""
-        return self.fractional @ self.cell
+        return lattice.transform(self.fractional, self.cell)
 
     @property
     def volume(self) -> Float[Array, ""]:
         """Volume of the cell, Å³; positive for left-handed cells too."""
-        xp = np if isinstance(self.cell, np.ndarray) else jnp
-        return abs(xp.linalg.det(self.cell))
+        return lattice.volume(self.cell)
 
     @property
     def n_atoms(self) -> int:
@@ -131,11 +131,13 @@ class Crystal(struct.PyTreeNode):
 
     def with_positions(self, positions: Float[Array, "atoms 3"]) -> Crystal:
         """The same crystal with its atoms at these Cartesian coordinates (Å)."""
-        return self.replace(fractional=positions @ jnp.linalg.inv(self.cell))
+        inverse = lattice.inverse(self.cell)
+        return self.replace(fractional=lattice.transform(positions, inverse))
 
     def strained(self, strain: Float[Array, "3 3"]) -> Crystal:
         """The crystal under the deformation x → x(1 + ε), fractional ones kept."""
-        return self.replace(cell=self.cell @ (np.eye(3) + strain))
+        deformation = np.eye(3, dtype=self.cell.dtype) + strain
+        return self.replace(cell=lattice.transform(self.cell, deformation))
 
 
 def _atomic_numbers(numbers: Array | list) -> np.ndarray:
@@ -143,13 +145,26 @@ def _atomic_numbers(numbers: Array | list) -> np.ndarray:
         raise ValueError("a crystal needs at least one atom; received none")
     if isinstance(numbers[0], str):
         numbers = [elements.atomic_number(s) for s in numbers]
-    numbers = np.asarray(numbers, dtype=np.int32)
+    given = np.asarray(numbers)
+    numbers = given.astype(np.int32)
+    if given.ndim != 1 or (numbers != given).any():
+        raise ValueError(f"atomic numbers must be a list of integers; received {given}")
     if numbers.min() < 1 or numbers.max() >= elements.N_ELEMENTS:
         raise ValueError(
             f"atomic numbers must lie in 1 to {elements.N_ELEMENTS - 1}; "
             f"received {sorted(set(numbers.tolist()))}"
         )
     return numbers
+
+
+def _periodicity(
+    pbc: bool | tuple[bool, bool, bool],
+) -> tuple[bool, bool, bool]:
+    given = np.asarray(pbc, dtype=bool)
+    if given.shape not in ((), (3,)):
+        raise ValueError(f"pbc must be one truth value or three; received {pbc}")
+    a, b, c = np.broadcast_to(given, 3).tolist()
+    return a, b, c
 
 
 def _require_cell(cell: np.ndarray) -> None:
