@@ -82,7 +82,7 @@ def build_config(
         data = OmegaConf.to_container(merged, resolve=True)
         text = json.dumps(data)
     except (OmegaConfBaseException, yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"{source}: {_first_line(error)}") from error
+        raise ConfigError(f"{source}: {_reason(error)}") from error
     try:
         # Strict JSON: lists fill tuples, but 1 is not true and "1" is not a number.
         return schema.model_validate_json(text, strict=True)
@@ -101,9 +101,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         # utf-8-sig reads files with and without the mark that some editors put first.
         content = OmegaConf.create(path.read_text(encoding="utf-8-sig"))
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: a YAML file is needed; {_first_line(error)}"
-        ) from error
+        raise ConfigError(f"{path}: a YAML file is needed; {_reason(error)}") from error
     values = OmegaConf.to_container(content, resolve=False)
     if not isinstance(values, dict) or list(values.values()) == [None]:
         raise ConfigError(f"{path}: a mapping of keys to values is needed")
@@ -147,6 +145,10 @@ def _parse(overrides: Sequence[str]) -> Any:
                 f"settings are written key=value; received {override!r} "
                 "(options such as --out start with two dashes)"
             )
+        try:
+            OmegaConf.from_dotlist([override])
+        except (OmegaConfBaseException, yaml.YAMLError) as error:
+            raise ConfigError(f"command line: {override}: {_reason(error)}") from error
     return OmegaConf.from_dotlist(list(overrides))
 
 
@@ -217,6 +219,8 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(lines[:2]) or type(error).__name__
+def _reason(error: Exception) -> str:
+    """What a YAML or merging error says, without its quotation of the text."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return str(error).partition("\n")[0] or type(error).__name__
