@@ -1,0 +1,27 @@
+"""Lattice dynamics from the response of the primitive cell, exact at every q.
+
+response            force constants at any q, without supercells
+dynamical_matrix    dynamical matrix, frequencies and modes; the public record
+qpoints             symmetry-reduced meshes and paths of q
+bands               frequencies along a path
+dos                 density of states by tetrahedra
+thermal             free energy, entropy, heat capacity
+"""
+
+from matjax.phonons.bands import Bands as Bands
+from matjax.phonons.dos import DensityOfStates as DensityOfStates
+from matjax.phonons.dos import density_of_states as density_of_states
+from matjax.phonons.dynamical_matrix import ForceConstants as ForceConstants
+from matjax.phonons.dynamical_matrix import Modes as Modes
+from matjax.phonons.dynamical_matrix import Phonons as Phonons
+from matjax.phonons.dynamical_matrix import phonons as phonons
+from matjax.phonons.qpoints import Mesh as Mesh
+from matjax.phonons.qpoints import Path as Path
+from matjax.phonons.qpoints import band_path as band_path
+from matjax.phonons.qpoints import path_through as path_through
+from matjax.phonons.qpoints import regular_mesh as regular_mesh
+from matjax.phonons.response import Response as Response
+from matjax.phonons.response import force_constant_columns as force_constant_columns
+from matjax.phonons.response import force_constants as force_constants
+from matjax.phonons.thermal import Thermal as Thermal
+from matjax.phonons.thermal import thermal_properties as thermal_properties

@@ -1,0 +1,211 @@
+"""Phonons of a crystal: dynamical matrix, frequencies, modes and what follows.
+
+Convention. With H the second derivatives of the energy and R the cells,
+
+    Φ(q)_ij = Σ_R H[i0, jR] exp(2πi q·R),    D(q)_ij = Φ(q)_ij / √(m_i m_j),
+    D(q) e = (2πν)² e,    u_jR = e_j exp(2πi q·R) / √m_j:
+
+phases count cells. With phases of atomic positions (phonopy and others) the matrix is
+P* D P, P = diag exp(2πi q·x_j) over fractional coordinates x_j, with the same
+frequencies and the eigenvectors P* e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from matjax.arrays import Array, Complex, Float
+from matjax.crystals import Crystal
+from matjax.numerics import safe_where
+from matjax.phonons.bands import Bands
+from matjax.phonons.dos import DensityOfStates, density_of_states
+from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
+from matjax.phonons.response import Progress, Response
+from matjax.phonons.thermal import Thermal, require_temperatures, thermal_properties
+from matjax.physics import Potential
+from matjax.units import THZ
+
+
+class ForceConstants(Protocol):
+    """Where phonons come from: a pytree that is a function of q."""
+
+    def __call__(
+        self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
+    ) -> Complex[Array, "*q 3n 3n"]:
+        """Force constants Φ(q), eV/Å², in the convention of this module."""
+        ...
+
+
+class Modes(NamedTuple):
+    """Normal modes at some q."""
+
+    frequencies: Float[Array, "*q modes"]
+    """THz, ascending; imaginary ones negative."""
+    eigenvectors: Complex[Array, "*q 3n modes"]
+    """Orthonormal columns e, mass weighted; u_jR = e_j exp(2πi q·R) / √m_j."""
+
+
+class Phonons(struct.PyTreeNode):
+    """Harmonic lattice dynamics of a crystal; made by :func:`phonons`.
+
+    Its methods take q in reciprocal lattice units, of shape (..., 3), and return NumPy
+    arrays; under ``jax.jit`` and ``jax.grad`` they are pure functions.
+    """
+
+    crystal: Crystal
+    source: ForceConstants
+    masses: Array
+    """(atoms,), amu."""
+    max_force: Array
+    """Largest force on an atom, eV/Å: these are phonons of a crystal at rest only where
+    it is small."""
+    progress: Progress | None = struct.field(pytree_node=False, default=None)
+    """Wraps the steps of long calculations, such as ``tqdm.tqdm``."""
+
+    def force_constants(self, q: Float[Array, "*q 3"]) -> Complex[Array, "*q 3n 3n"]:
+        """Force constants Φ(q), eV/Å²; Hermitian up to round-off, as computed.
+
+        Raises:
+            ValueError: if q has not three components, or is not finite.
+        """
+        require_q(q)
+        return self.source(q, progress=self.progress)
+
+    def dynamical_matrix(self, q: Float[Array, "*q 3"]) -> Complex[Array, "*q 3n 3n"]:
+        """Mass-weighted force constants D(q), eV/(Å² amu); Hermitian to round-off.
+
+        Raises:
+            ValueError: if q has not three components, or is not finite.
+        """
+        roots = np.sqrt(np.repeat(self.masses, 3))
+        return self.force_constants(q) / np.outer(roots, roots)
+
+    def frequencies(self, q: Float[Array, "*q 3"]) -> Float[Array, "*q modes"]:
+        """Frequencies ν, THz, ascending; those of imaginary modes negative.
+
+        Raises:
+            ValueError: if q has not three components, or is not finite.
+        """
+        matrix = self.dynamical_matrix(q)
+        xp = np if isinstance(matrix, np.ndarray) else jnp
+        return _frequencies(xp.linalg.eigvalsh(_hermitian_part(matrix)))
+
+    def modes(self, q: Float[Array, "*q 3"]) -> Modes:
+        """Frequencies and eigenvectors.
+
+        Raises:
+            ValueError: if q has not three components, or is not finite.
+        """
+        matrix = self.dynamical_matrix(q)
+        xp = np if isinstance(matrix, np.ndarray) else jnp
+        eigenvalues, eigenvectors = xp.linalg.eigh(_hermitian_part(matrix))
+        return Modes(_frequencies(eigenvalues), eigenvectors)
+
+    def bands(self, path: Path | None = None, *, spacing: float = 0.05) -> Bands:
+        """Frequencies along a path.
+
+        Args:
+            path: by default the standard one, :func:`band_path`.
+            spacing: largest distance between neighboring points, 1/Å.
+        """
+        path = band_path(self.crystal, spacing=spacing) if path is None else path
+        return Bands(path, self.frequencies(path.q))
+
+    def dos(
+        self, mesh: Sequence[int] = (16, 16, 16), *, n_bins: int = 400
+    ) -> DensityOfStates:
+        """Density of states on a regular mesh, by tetrahedra.
+
+        Args:
+            mesh: divisions of the three reciprocal vectors.
+            n_bins: intervals of frequency.
+
+        Raises:
+            ValueError: if a division is not a positive integer.
+        """
+        points = regular_mesh(self.crystal, mesh, masses=self.masses)
+        return density_of_states(points, self.frequencies(points.q), n_bins=n_bins)
+
+    def thermal(
+        self,
+        temperatures: Sequence[float] | Float[Array, "temperatures"] = (300.0,),
+        mesh: Sequence[int] = (16, 16, 16),
+    ) -> Thermal:
+        """Free energy, entropy and heat capacity of a cell, on a regular mesh.
+
+        Args:
+            temperatures: K, zero or more.
+            mesh: divisions of the three reciprocal vectors.
+
+        Raises:
+            ValueError: if a temperature is negative, or a division not positive.
+        """
+        require_temperatures(temperatures)  # before the long part
+        points = regular_mesh(self.crystal, mesh, masses=self.masses)
+        return thermal_properties(points, self.frequencies(points.q), temperatures)
+
+
+def phonons(
+    potential: Potential,
+    crystal: Crystal,
+    *,
+    masses: Float[Array, "atoms"] | None = None,
+    dtype: jnp.dtype | None = None,
+    progress: Progress | None = None,
+) -> Phonons:
+    """Phonons of a crystal in a potential, exact at every q.
+
+    Args:
+        potential: any model with its parameters.
+        crystal: at rest in the potential; its largest force stands in the result.
+        masses: amu; by default the standard atomic masses.
+        dtype: precision of the force constants; by default float64 where JAX has it
+            switched on. Masses, eigenvalues and frequencies are in float64.
+        progress: wraps the steps of long calculations, such as ``tqdm.tqdm``.
+
+    Raises:
+        ValueError: if the potential does not know an element of the crystal, or masses
+            are not positive, one for each atom.
+    """
+    masses = _require_masses(crystal, masses)
+    potential = potential.astype(jnp.zeros((), dtype or float).dtype)
+    graph = potential.graph(crystal)
+    source = Response(potential, graph, n_atoms=crystal.n_atoms)
+    return Phonons(
+        crystal=crystal,
+        source=source,
+        masses=masses,
+        max_force=source.max_force(),
+        progress=progress,
+    )
+
+
+def _frequencies(eigenvalues: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """THz, with the sign of the eigenvalue."""
+    if isinstance(eigenvalues, np.ndarray):
+        return THZ * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
+    return THZ * safe_where(
+        eigenvalues != 0,
+        lambda x: jnp.sign(x) * jnp.sqrt(jnp.abs(x)),
+        eigenvalues,
+        inside=1.0,
+    )
+
+
+def _hermitian_part(matrix: Complex[Array, "*q 3n 3n"]) -> Complex[Array, "*q 3n 3n"]:
+    return (matrix + matrix.conj().swapaxes(-1, -2)) / 2
+
+
+def _require_masses(crystal: Crystal, masses: Array | None) -> np.ndarray:
+    masses = np.asarray(crystal.masses if masses is None else masses, dtype=float)
+    if masses.shape != (crystal.n_atoms,) or not (masses > 0).all():
+        raise ValueError(
+            f"masses must be positive, one for each of {crystal.n_atoms} atoms (amu); "
+            f"received {masses}"
+        )
+    return masses

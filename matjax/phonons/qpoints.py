@@ -1,0 +1,243 @@
+"""Wave vectors: symmetry-reduced meshes of the Brillouin zone, and paths through it.
+
+Coordinates are in units of the reciprocal vectors of the crystal as given; nothing is
+standardized. Lengths in reciprocal space are in 1/Å with the factor 2π, so that the
+slope of an acoustic branch, 2π dν/dk, is the velocity of sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jax.core import Tracer
+
+from matjax.arrays import Array, Float, Int
+from matjax.crystals import Crystal, reciprocal, space_group
+
+SYMPREC = 1e-4
+"""Å; what symmetry merges differs by less than a displacement of this size makes."""
+
+
+class Mesh(NamedTuple):
+    """Points of a regular mesh that symmetry does not relate."""
+
+    q: Float[Array, "q 3"]
+    """Reciprocal lattice units."""
+    weights: Float[Array, "q"]
+    """Share of the full mesh that each stands for; their sum is 1."""
+    index: Int[Array, "n1 n2 n3"]
+    """For each point of the full mesh, the row of ``q`` that stands for it."""
+    reciprocal: Float[Array, "3 3"]
+    """Reciprocal vectors as rows, 1/Å, with 2π."""
+
+
+class Path(NamedTuple):
+    """A path through the Brillouin zone, in one or more unbroken lines."""
+
+    q: Float[Array, "q 3"]
+    """Reciprocal lattice units."""
+    distance: Float[Array, "q"]
+    """Length of the path up to each point, 1/Å; breaks add nothing."""
+    ticks: tuple[tuple[int, str], ...]
+    """Row and label of each named point; both ends of a break have one."""
+    lines: tuple[tuple[int, int], ...]
+    """First row and end (exclusive) of each unbroken line."""
+
+
+def regular_mesh(
+    crystal: Crystal,
+    shape: Sequence[int],
+    *,
+    shift: Sequence[float] = (0, 0, 0),
+    masses: Float[Array, "atoms"] | None = None,
+    symmetry: bool = True,
+    symprec: float = SYMPREC,
+) -> Mesh:
+    """Regular mesh of q, centered on Γ, reduced by symmetry.
+
+    q_i = (a_i + shift_i) / N_i with a_i = 0 … N_i − 1. Points are merged that time
+    reversal or an operation of the space group relates; operations that do not map the
+    mesh onto itself are left out.
+
+    Args:
+        crystal: with concrete arrays.
+        shape: divisions N_i of the three reciprocal vectors, positive.
+        shift: 0 or 0.5 along each; (0.5, 0.5, 0.5) with even N_i is the mesh of
+            Monkhorst and Pack, Phys. Rev. B 13, 5188 (1976).
+        masses: amu; atoms of different mass are not equivalent.
+        symmetry: with False the full mesh is returned.
+        symprec: tolerance of the symmetry search, Å.
+
+    Raises:
+        ValueError: if a division is not a positive integer, or a shift not 0 or 0.5.
+    """
+    shape = _require_divisions(shape)
+    twice = 2 * np.asarray(shift, dtype=float)
+    if twice.shape != (3,) or not np.isin(twice, (0, 1)).all():
+        raise ValueError(f"a mesh shift has three numbers, 0 or 0.5; received {shift}")
+    twice = twice.astype(int)
+    operations = [np.eye(3, dtype=int)]
+    if symmetry:
+        operations = _point_operations(crystal, masses, symprec)
+    index, weights, first = _reduce(shape, twice, operations)
+    addresses = np.stack(np.unravel_index(first, shape), axis=-1)
+    return Mesh(
+        q=(addresses + twice / 2) / shape,
+        weights=weights,
+        index=index,
+        reciprocal=_reciprocal(crystal),
+    )
+
+
+def band_path(
+    crystal: Crystal, *, spacing: float = 0.05, symprec: float = 1e-3
+) -> Path:
+    """Standard path of the crystal's Bravais lattice, in units of its own cell.
+
+    Source: Hinuma, Pizzi, Kumagai, Oba, Tanaka, Comput. Mater. Sci. 128, 140 (2017),
+    through seekpath. For a supercell it is the path of the primitive cell.
+
+    Args:
+        crystal: periodic in three directions.
+        spacing: largest distance between neighboring points, 1/Å.
+        symprec: tolerance of the symmetry search, Å; generous, as it chooses the path
+            and changes no frequency.
+
+    Raises:
+        ValueError: if the crystal is not periodic in three directions, or the spacing
+            is not positive.
+    """
+    if not all(crystal.pbc):
+        raise ValueError(
+            f"a standard path needs three periodic directions; received {crystal.pbc}: "
+            "give the corners with path_through"
+        )
+    import seekpath
+
+    # Like spglib's, seekpath's answers are sure for right-handed cells only.
+    cell = np.asarray(crystal.cell)
+    sign = np.sign(np.linalg.det(cell))
+    structure = (sign * cell, sign * crystal.fractional, np.asarray(crystal.numbers))
+    found = seekpath.get_path_orig_cell(structure, symprec=symprec)
+    points = {k: sign * np.array(q) for k, q in found["point_coords"].items()}
+    corners: list[list[tuple[str, Sequence[float]]]] = []
+    for start, end in found["path"]:
+        if not corners or corners[-1][-1][0] != start:
+            corners.append([(start, points[start])])
+        corners[-1].append((end, points[end]))
+    return path_through(crystal, corners, spacing=spacing)
+
+
+def path_through(
+    crystal: Crystal,
+    corners: Sequence[Sequence[tuple[str, Sequence[float]]]],
+    *,
+    spacing: float = 0.05,
+) -> Path:
+    """Path of straight segments through named corners.
+
+    Args:
+        crystal: gives the unit of q.
+        corners: for each unbroken line its corners, each a label and a q in reciprocal
+            lattice units.
+        spacing: largest distance between neighboring points, 1/Å.
+
+    Raises:
+        ValueError: if the spacing is not positive, or a line has fewer than two
+            corners.
+    """
+    if not spacing > 0:
+        raise ValueError(f"the spacing of a path must be positive; received {spacing}")
+    vectors = _reciprocal(crystal)
+    q, distance, ticks, lines = [], [], [], []
+    length = 0.0
+    for line in corners:
+        if len(line) < 2:
+            raise ValueError(f"a line needs two corners or more; received {line}")
+        begin = len(q)
+        (label, here), *others = line
+        ticks.append((begin, _pretty(label)))
+        q.append(np.asarray(here, dtype=float))
+        distance.append(length)
+        for label, there in others:
+            here, there = q[-1], np.asarray(there, dtype=float)
+            step = float(np.linalg.norm((there - here) @ vectors))
+            for t in np.linspace(0, 1, 1 + max(1, int(np.ceil(step / spacing))))[1:]:
+                q.append(here + t * (there - here))
+                distance.append(length + t * step)
+            length += step
+            ticks.append((len(q) - 1, _pretty(label)))
+        lines.append((begin, len(q)))
+    return Path(np.array(q), np.array(distance), tuple(ticks), tuple(lines))
+
+
+def require_q(q: Float[Array, "*q 3"]) -> None:
+    """Raises ValueError unless q has three components and (if concrete) is finite."""
+    shape = np.shape(q)
+    if not shape or shape[-1] != 3:
+        raise ValueError(
+            "wave vectors have three components along the last axis, in reciprocal "
+            f"lattice units; received shape {shape}"
+        )
+    if not isinstance(q, Tracer) and not np.isfinite(q).all():
+        raise ValueError(f"wave vectors must be finite; received {q}")
+
+
+def _reciprocal(crystal: Crystal) -> np.ndarray:
+    return np.asarray(reciprocal(np.asarray(crystal.cell)))
+
+
+def _require_divisions(shape: Sequence[int]) -> tuple[int, int, int]:
+    numbers = np.asarray(shape)
+    whole = numbers.shape == (3,) and np.issubdtype(numbers.dtype, np.integer)
+    if not whole or (numbers < 1).any():
+        raise ValueError(
+            f"a mesh has three positive integers such as (12, 12, 12); received {shape}"
+        )
+    return int(numbers[0]), int(numbers[1]), int(numbers[2])
+
+
+def _point_operations(
+    crystal: Crystal, masses: Float[Array, "atoms"] | None, symprec: float
+) -> list[np.ndarray]:
+    """Integer matrices W that take q to an equivalent q W, time reversal included."""
+    group = space_group(crystal.replace(pbc=(True, True, True)), symprec)
+    masses = np.asarray(crystal.masses if masses is None else masses)
+    keeps_masses = (masses[np.asarray(group.permutation)] == masses).all(axis=1)
+    # Found as if all directions were periodic; a rotation must not mix those that are
+    # with those that are not.
+    mixed = np.not_equal.outer(crystal.pbc, crystal.pbc)
+    rotations = np.unique(np.asarray(group.rotations)[keeps_masses], axis=0)
+    rotations = [w for w in rotations if not w[mixed].any()]
+    return [sign * w for w in rotations for sign in (1, -1)]
+
+
+def _reduce(
+    shape: tuple[int, int, int], twice_shift: np.ndarray, operations: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Representative of each mesh point, weights, and flat places of those.
+
+    With q = (2a + s) / 2N, the image q W lies on the mesh if its 2N-fold minus s is
+    even for every a: all in integers.
+    """
+    n = np.array(shape)
+    addresses = np.indices(shape).reshape(3, -1).T
+    smallest = np.arange(len(addresses))
+    for w in operations:
+        steps, rest = np.divmod(w * n[None, :], n[:, None])
+        start, odd = np.divmod(twice_shift @ steps - twice_shift, 2)
+        if rest.any() or odd.any():
+            continue
+        image = (addresses @ steps + start) % n
+        smallest = np.minimum(smallest, np.ravel_multi_index(tuple(image.T), shape))
+    first, index, counts = np.unique(smallest, return_inverse=True, return_counts=True)
+    return index.reshape(shape), counts / len(addresses), first
+
+
+def _pretty(label: str) -> str:
+    name, _, number = label.partition("_")
+    greek = {"GAMMA": "Γ", "SIGMA": "Σ", "DELTA": "Δ", "LAMBDA": "Λ"}
+    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    return greek.get(name, name) + number.translate(subscripts)

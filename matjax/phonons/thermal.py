@@ -1,0 +1,132 @@
+"""Thermal properties of harmonic crystals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from matjax.arrays import Array, Float
+from matjax.numerics import safe_where
+from matjax.phonons.qpoints import Mesh
+from matjax.units import BOLTZMANN, J_PER_MOL, PLANCK_THZ
+
+SOFTEST = 1e-3
+"""THz; modes of lower frequency do not enter thermal properties."""
+
+
+class Thermal(NamedTuple):
+    """Harmonic thermal properties of one cell at given temperatures."""
+
+    temperatures: Float[Array, "temperatures"]
+    """K."""
+    free_energy: Float[Array, "temperatures"]
+    """Helmholtz free energy of the vibrations with their zero-point energy, eV."""
+    entropy: Float[Array, "temperatures"]
+    """J/(mol K)."""
+    heat_capacity: Float[Array, "temperatures"]
+    """At constant volume, J/(mol K)."""
+    zero_point_energy: Float[Array, ""]
+    """eV."""
+    fraction_excluded: Float[Array, ""]
+    """Share of all modes of the mesh left out: the translations at Γ, and those that
+    are imaginary or softer than the threshold. The rest is not scaled up."""
+    fraction_imaginary: Float[Array, ""]
+    """Share of all modes that are imaginary, translations aside."""
+
+
+def thermal_properties(
+    mesh: Mesh,
+    frequencies: Float[Array, "q modes"],
+    temperatures: Sequence[float] | Float[Array, "temperatures"],
+    *,
+    softest: float = SOFTEST,
+) -> Thermal:
+    """Free energy, entropy and heat capacity of independent oscillators.
+
+    With ε = hν and x = ε / kT, summed over the modes of the mesh:
+    F = Σ ε/2 + kT ln(1 − e⁻ˣ), S = −∂F/∂T, C = T ∂S/∂T. At T = 0, F is the zero-point
+    energy; S and C vanish.
+
+    Source: Born and Huang, Dynamical Theory of Crystal Lattices (1954), §16.
+
+    Args:
+        mesh: whose points the sums are over.
+        frequencies: at the points of the mesh, THz.
+        temperatures: K, zero or more.
+        softest: THz; softer modes are left out.
+
+    Raises:
+        ValueError: if a temperature is negative or not finite.
+    """
+    temperatures = require_temperatures(temperatures)
+    at_gamma = (mesh.q == np.round(mesh.q)).all(axis=1)
+    sums = _sum_over_modes(frequencies, mesh.weights, at_gamma, temperatures, softest)
+    if not isinstance(frequencies, Tracer):
+        sums = [np.asarray(x) for x in sums]
+    return Thermal(temperatures, *sums)
+
+
+def require_temperatures(
+    temperatures: Sequence[float] | Float[Array, "temperatures"],
+) -> Float[Array, "temperatures"]:
+    """The temperatures; raises ValueError if one is negative or not finite."""
+    temperatures = np.atleast_1d(np.asarray(temperatures, dtype=float))
+    if not (np.isfinite(temperatures) & (temperatures >= 0)).all():
+        raise ValueError(
+            f"temperatures must be finite and not negative (K); received {temperatures}"
+        )
+    return temperatures
+
+
+@jax.jit
+def _sum_over_modes(
+    frequencies: Array,
+    weights: Array,
+    at_gamma: Array,
+    temperatures: Array,
+    softest: float,
+) -> tuple[Array, ...]:
+    frequencies = jnp.asarray(frequencies)
+    rank = jnp.argsort(jnp.argsort(jnp.abs(frequencies), axis=1), axis=1)
+    translation = at_gamma[:, None] & (rank < 3)
+    weights = jnp.broadcast_to(weights[:, None], frequencies.shape)
+    counted = (frequencies >= softest) & ~translation
+    imaginary = (frequencies <= -softest) & ~translation
+
+    def total(function: Callable[[Array], Array]) -> Array:
+        return jnp.sum(weights * safe_where(counted, function, frequencies, inside=1.0))
+
+    def at_temperature(kt: Array) -> tuple[Array, ...]:
+        warm = kt > 0
+        kt = jnp.where(warm, kt, 1)
+
+        def free(nu: Array) -> Array:
+            return kt * jnp.log(-jnp.expm1(-PLANCK_THZ * nu / kt))
+
+        def entropy(nu: Array) -> Array:
+            x = PLANCK_THZ * nu / kt
+            return -x * jnp.exp(-x) / jnp.expm1(-x) - jnp.log(-jnp.expm1(-x))
+
+        def heat(nu: Array) -> Array:  # in exp(−x), which cannot overflow
+            x = PLANCK_THZ * nu / kt
+            return jnp.exp(-x) * (x / jnp.expm1(-x)) ** 2
+
+        return tuple(jnp.where(warm, total(f), 0) for f in (free, entropy, heat))
+
+    zero_point = total(lambda nu: PLANCK_THZ * nu / 2)
+    free, entropy, heat = jax.lax.map(at_temperature, BOLTZMANN * temperatures)
+    gas = BOLTZMANN * J_PER_MOL
+    share = weights / weights.sum()
+    return (
+        zero_point + free,
+        gas * entropy,
+        gas * heat,
+        zero_point,
+        jnp.sum(share * ~counted),
+        jnp.sum(share * imaginary),
+    )
