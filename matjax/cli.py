@@ -13,14 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from matjax import catalog
 from matjax.config import ExperimentConfig, build_config
 from matjax.runs import Run, new_folder
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 log = logging.getLogger("matjax")
 
@@ -69,22 +65,19 @@ def run(options: argparse.Namespace) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """List experiments, configurations and pretrained potentials."""
-    from rich.console import Console
-
     from matjax.weights import EMBEDDED, PUBLISHED, find
 
-    experiments = _table("experiment", "what it does")
+    _tell("experiment", "what it does")
     for name, path in catalog.experiments().items():
-        experiments.add_row(name, catalog.summary(path))
-    configs = _table("configuration", "file")
+        _tell(name, catalog.summary(path))
+    _tell("\nconfiguration", "file")
     for name, path in catalog.configs().items():
-        configs.add_row(name, str(path))
-    potentials = _table("potential", "where")
+        _tell(name, path)
+    _tell("\npotential", "where")
     for name in EMBEDDED:
-        potentials.add_row(name, "part of matjax")
+        _tell(name, "part of matjax")
     for name, published in PUBLISHED.items():
-        potentials.add_row(name, str(find(published) or "downloaded when first used"))
-    Console().print(experiments, "", configs, "", potentials, soft_wrap=True)
+        _tell(name, find(published) or "downloaded when first used")
 
 
 def set_up_jax(config: ExperimentConfig) -> None:
@@ -93,7 +86,7 @@ def set_up_jax(config: ExperimentConfig) -> None:
     from platformdirs import user_cache_dir
 
     jax.config.update("jax_enable_x64", config.precision == "float64")
-    if jax.config.read("jax_compilation_cache_dir") is None:
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         root = os.environ.get("MATJAX_CACHE") or user_cache_dir("matjax")
         cache = Path(root) / "compiled"
         jax.config.update("jax_compilation_cache_dir", str(cache))
@@ -107,22 +100,16 @@ def set_up_jax(config: ExperimentConfig) -> None:
 
 
 def _report(output: Run, metrics: Mapping[str, float], seconds: float) -> None:
-    from rich.console import Console
-
-    table = _table("metric", "value")
     for key, value in metrics.items():
-        table.add_row(key, str(value) if isinstance(value, int) else f"{value:.6g}")
-    console = Console()
-    console.print(table, "")
-    for path in output.files:
-        console.print(str(path), soft_wrap=True, highlight=False)
-    console.print(f"{output.folder / 'metrics.json'} after {seconds:.1f} s")
+        _tell(key, value if isinstance(value, int) else f"{value:.6g}")
+    for path in [*output.files, output.folder / "metrics.json"]:
+        _tell("wrote", path)
+    _tell("took", f"{seconds:.1f} s")
 
 
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    return Table(*columns, box=None, pad_edge=False)
+def _tell(name: str, value: object) -> None:
+    """A line of a table of two columns; never folded, so that it can be searched."""
+    sys.stdout.write(f"{name:<27} {value}\n")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
