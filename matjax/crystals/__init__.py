@@ -8,6 +8,8 @@ bloch          derivative rules for perturbations of wave vector q
 batch          from crystals to graphs of bucketed sizes
 lattice        cell parameters, reciprocal vectors, heights, Niggli reduction
 symmetry       space groups, standard cells, averages over a group
+supercell      supercells, their map to the primitive cell, commensurate q
+io             files through ASE, conversion to and from ASE and pymatgen
 """
 
 from matjax.crystals.batch import bucket as bucket
@@ -16,6 +18,9 @@ from matjax.crystals.crystal import Crystal as Crystal
 from matjax.crystals.graph import Graph as Graph
 from matjax.crystals.graph import Triplets as Triplets
 from matjax.crystals.graph import triplets as triplets
+from matjax.crystals.io import read as read
+from matjax.crystals.io import read_all as read_all
+from matjax.crystals.io import write as write
 from matjax.crystals.lattice import cell_from_parameters as cell_from_parameters
 from matjax.crystals.lattice import cell_parameters as cell_parameters
 from matjax.crystals.lattice import heights as heights
@@ -35,6 +40,9 @@ from matjax.crystals.neighbor_list import (
 )
 from matjax.crystals.neighbors import Neighbors as Neighbors
 from matjax.crystals.neighbors import neighbors as neighbors
+from matjax.crystals.supercell import Supercell as Supercell
+from matjax.crystals.supercell import commensurate_q as commensurate_q
+from matjax.crystals.supercell import make_supercell as make_supercell
 from matjax.crystals.symmetry import Symmetry as Symmetry
 from matjax.crystals.symmetry import conventional as conventional
 from matjax.crystals.symmetry import niggli as niggli
