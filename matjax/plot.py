@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from matjax.phonons import Bands, DensityOfStates
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+UNCONVERGED = 0.01
+"""eV/Å; a crystal with a larger force is not at rest, and figures say so."""
+
+IMAGINARY = 0.05
+"""THz; softer imaginary frequencies are taken for round-off in float32."""
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -68,6 +80,97 @@ def new_figure(
             n_rows, n_columns, squeeze=False, gridspec_kw=ratios, **gridspec
         )
     return figure, axes
+
+
+def phonon_figure(
+    bands: Bands,
+    dos: DensityOfStates | None = None,
+    *,
+    max_force: float = 0.0,
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+) -> Figure:
+    """Phonon bands and, on the same scale, the density of states.
+
+    Imaginary frequencies are drawn as negative ones, on gray.
+
+    Args:
+        bands: as :meth:`matjax.phonons.Phonons.bands` returns them.
+        dos: as :meth:`matjax.phonons.Phonons.dos` returns it.
+        max_force: largest force on an atom, eV/Å; said in the title above
+            ``UNCONVERGED``.
+        points: other frequencies to compare with: for each entry of the legend,
+            distances along the path (1/Å) and frequencies (THz).
+    """
+    n_panels = 1 if dos is None else 2
+    with style():
+        figure, axes = new_figure(
+            1,
+            n_panels,
+            width=6,
+            height=3.4,
+            width_ratios=[3, 1][:n_panels],
+            sharey=True,
+        )
+        left = axes[0, 0]
+        for start, end in bands.path.lines:
+            left.plot(
+                bands.path.distance[start:end], bands.frequencies[start:end], color="C0"
+            )
+        places, labels = _merged_ticks(bands)
+        left.set(xticks=places, xticklabels=labels, xlim=(places[0], places[-1]))
+        left.set_ylabel("Frequency (THz)")
+        for place in places[1:-1]:
+            left.axvline(place, color="0.7", linewidth=0.6, zorder=0)
+        for i, (label, (x, y)) in enumerate((points or {}).items(), start=1):
+            left.plot(
+                x, y, "o", color=f"C{i}", markersize=3, label=label, clip_on=False
+            )
+        if points:
+            left.legend(loc="best")
+        if dos is not None:
+            right = axes[0, 1]
+            right.fill_betweenx(
+                dos.frequencies, dos.density, color="C0", alpha=0.3, lw=0
+            )
+            right.plot(dos.density, dos.frequencies, color="C0", linewidth=0.9)
+            right.set(xlabel="DOS (1/THz)", xlim=(0, 1.05 * dos.density.max()))
+        _mark_imaginary(axes[0], float(np.min(bands.frequencies)), dos)
+        if max_force > UNCONVERGED:
+            left.set_title(
+                f"not at rest: largest force {max_force:.2g} eV/Å", color="C1"
+            )
+    return figure
+
+
+def _merged_ticks(bands: Bands) -> tuple[list[float], list[str]]:
+    """Places and labels; the two ends of a break share one, such as U|K."""
+    places: list[float] = []
+    labels: list[str] = []
+    for row, label in bands.path.ticks:
+        place = float(bands.path.distance[row])
+        if places and place == places[-1]:
+            labels[-1] += "" if labels[-1] == label else f"|{label}"
+            continue
+        places.append(place)
+        labels.append(label)
+    return places, labels
+
+
+def _mark_imaginary(
+    axes: Iterable[Axes], lowest: float, dos: DensityOfStates | None
+) -> None:
+    """Zero at the bottom, or gray below it where there are imaginary modes."""
+    if dos is not None:
+        lowest = min(lowest, float(dos.frequencies[dos.density > 0].min()))
+    imaginary = lowest < -IMAGINARY
+    for panel in axes:
+        if not imaginary:
+            panel.set_ylim(bottom=0)
+            continue
+        bottom = 1.05 * lowest
+        panel.axhspan(bottom, 0, color="0.92", lw=0, zorder=-1)
+        panel.axhline(0, color="0.5", linewidth=0.6)
+        panel.set_ylim(bottom=bottom)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -156,7 +156,7 @@ def phonons(
     *,
     masses: Float[Array, "atoms"] | None = None,
     dtype: jnp.dtype | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = False,
 ) -> Phonons:
     """Phonons of a crystal in a potential, exact at every q.
 
@@ -166,7 +166,8 @@ def phonons(
         masses: amu; by default the standard atomic masses.
         dtype: precision of the force constants; by default float64 where JAX has it
             switched on. Masses, eigenvalues and frequencies are in float64.
-        progress: wraps the steps of long calculations, such as ``tqdm.tqdm``.
+        progress: whether long calculations show a bar, or what wraps their steps
+            instead of ``tqdm.tqdm``.
 
     Raises:
         ValueError: if the potential does not know an element of the crystal, or masses
@@ -181,8 +182,16 @@ def phonons(
         source=source,
         masses=masses,
         max_force=source.max_force(),
-        progress=progress,
+        progress=_progress(progress),
     )
+
+
+def _progress(progress: Progress | bool) -> Progress | None:
+    if progress is True:
+        from tqdm import tqdm
+
+        return tqdm
+    return progress or None
 
 
 def _frequencies(eigenvalues: Float[Array, "*axes"]) -> Float[Array, "*axes"]:

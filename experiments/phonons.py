@@ -1,0 +1,202 @@
+"""Phonon bands, density of states and heat capacity of one crystal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from matjax.config import ExperimentConfig, Section
+from matjax.crystals import Crystal
+from matjax.crystals.io import read, write
+from matjax.phonons import (
+    Bands,
+    Phonons,
+    Thermal,
+    band_path,
+    density_of_states,
+    phonons,
+    regular_mesh,
+    thermal_properties,
+)
+from matjax.physics import Potential
+from matjax.plot import UNCONVERGED, phonon_figure
+from matjax.runs import Run
+from matjax.weights import load_potential
+
+
+class Prototype(Section):
+    """A crystal of a common structure type, as :func:`ase.build.bulk` builds it."""
+
+    prototype: Literal[
+        "sc", "fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "wurtzite"
+    ]
+    """Structure type; the cell is the primitive one."""
+    symbols: str
+    """Elements, such as Si or NaCl."""
+    a: float = Field(gt=0)
+    """Lattice constant of the conventional cell, Å."""
+    c: float | None = Field(default=None, gt=0)
+    """Second lattice constant of hexagonal types, Å."""
+    measured: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """Frequencies (THz) at named points of the path, to draw into the figure."""
+
+
+class Config(ExperimentConfig):
+    """Which crystal, in which potential, and how finely it is sampled."""
+
+    crystal: str | Prototype
+    """A file that ASE reads, or a structure type."""
+    potential: str = "stillinger-weber-si"
+    """Name or file of a potential."""
+    relax: bool = False
+    """Whether atoms and cell are brought to rest first, in the given space group."""
+    fmax: float = Field(default=1e-4, gt=0)
+    """Largest force after that, eV/Å."""
+    masses: dict[str, float] = Field(default_factory=dict)
+    """Masses (amu) of elements that differ from the standard, for isotopes."""
+    spacing: float = Field(default=0.05, gt=0)
+    """Largest distance between points of the path, 1/Å (2π included)."""
+    mesh: tuple[int, int, int] = (16, 16, 16)
+    """Divisions of the reciprocal vectors for sums over the zone."""
+    max_temperature: float = Field(default=1000.0, gt=0)
+    """End of the table of thermal properties, K."""
+    temperature_step: float = Field(default=10.0, gt=0)
+    """K."""
+
+
+def main(config: Config, run: Run) -> Mapping[str, float]:
+    """Tables and a figure of the phonons, and numbers that sum them up."""
+    potential = load_potential(config.potential)
+    crystal = _crystal(config, potential, run)
+    found = phonons(
+        potential, crystal, masses=_masses(config, crystal), progress=run.progress
+    )
+    max_force = float(found.max_force)
+    if max_force > UNCONVERGED:
+        run.log.warning(
+            "the crystal is not at rest: the largest force is %.2g eV/Å; "
+            "relax=true brings it there first",
+            max_force,
+        )
+
+    path = band_path(crystal, spacing=config.spacing)
+    run.log.info("bands: %d points", len(path.q))
+    bands = found.bands(path)
+    _save_bands(bands, run)
+
+    mesh = regular_mesh(crystal, config.mesh, masses=found.masses)
+    run.log.info("mesh: %d points, %d by symmetry", mesh.index.size, len(mesh.q))
+    frequencies = found.frequencies(mesh.q)
+    dos = density_of_states(mesh, frequencies)
+    columns = {"frequency_THz": dos.frequencies, "density_per_THz": dos.density}
+    run.save_table("dos", columns)
+    steps = np.arange(0, config.max_temperature + 1e-9, config.temperature_step)
+    _save_thermal(thermal_properties(mesh, frequencies, steps), run)
+    figure = phonon_figure(
+        bands, dos, max_force=max_force, points=_measured(config, bands)
+    )
+    run.save_figure("phonons", figure)
+
+    room = thermal_properties(mesh, frequencies, [300.0])
+    return {
+        **_at_points(bands, found),
+        "min_frequency_THz": float(min(bands.frequencies.min(), frequencies.min())),
+        "max_frequency_THz": float(max(bands.frequencies.max(), frequencies.max())),
+        "zero_point_energy_eV": float(room.zero_point_energy),
+        "free_energy_300K_eV": float(room.free_energy[0]),
+        "entropy_300K_J_per_mol_K": float(room.entropy[0]),
+        "heat_capacity_300K_J_per_mol_K": float(room.heat_capacity[0]),
+        "imaginary_fraction": float(room.fraction_imaginary),
+        "max_force_eV_per_A": max_force,
+        "n_atoms": crystal.n_atoms,
+        "n_mesh_points": len(mesh.q),
+    }
+
+
+def _crystal(config: Config, potential: Potential, run: Run) -> Crystal:
+    """The crystal of the config, at rest if that is asked for."""
+    given = config.crystal
+    if isinstance(given, str):
+        crystal = read(given)
+    else:
+        from ase.build import bulk
+
+        crystal = Crystal.from_ase(
+            bulk(given.symbols, given.prototype, given.a, given.c)
+        )
+    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
+    if not config.relax:
+        return crystal
+    from matjax.physics import relax
+
+    relaxed = relax(potential, crystal, fmax=config.fmax, symmetry=True)
+    if not relaxed.converged:
+        run.log.warning("the relaxation has not converged in %d steps", relaxed.steps)
+    write(run.path("relaxed.cif"), relaxed.crystal)
+    return relaxed.crystal
+
+
+def _masses(config: Config, crystal: Crystal) -> np.ndarray:
+    absent = sorted(config.masses.keys() - set(crystal.symbols))
+    if absent:
+        raise ValueError(
+            f"masses must be of elements of the crystal; {', '.join(absent)} is not in "
+            f"{' '.join(crystal.symbols)}"
+        )
+    pairs = zip(crystal.symbols, crystal.masses, strict=True)
+    return np.array([config.masses.get(symbol, mass) for symbol, mass in pairs])
+
+
+def _save_bands(bands: Bands, run: Run) -> None:
+    labels = dict(bands.path.ticks)
+    run.save_table(
+        "bands",
+        {
+            "label": [labels.get(row, "") for row in range(len(bands.path.q))],
+            **{f"q{i + 1}": bands.path.q[:, i] for i in range(3)},
+            "distance_per_A": bands.path.distance,
+            **{f"frequency_{i + 1}_THz": f for i, f in enumerate(bands.frequencies.T)},
+        },
+    )
+
+
+def _save_thermal(thermal: Thermal, run: Run) -> None:
+    run.save_table(
+        "thermal",
+        {
+            "temperature_K": thermal.temperatures,
+            "free_energy_eV": thermal.free_energy,
+            "entropy_J_per_mol_K": thermal.entropy,
+            "heat_capacity_J_per_mol_K": thermal.heat_capacity,
+        },
+    )
+
+
+def _measured(config: Config, bands: Bands) -> dict[str, tuple[list, list]]:
+    """Measured frequencies, at the places of their points on the path."""
+    if isinstance(config.crystal, str) or not config.crystal.measured:
+        return {}
+    ticks = [
+        (row, config.crystal.measured.get(label, ())) for row, label in bands.path.ticks
+    ]
+    places = [(float(bands.path.distance[row]), f) for row, fs in ticks for f in fs]
+    return {"measured": ([x for x, _ in places], [y for _, y in places])}
+
+
+def _at_points(bands: Bands, found: Phonons) -> dict[str, float]:
+    """Frequencies at named points, and how well sum rule and symmetry hold at Γ."""
+    at_gamma = bands.at("Γ")
+    acoustic, optical = np.split(at_gamma[np.argsort(abs(at_gamma))], [3])
+    matrix = found.force_constants(np.zeros(3))
+    metrics = {
+        "gamma_acoustic_THz": float(abs(acoustic).max()),
+        "asymmetry_eV_per_A2": float(abs(matrix - matrix.conj().T).max()),
+    }
+    if len(optical):
+        metrics["gamma_optical_THz"] = float(optical.max())
+    if "X" in dict(bands.path.ticks).values():
+        metrics["x_ta_THz"] = float(bands.at("X").min())
+    return metrics
