@@ -25,6 +25,7 @@ from jax import lax
 from matjax.arrays import Array, Bool, Float, Int
 from matjax.crystals.batch import bucket
 from matjax.crystals.crystal import Crystal
+from matjax.crystals.lattice import heights, inverse, transform
 from matjax.crystals.neighbors import neighbors
 
 WORD = 32
@@ -212,10 +213,9 @@ class _Place(struct.PyTreeNode):
 def _locate(
     old: NeighborList, positions: Array, cell: Array, node_mask: Array
 ) -> _Place:
+    """Wraps the atoms into the home cell and finds their bins."""
     bins, reach = jnp.asarray(old.bins), jnp.asarray(old.reach)
-    normals = jnp.cross(cell[jnp.array([1, 2, 0])], cell[jnp.array([2, 0, 1])])
-    volume = jnp.dot(cell[0], normals[0], precision="highest")
-    fractional = jnp.matmul(positions, normals.T, precision="highest") / volume
+    fractional = transform(positions, inverse(cell))
     # NaN fails this comparison too; larger numbers of cells would not fit int32.
     finite = jnp.all(jnp.abs(fractional) < 2**30, axis=1)
     valid = node_mask & finite
@@ -229,12 +229,12 @@ def _locate(
     low = jnp.where(old.pbc, 0, low)
     span = jnp.where(old.pbc, 1, high - low)
     bin_index = jnp.floor((fractional - low) / jnp.where(span > 0, span, 1) * bins)
-    width = span * jnp.abs(volume) / jnp.linalg.norm(normals, axis=1) / bins
+    width = heights(cell) * span / bins
     enough = (reach * width >= old.cutoff) | (~old.pbc & (reach >= bins - 1))
     return _Place(
         home=home.astype(jnp.int32),
         bin=jnp.clip(bin_index, 0, bins - 1).astype(jnp.int32),
-        wrapped=jnp.matmul(fractional, cell, precision="highest"),
+        wrapped=transform(fractional, cell),
         valid=valid,
         invalid=jnp.any(node_mask & ~finite) | (jnp.any(node_mask) & ~jnp.all(enough)),
         cell=cell,
@@ -368,9 +368,9 @@ def _integers(values: np.ndarray) -> tuple[int, int, int]:
 
 def _spans(crystal: Crystal) -> Float[np.ndarray, "3"]:
     """Height of the cell, or of the space the atoms take, along each axis, Å."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(np.asarray(crystal.cell)), axis=0)
     extent = np.ptp(np.asarray(crystal.fractional), axis=0)
-    return heights * np.where(crystal.pbc, 1, extent)
+    height = np.asarray(heights(np.asarray(crystal.cell)))
+    return height * np.where(crystal.pbc, 1, extent)
 
 
 def _capacity(crystal: Crystal, bins: tuple[int, int, int], slack: float) -> int:
