@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.graph import Graph
@@ -32,7 +33,7 @@ def build_graph(
     n_nodes: int | None = None,
     degree: int | None = None,
     n_graphs: int | None = None,
-    dtype: jnp.dtype | None = None,
+    dtype: DTypeLike | None = None,
 ) -> Graph:
     """Padded graph of one crystal or of a batch, with its edges found on the host.
 

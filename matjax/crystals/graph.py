@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 from flax import struct
+from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Bool, Float, Int
 from matjax.crystals import bloch
@@ -150,7 +151,7 @@ class Graph(struct.PyTreeNode):
             phases=None,
         )
 
-    def astype(self, dtype: jnp.dtype) -> Graph:
+    def astype(self, dtype: DTypeLike) -> Graph:
         """The same graph with coordinates and cells of another precision."""
         return self.replace(
             positions=self.positions.astype(dtype), cell=self.cell.astype(dtype)

@@ -26,6 +26,7 @@ from matjax.nn import (
     RMSNorm,
     bessel_basis,
     convolve,
+    gate,
     polynomial_envelope,
     tensor_product_paths,
 )
@@ -148,6 +149,4 @@ class Interaction(nn.Module):
         features = mixed + skip
         if config.norm:
             features = RMSNorm(name="norm")(features)
-        return e3nn.gate(
-            features, even_act=jax.nn.silu, odd_act=jnp.tanh, even_gate_act=jax.nn.silu
-        )
+        return gate(features)

@@ -2,11 +2,12 @@
 
 radial         bases of the edge length, envelopes
 mlp            multilayer perceptrons as bound pure functions
-equivariant    tensor-product convolution, norm
+equivariant    tensor-product convolution, gate, norm
 """
 
 from matjax.nn.equivariant import RMSNorm as RMSNorm
 from matjax.nn.equivariant import convolve as convolve
+from matjax.nn.equivariant import gate as gate
 from matjax.nn.equivariant import tensor_product_paths as tensor_product_paths
 from matjax.nn.mlp import MLP as MLP
 from matjax.nn.radial import bessel_basis as bessel_basis

@@ -13,6 +13,7 @@ so that no array of messages is ever built.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import e3nn_jax as e3nn
@@ -163,6 +164,29 @@ def _unflatten(flat: Array, paths: list[Path]) -> e3nn.IrrepsArray:
         [(x.shape[1], ir) for ir, x in zip(chunks, joined, strict=True)]
     )
     return e3nn.from_chunks(irreps, joined, (flat.shape[0],), flat.dtype)
+
+
+def gate(features: e3nn.IrrepsArray) -> e3nn.IrrepsArray:
+    """Scalars through SiLU (even) or tanh (odd); other irreps times SiLU of a scalar.
+
+    The last even scalars are the gates. Activations have unit second moment for normal
+    inputs, as in e3nn.
+    """
+    silu, tanh = _normalised(jax.nn.silu), _normalised(jnp.tanh)
+    return e3nn.gate(
+        features,
+        even_act=silu,
+        odd_act=tanh,
+        even_gate_act=silu,
+        odd_gate_act=tanh,
+        normalize_act=False,
+    )
+
+
+@cache
+def _normalised(activation: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    # e3nn integrates over a million points at every call: half a network's trace time.
+    return e3nn.normalize_function(activation)
 
 
 class RMSNorm(nn.Module):

@@ -6,18 +6,20 @@ here, so that all models share one definition of strain, sign and unit.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal, Graph, build_graph
 from matjax.elements import symbols
 
 
+@runtime_checkable
 class EnergyModel(Protocol):
     """What a network must offer to be a potential: a Flax module with two attributes.
 
@@ -145,7 +147,7 @@ class Potential(struct.PyTreeNode):
         """Precision of the parameters, in which everything is computed."""
         return jnp.result_type(*jax.tree.leaves(self.params))
 
-    def astype(self, dtype: jnp.dtype) -> Potential:
+    def astype(self, dtype: DTypeLike) -> Potential:
         """The same potential in another precision."""
         return self.replace(
             params=jax.tree.map(lambda x: jnp.asarray(x, dtype), self.params)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from matjax.models import LennardJones, Morse, StillingerWeber
 from matjax.physics import EnergyModel, Potential
@@ -29,7 +30,7 @@ READERS: dict[str, Callable[[str | Path], Potential]] = {
 """Reader of each kind of weight file."""
 
 
-def load_potential(name: str | Path, *, dtype: jnp.dtype | None = None) -> Potential:
+def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Potential:
     """A potential by name or from a weight file.
 
     Args:

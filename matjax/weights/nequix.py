@@ -1,7 +1,9 @@
 """Published Nequix weights (``.nqx``) into :class:`matjax.models.NequIP`.
 
 A file is one line of JSON, the config, then ``.npy`` records in the order of the leaves
-of the original Equinox model. Nothing is unpickled.
+of the original Equinox model. Nothing is unpickled. Of the published files, nequix-mp-1
+ends in a line feed, and nequix-oam-1 repeats the numbers of its config as records: both
+are recognised exactly, and anything else after the last array is an error.
 
 Source: Koker et al., arXiv 2508.16067; weights under MIT and CC-BY-4.0.
 """
@@ -13,6 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from matjax.models import NequIP
@@ -58,7 +61,10 @@ def read_nequix(path: str | Path) -> Potential:
         arrays = _read_arrays(file, path)
     model = nequip_of_config(config, path)
     shapes = parameter_shapes(model)
-    params = fill(shapes, key_table(shapes, model.layers), arrays, path)
+    table = key_table(shapes, model.layers)
+    if _repeats_config(arrays[len(table) :], config):
+        arrays = arrays[: len(table)]
+    params = fill(shapes, table, arrays, path)
     return Potential(params=params, model=model)
 
 
@@ -112,9 +118,18 @@ def _read_config(file: BufferedReader, path: Path) -> dict[str, Any]:
     return config
 
 
+def _repeats_config(records: list[np.ndarray], config: dict[str, Any]) -> bool:
+    """Whether scalar records are the numbers of the config, sorted by key."""
+    numbers = [x for x in jax.tree.leaves(config) if isinstance(x, int | float)]
+    return len(records) == len(numbers) and all(
+        record.shape == () and record.item() == number
+        for record, number in zip(records, numbers, strict=True)
+    )
+
+
 def _read_arrays(file: BufferedReader, path: Path) -> list[np.ndarray]:
     arrays = []
-    while file.peek(1)[:1]:
+    while file.peek(2)[:2] not in (b"", b"\n"):
         try:
             arrays.append(np.lib.format.read_array(file, allow_pickle=False))
         except (ValueError, EOFError) as error:

@@ -1,0 +1,78 @@
+"""Loading by name and path, and the safetensors format."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from safetensors.flax import save_file
+
+from matjax.crystals import Crystal
+from matjax.models import NequIP, StillingerWeber
+from matjax.physics import Potential
+from matjax.weights import EMBEDDED, load_potential, save_potential
+
+SMALL = NequIP(species=(6, 14), hidden="4x0e + 2x1o", lmax=1, layers=2, basis=3)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_potentials_load_in_the_default_precision(name):
+    assert load_potential(name).dtype == jnp.float64  # the tests run in 64-bit mode
+    assert load_potential(name, dtype=jnp.float32).dtype == jnp.float32
+
+
+def test_silicon_has_the_cohesive_energy_of_the_paper():
+    # Stillinger and Weber scale ε so that diamond has 4.3363 eV/atom (2ε by design).
+    cell = 5.431 / 2 * (1 - np.eye(3))
+    silicon = Crystal.create(["Si", "Si"], cell, fractional=[[0] * 3, [0.25] * 3])
+    energy = load_potential("stillinger-weber-si")(silicon).energy
+    assert energy / 2 == pytest.approx(-2 * 2.1683, abs=1e-4)  # a is rounded
+
+
+def test_saved_potential_is_read_back_bit_by_bit(tmp_path):
+    potential = Potential.create(SMALL, seed=3).astype(jnp.float32)
+    path = save_potential(potential, tmp_path / "small.safetensors")
+    read = load_potential(path, dtype=jnp.float32)
+    assert read.model == potential.model
+    assert jax.tree.structure(read) == jax.tree.structure(potential)
+    for a, b in zip(jax.tree.leaves(read), jax.tree.leaves(potential), strict=True):
+        assert_array_equal(a, b)
+
+
+def test_saving_does_not_overwrite_unasked(tmp_path):
+    potential = Potential.create(StillingerWeber())
+    path = save_potential(potential, tmp_path / "si.safetensors")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        save_potential(potential, path)
+    save_potential(potential, path, overwrite=True)
+
+
+def test_misspelt_name_gets_the_nearest():
+    with pytest.raises(ValueError, match="did you mean nequix-mp-1-pft"):
+        load_potential("nequix-mp-1-ptf")
+
+
+def test_foreign_endings_and_files_are_refused(tmp_path):
+    other = tmp_path / "weights.pt"
+    other.write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"end in \.nqx or \.safetensors"):
+        load_potential(other)
+    damaged = tmp_path / "weights.safetensors"
+    damaged.write_bytes(b"\x00" * 40)
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        load_potential(damaged)
+
+
+def test_safetensors_with_other_arrays_say_what_is_off(tmp_path):
+    path = save_potential(
+        Potential.create(StillingerWeber()), tmp_path / "a.safetensors"
+    )
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="flax") as file:
+        metadata = file.metadata()
+    save_file({"epsilon": jnp.zeros(3), "more": jnp.zeros(1)}, str(path), metadata)
+    with pytest.raises(ValueError, match=r"extra: more") as error:
+        load_potential(path)
+    assert "missing: strength" in str(error.value)
+    assert "epsilon: " in str(error.value)
