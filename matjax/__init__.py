@@ -1,0 +1,35 @@
+"""matjax: crystalline materials in JAX.
+
+Crystals become periodic graphs, networks give node energies, and everything else (forces,
+stresses, exact phonons at any q) follows by differentiation:
+
+    import matjax as mj
+
+    crystal = mj.read("POSCAR")
+    potential = mj.load_potential("nequix-mp-1-pft")
+    relaxed = mj.relax(potential, crystal)
+    phonons = mj.phonons(potential, relaxed.crystal)
+    phonons.frequencies([0.5, 0.0, 0.5])  # THz
+
+Units are Å, eV, amu and THz; cells are rows. ``mj.phonons`` is the function; the folder
+of that name is reached by ``from matjax.phonons import ...``.
+"""
+
+from matjax.crystals import Crystal as Crystal
+from matjax.crystals import Neighbors as Neighbors
+from matjax.crystals import build_graph as build_graph
+from matjax.crystals import neighbors as neighbors
+from matjax.crystals import read as read
+from matjax.crystals import read_all as read_all
+from matjax.crystals import write as write
+from matjax.phonons import Phonons as Phonons
+from matjax.phonons import phonons as phonons
+from matjax.physics import Potential as Potential
+from matjax.physics import ase_calculator as ase_calculator
+from matjax.physics import evaluate as evaluate
+from matjax.physics import molecular_dynamics as molecular_dynamics
+from matjax.physics import relax as relax
+from matjax.weights import load_potential as load_potential
+from matjax.weights import save_potential as save_potential
+
+__version__ = "0.1.0"
