@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ class Crystal(struct.PyTreeNode):
         *,
         positions: Array | list | None = None,
         fractional: Array | list | None = None,
-        pbc: bool | tuple[bool, bool, bool] = True,
+        pbc: bool | Sequence[bool] | Array = True,
     ) -> Crystal:
         """Crystal from host data, checked; in float64.
 
@@ -50,11 +51,11 @@ class Crystal(struct.PyTreeNode):
             cell: cell vectors as rows, Å.
             positions: Cartesian coordinates, Å; or
             fractional: coordinates in units of the cell vectors.
-            pbc: periodic directions.
+            pbc: periodic directions; one truth value for all three, or three.
 
         Raises:
-            ValueError: if there is no atom, a number is not finite, the cell has no
-                volume, or the shapes disagree.
+            ValueError: if there is no atom, a number is not finite, an atomic number is
+                none, the cell has no volume, or the shapes disagree.
         """
         if (positions is None) == (fractional is None):
             raise ValueError("exactly one of positions and fractional is needed")
@@ -157,9 +158,7 @@ def _atomic_numbers(numbers: Array | list) -> np.ndarray:
     return numbers
 
 
-def _periodicity(
-    pbc: bool | tuple[bool, bool, bool],
-) -> tuple[bool, bool, bool]:
+def _periodicity(pbc: bool | Sequence[bool] | Array) -> tuple[bool, bool, bool]:
     given = np.asarray(pbc, dtype=bool)
     if given.shape not in ((), (3,)):
         raise ValueError(f"pbc must be one truth value or three; received {pbc}")
@@ -172,8 +171,7 @@ def _require_cell(cell: np.ndarray) -> None:
         raise ValueError(f"a cell has three rows of three; received {cell.shape}")
     if not np.isfinite(cell).all():
         raise ValueError(f"cell vectors must be finite; received\n{cell}")
-    lengths = np.linalg.norm(cell, axis=1)
-    if abs(np.linalg.det(cell)) <= 1e-9 * max(lengths.prod(), 1e-300):
+    if not lattice.spans_volume(cell):
         raise ValueError(
             "the cell vectors must span a volume; received (rows, Å)\n"
             f"{cell}\nwhich are linearly dependent"

@@ -31,6 +31,12 @@ def inverse(cell: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
     return _dual(cell).T
 
 
+def spans_volume(cell: Float[Array, "3 3"]) -> bool:
+    """Whether three concrete vectors are linearly independent beyond round-off."""
+    lengths = np.linalg.norm(cell, axis=1)
+    return bool(abs(np.linalg.det(cell)) > 1e-9 * lengths.prod())
+
+
 def transform(
     rows: Float[Array, "rows 3"], matrix: Float[Array, "3 3"]
 ) -> Float[Array, "rows 3"]:
@@ -76,7 +82,7 @@ def cell_parameters(cell: Float[Array, "3 3"]) -> Float[Array, "6"]:
 
 
 def cell_from_parameters(
-    parameters: Float[Array, "6"] | Sequence[float],
+    parameters: Float[Array, "6"] | Sequence[float | int],
 ) -> Float[Array, "3 3"]:
     """Cell with the given lengths and angles: a along x, b in the xy plane, c_z > 0.
 
@@ -124,7 +130,7 @@ def niggli_reduce(
     cell = np.asarray(cell, dtype=np.float64)
     right_handed = cell if np.linalg.det(cell) > 0 else -cell
     reduced = call_spglib(spglib.niggli_reduce, right_handed)
-    if reduced is None:
+    if reduced is None or not spans_volume(cell):
         raise ValueError(
             "a cell must span a volume to be Niggli-reduced; received (rows, Å)\n"
             f"{cell}"

@@ -107,6 +107,7 @@ def test_operations_carry_atoms_onto_the_atoms_of_the_permutation(case, change):
     assert (crystal.numbers[symmetry.permutation] == crystal.numbers).all()
 
 
+@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")
 def test_equivalent_atoms_are_those_of_spglib():
     crystal = quartz()
     data = (crystal.cell, crystal.fractional, crystal.numbers)
