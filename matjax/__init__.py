@@ -1,7 +1,7 @@
 """matjax: crystalline materials in JAX.
 
-Crystals become periodic graphs, networks give node energies, and everything else (forces,
-stresses, exact phonons at any q) follows by differentiation:
+Crystals become periodic graphs, networks give node energies, and everything else
+(forces, stresses, exact phonons at any q) follows by differentiation:
 
     import matjax as mj
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax.typing import DTypeLike
 
-from matjax.arrays import Array, Bool, Float, Int
+from matjax.arrays import Array, Bool, Float, Int, Leaf
 from matjax.crystals import bloch
 
 if TYPE_CHECKING:
@@ -27,25 +27,25 @@ class Graph(struct.PyTreeNode):
     the home cell, the sender in the cell ``shift``. Padding is told by the masks alone.
     """
 
-    numbers: Array
+    numbers: Leaf
     """Atomic numbers, (nodes,)."""
-    positions: Array
+    positions: Leaf
     """Cartesian coordinates, (nodes, 3), Å."""
-    cell: Array
+    cell: Leaf
     """Cell vectors as rows, (graphs, 3, 3), Å."""
-    senders: Array
+    senders: Leaf
     """Sending node of each slot, (edges,) with edges = nodes · degree."""
-    shifts: Array
+    shifts: Leaf
     """Cell of the sender relative to the receiver, (edges, 3), integers."""
-    edge_mask: Array
+    edge_mask: Leaf
     """Which slots hold an edge, (edges,)."""
-    node_mask: Array
+    node_mask: Leaf
     """Which nodes are atoms, (nodes,)."""
-    graph_mask: Array
+    graph_mask: Leaf
     """Which graphs are crystals, (graphs,)."""
-    node_graph: Array
+    node_graph: Leaf
     """Graph of each node, (nodes,), in ascending order."""
-    phases: Array | None = None
+    phases: Leaf | None = None
     """2π q·shift of each edge, (edges,), while a response at q is being computed."""
 
     @property
@@ -161,11 +161,11 @@ class Graph(struct.PyTreeNode):
 class Triplets(struct.PyTreeNode):
     """Pairs of edges that meet at a receiver, each unordered pair once."""
 
-    first: Array
+    first: Leaf
     """Slot of one edge, (triplets,)."""
-    second: Array
+    second: Leaf
     """Slot of the other, (triplets,)."""
-    mask: Array
+    mask: Leaf
     """Which triplets have both edges, (triplets,)."""
     n_nodes: int = struct.field(pytree_node=False)
 

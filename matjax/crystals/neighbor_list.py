@@ -22,7 +22,7 @@ import numpy as np
 from flax import struct
 from jax import lax
 
-from matjax.arrays import Array, Bool, Float, Int
+from matjax.arrays import Array, Bool, Float, Int, Leaf
 from matjax.crystals.batch import bucket
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.lattice import heights, inverse, transform
@@ -44,15 +44,15 @@ class NeighborList(struct.PyTreeNode):
     and allocate a new list for it.
     """
 
-    senders: Array
+    senders: Leaf
     """Sending node of each slot, (edges,) with edges = nodes · degree."""
-    shifts: Array
+    shifts: Leaf
     """Cell of the sender relative to the receiver, (edges, 3), integers."""
-    mask: Array
+    mask: Leaf
     """Which slots hold an edge, (edges,)."""
-    overflow: Array
+    overflow: Leaf
     """Whether at any update a buffer was too small or a number was not finite, ()."""
-    pbc: Array
+    pbc: Leaf
     """Which cell vectors are translations of the crystal, (3,)."""
     cutoff: float = struct.field(pytree_node=False)
     """Å."""
@@ -197,17 +197,17 @@ def update_neighbor_list(
 class _Place(struct.PyTreeNode):
     """Where the atoms are: (nodes, ...) each."""
 
-    home: Array
+    home: Leaf
     """Cell of the atom, integers."""
-    bin: Array
+    bin: Leaf
     """Bin of the atom along each cell vector."""
-    wrapped: Array
+    wrapped: Leaf
     """Cartesian coordinates after translation into the home cell, Å."""
-    valid: Array
+    valid: Leaf
     """Atoms with finite coordinates."""
-    invalid: Array
+    invalid: Leaf
     """(), whether an atom's coordinates are not finite or the reach is too short."""
-    cell: Array
+    cell: Leaf
 
 
 def _locate(

@@ -15,7 +15,7 @@ import spglib
 from flax import struct
 from scipy.spatial import KDTree
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Float, Leaf
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.lattice import call_spglib, inverse, niggli_reduce, transform
 
@@ -26,13 +26,13 @@ class Symmetry(struct.PyTreeNode):
     For a cell that is not primitive the operations include its inner translations.
     """
 
-    rotations: Array
+    rotations: Leaf
     """W in fractional coordinates, (operations, 3, 3), integers."""
-    translations: Array
+    translations: Leaf
     """w in fractional coordinates, (operations, 3), in [0, 1)."""
-    permutation: Array
+    permutation: Leaf
     """Atom onto which each operation carries each atom, (operations, atoms)."""
-    equivalent: Array
+    equivalent: Leaf
     """First atom of the orbit of each atom, (atoms,)."""
     symbol: str = struct.field(pytree_node=False)
     """International short symbol, such as Fd-3m."""

@@ -16,7 +16,6 @@ import math
 import e3nn_jax as e3nn
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph

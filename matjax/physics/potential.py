@@ -14,7 +14,7 @@ import numpy as np
 from flax import struct
 from jax.typing import DTypeLike
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Float, Leaf
 from matjax.crystals import Crystal, Graph, build_graph
 from matjax.elements import symbols
 
@@ -162,13 +162,13 @@ class Potential(struct.PyTreeNode):
 class Evaluation(struct.PyTreeNode):
     """Energy and its first derivatives for every crystal of a graph."""
 
-    energy: Array
+    energy: Leaf
     """(graphs,), eV."""
-    node_energies: Array
+    node_energies: Leaf
     """(nodes,), eV; 0 for padding."""
-    forces: Array
+    forces: Leaf
     """(nodes, 3), eV/Å; 0 for padding."""
-    stress: Array
+    stress: Leaf
     """(graphs, 3, 3), eV/Å³, tension positive; 0 for padding."""
 
 
