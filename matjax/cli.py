@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> None:
         metrics = experiment.main(config, output)
         numbers = output.save_metrics(metrics)
     except BaseException:
-        log.error("%s holds what was computed until here", folder)
+        if output.give_up():
+            log.error("%s holds what was computed until here", folder)
         raise
     _report(output, numbers, time.monotonic() - start)
 

@@ -160,9 +160,12 @@ def _complaints(
     source: Path | str,
 ) -> list[str]:
     """One line for each key that is wrong."""
+    details = error.errors(include_url=False)
+    keys = [_dotted(d["loc"], data, missing=d["type"] == "missing") for d in details]
     messages: dict[str, list[str]] = {}
-    for detail in error.errors(include_url=False):
-        key = _dotted(detail["loc"], data)
+    for key, detail in zip(keys, details, strict=True):
+        if any(other.startswith(key + ".") for other in keys):
+            continue  # a section that could also be a plain value: its keys say more
         if detail["type"] == "extra_forbidden":
             message = f"unknown key {key!r}; {_nearest_key(key, schema)}"
         elif detail["type"] == "missing":
@@ -176,14 +179,14 @@ def _complaints(
     ]
 
 
-def _dotted(location: tuple[int | str, ...], data: Any) -> str:
+def _dotted(location: tuple[int | str, ...], data: Any, *, missing: bool) -> str:
     """Path of an error in the data; pydantic's names of union members are left out."""
     parts = []
     for i, part in enumerate(location):
         inside = isinstance(data, dict) and part in data
         if inside or (isinstance(data, list) and isinstance(part, int)):
             data = data[part]  # type: ignore[index]
-        elif not (i == len(location) - 1 and isinstance(data, dict)):
+        elif not (missing and i == len(location) - 1):
             continue
         parts.append(str(part))
     return ".".join(parts)

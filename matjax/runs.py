@@ -51,6 +51,7 @@ class Run:
         self.log = logging.getLogger("matjax.run")
         """For messages to the person who waits."""
         _require_no_run(folder, overwrite=overwrite)
+        self._is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").unlink(missing_ok=True)
         self._kept = set() if overwrite else set(folder.iterdir())
@@ -130,6 +131,15 @@ class Run:
         values = {"experiment": experiment, **config.model_dump(mode="json")}
         values["environment"] = environment()
         write_yaml(self.folder / "config.yaml", values)
+
+    def give_up(self) -> bool:
+        """Whether there are results to keep; without any, no trace of the run stays."""
+        if self.files:
+            return True
+        (self.folder / "config.yaml").unlink(missing_ok=True)
+        if self._is_new:
+            self.folder.rmdir()
+        return False
 
     def save_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float]:
         """Write ``metrics.json``, which makes the run a finished one.

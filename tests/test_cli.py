@@ -45,10 +45,12 @@ class Mesh(Section):
 class Config(ExperimentConfig):
     steps: int = 3
     mesh: Mesh = Mesh()
-    fail: Literal["no", "value", "bug", "interrupt", "nan"] = "no"
+    fail: Literal["no", "at once", "value", "bug", "interrupt", "nan"] = "no"
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
+    if config.fail == "at once":
+        raise FileNotFoundError("no such file: POSCAR")
     counted = list(run.progress(range(config.steps), "counting"))
     run.save_table("counts", {"count": counted})
     if config.fail == "value":
@@ -169,6 +171,15 @@ def test_failed_run_keeps_its_files_and_says_why(project, caplog, fail, code, me
     assert (project / "out" / "config.yaml").exists()
     assert (project / "out" / "counts.csv").exists()
     assert not (project / "out" / "metrics.json").exists()
+
+
+def test_run_that_failed_before_any_result_leaves_no_trace(project, caplog):
+    (project / "mine").mkdir()
+    for out in ("mine", "new"):
+        assert cli.main(["run", "toy", "fail=at once", "--out", out]) == 1
+    assert set(caplog.messages) == {"error: no such file: POSCAR"}
+    assert not (project / "new").exists()
+    assert cli.main(["run", "toy", "--out", "mine"]) == 0
 
 
 def test_failed_replacement_does_not_look_finished(project):

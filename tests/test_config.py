@@ -28,6 +28,7 @@ class Config(ExperimentConfig):
     mesh: tuple[int, int, int] = (8, 8, 8)
     relax: Relax = Relax()
     cutoff: float | None = None
+    start: str | Relax = "none"
 
 
 def build(*overrides: str, **values) -> Config:
@@ -62,6 +63,7 @@ def test_values_of_overrides_are_yaml():
         ("relax.fmx=1", "unknown key 'relax.fmx'; did you mean 'relax.fmax'"),
         ("fmax=1", "unknown key 'fmax'; did you mean 'relax.fmax'"),
         ("qqq=1", "unknown key 'qqq'; there are crystal, cutoff, mesh, precision"),
+        ("start.fmx=1", "command line: unknown key 'start.fmx'; did you mean"),
         ("relax.fmax=-1", "command line: relax.fmax: input should be greater than 0"),
         ("relax.fmax=.inf", "relax.fmax: input should be a finite number"),
         ("relax.cell=1", "relax.cell: input should be a valid boolean; received 1"),
@@ -81,6 +83,18 @@ def test_wrong_override_is_answered_with_what_is_right(override, answer):
     with pytest.raises(ConfigError) as caught:
         build(override, crystal="Si")
     assert answer in str(caught.value)
+
+
+def test_section_that_could_be_a_plain_value_is_answered_by_its_keys():
+    with pytest.raises(ConfigError) as caught:
+        build("start.fmax=-1", crystal="Si")
+    assert str(caught.value) == (
+        "command line: start.fmax: input should be greater than 0; received -1"
+    )
+
+
+def test_plain_value_replaces_a_section():
+    assert build("start=x.cif", crystal="Si", start={"fmax": 1.0}).start == "x.cif"
 
 
 def test_wrong_key_of_a_file_is_answered_with_the_file():
