@@ -1,0 +1,54 @@
+"""The benchmarks run, agree with other codes, and say what is missing."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from matjax import catalog
+from matjax.config import build_config
+from matjax.runs import Run
+
+
+def measure(name, folder, *settings):
+    study = catalog.find_study(f"benchmark/{name}")
+    experiment = catalog.load_experiment(study.experiment)
+    config = build_config(experiment.Config, study.values, settings)
+    return experiment.main(config, Run(folder))
+
+
+def test_neighbor_lists_are_timed_beside_those_of_other_codes(tmp_path):
+    settings = ("n_atoms=[64,128]", "codes=[matjax,matscipy]", "n_repeats=1")
+    metrics = measure("neighbors", tmp_path, *settings)
+    assert metrics["matjax_64_s"] > 0
+    assert metrics["matjax_128_buffers_MB"] > metrics["matjax_64_buffers_MB"]
+    table = (tmp_path / "neighbors.csv").read_text().splitlines()
+    assert len(table) == 1 + 2 * 2
+    assert (tmp_path / "neighbors.png").stat().st_size > 0
+
+
+def test_potential_is_timed_without_a_peer(tmp_path):
+    settings = ("potential=stillinger-weber-si", "peer=false", "n_repeats=1")
+    sizes = ("n_atoms_paired=8", "n_atoms_large=16")
+    metrics = measure("potential", tmp_path, *settings, *sizes)
+    assert metrics["matjax_s"] > 0
+    assert metrics["matjax_large_peak_MB"] > 0
+
+
+def test_potential_that_the_peer_cannot_read_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"reads \.nqx files.*peer=false"):
+        measure("potential", tmp_path, "potential=stillinger-weber-si")
+
+
+@pytest.mark.skipif(find_spec("nequix") is not None, reason="nequix is installed")
+def test_missing_peer_is_named_with_its_remedy(tmp_path):
+    weights = tmp_path / "any.nqx"
+    weights.touch()
+    with pytest.raises(
+        ImportError, match=r"nequix needs.*matjax\[bench\].*peer_python"
+    ):
+        measure("potential", tmp_path, f"potential={weights}")
+
+
+def test_size_that_silicon_does_not_have_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"multiples of the 8.*received \[12\]"):
+        measure("neighbors", tmp_path, "n_atoms=[12]")
