@@ -9,6 +9,10 @@ if (SHARED / "data").is_dir():
     os.environ.setdefault("MATJAX_DATA", str(SHARED / "data"))
     os.environ.setdefault("MATJAX_MODELS", str(SHARED / "models" / "nequix"))
 
+# XLA on CPU writes errors about its own tuning flags (prefer-no-gather) whenever it
+# loads from the cache what it compiled on the same machine.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import jax  # noqa: E402
 
 CACHE = Path(os.environ.get("MATJAX_TEST_CACHE", tempfile.gettempdir())) / "matjax-jit"
