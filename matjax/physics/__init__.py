@@ -1,8 +1,23 @@
 """What follows from an energy: forces, relaxation, dynamics, calculators.
 
 potential      energies, forces, stresses, Hessian products: the only dE in matjax
+landscape      the enthalpy as a function of one array of coordinates
+fire, lbfgs    relaxation algorithms on it
+relax          relaxation of atoms and cell
+ensembles      NVE, NVT, Langevin and NPT through jax-md
+md             molecular dynamics
+trajectory     the record of a run
+chunks         what compiled loops share
+calculator     a potential as an ASE calculator
 """
 
+from matjax.physics.calculator import ase_calculator as ase_calculator
+from matjax.physics.chunks import DivergenceError as DivergenceError
+from matjax.physics.ensembles import NPT as NPT
+from matjax.physics.ensembles import NVE as NVE
+from matjax.physics.ensembles import NVT as NVT
+from matjax.physics.ensembles import Langevin as Langevin
+from matjax.physics.md import molecular_dynamics as molecular_dynamics
 from matjax.physics.potential import EnergyModel as EnergyModel
 from matjax.physics.potential import Evaluation as Evaluation
 from matjax.physics.potential import Potential as Potential
@@ -11,3 +26,6 @@ from matjax.physics.potential import energy as energy
 from matjax.physics.potential import evaluate as evaluate
 from matjax.physics.potential import forces as forces
 from matjax.physics.potential import hessian_product as hessian_product
+from matjax.physics.relax import Relaxation as Relaxation
+from matjax.physics.relax import relax as relax
+from matjax.physics.trajectory import Trajectory as Trajectory

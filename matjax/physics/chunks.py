@@ -1,0 +1,23 @@
+"""What compiled loops share: how long the host lets them run, and how they fail."""
+
+from __future__ import annotations
+
+SLACK = 1.25
+"""Room in a neighbor list for a density grown by this factor."""
+GROWTH = 1.5
+"""Factor of the slack after each overflow, so that enlarging must end."""
+LOOK = 1.0
+"""Seconds between two looks of the host, aimed at."""
+
+
+class DivergenceError(ArithmeticError):
+    """A quantity is not a number; ``result`` holds what was computed before."""
+
+    def __init__(self, message: str, result: object) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def next_limit(n_steps: int, seconds: float, most: int) -> int:
+    """Steps that take about :data:`LOOK` seconds if ``n_steps`` took ``seconds``."""
+    return max(1, min(most, int(n_steps * LOOK / seconds)))
