@@ -59,7 +59,7 @@ class Config(ExperimentConfig):
     """Masses (amu) of elements that differ from the standard, for isotopes."""
     spacing: float = Field(default=0.05, gt=0)
     """Largest distance between points of the path, 1/Å (2π included)."""
-    mesh: tuple[int, int, int] = (16, 16, 16)
+    mesh: tuple[int, int, int] = (12, 12, 12)
     """Divisions of the reciprocal vectors for sums over the zone."""
     max_temperature: float = Field(default=1000.0, gt=0)
     """End of the table of thermal properties, K."""

@@ -106,7 +106,7 @@ def phonon_figure(
         figure, axes = new_figure(
             1,
             n_panels,
-            width=6,
+            width=6.0,
             height=3.4,
             width_ratios=[3, 1][:n_panels],
             sharey=True,

@@ -13,11 +13,12 @@ frequencies and the eigenvectors P* e.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
@@ -31,12 +32,13 @@ from matjax.physics import Potential
 from matjax.units import THZ
 
 
+@runtime_checkable
 class ForceConstants(Protocol):
     """Where phonons come from: a pytree that is a function of q."""
 
     def __call__(
         self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
-    ) -> Complex[Array, "*q 3n 3n"]:
+    ) -> Complex[Array, "*q modes modes"]:
         """Force constants Φ(q), eV/Å², in the convention of this module."""
         ...
 
@@ -46,7 +48,7 @@ class Modes(NamedTuple):
 
     frequencies: Float[Array, "*q modes"]
     """THz, ascending; imaginary ones negative."""
-    eigenvectors: Complex[Array, "*q 3n modes"]
+    eigenvectors: Complex[Array, "*q modes modes"]
     """Orthonormal columns e, mass weighted; u_jR = e_j exp(2πi q·R) / √m_j."""
 
 
@@ -67,7 +69,9 @@ class Phonons(struct.PyTreeNode):
     progress: Progress | None = struct.field(pytree_node=False, default=None)
     """Wraps the steps of long calculations, such as ``tqdm.tqdm``."""
 
-    def force_constants(self, q: Float[Array, "*q 3"]) -> Complex[Array, "*q 3n 3n"]:
+    def force_constants(
+        self, q: Float[Array, "*q 3"]
+    ) -> Complex[Array, "*q modes modes"]:
         """Force constants Φ(q), eV/Å²; Hermitian up to round-off, as computed.
 
         Raises:
@@ -76,7 +80,9 @@ class Phonons(struct.PyTreeNode):
         require_q(q)
         return self.source(q, progress=self.progress)
 
-    def dynamical_matrix(self, q: Float[Array, "*q 3"]) -> Complex[Array, "*q 3n 3n"]:
+    def dynamical_matrix(
+        self, q: Float[Array, "*q 3"]
+    ) -> Complex[Array, "*q modes modes"]:
         """Mass-weighted force constants D(q), eV/(Å² amu); Hermitian to round-off.
 
         Raises:
@@ -117,7 +123,7 @@ class Phonons(struct.PyTreeNode):
         return Bands(path, self.frequencies(path.q))
 
     def dos(
-        self, mesh: Sequence[int] = (16, 16, 16), *, n_bins: int = 400
+        self, mesh: Sequence[int] = (12, 12, 12), *, n_bins: int = 400
     ) -> DensityOfStates:
         """Density of states on a regular mesh, by tetrahedra.
 
@@ -133,8 +139,8 @@ class Phonons(struct.PyTreeNode):
 
     def thermal(
         self,
-        temperatures: Sequence[float] | Float[Array, "temperatures"] = (300.0,),
-        mesh: Sequence[int] = (16, 16, 16),
+        temperatures: Sequence[float | int] | Float[Array, "temperatures"] = (300.0,),
+        mesh: Sequence[int] = (12, 12, 12),
     ) -> Thermal:
         """Free energy, entropy and heat capacity of a cell, on a regular mesh.
 
@@ -155,7 +161,7 @@ def phonons(
     crystal: Crystal,
     *,
     masses: Float[Array, "atoms"] | None = None,
-    dtype: jnp.dtype | None = None,
+    dtype: DTypeLike | None = None,
     progress: Progress | bool = False,
 ) -> Phonons:
     """Phonons of a crystal in a potential, exact at every q.
@@ -206,7 +212,9 @@ def _frequencies(eigenvalues: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
     )
 
 
-def _hermitian_part(matrix: Complex[Array, "*q 3n 3n"]) -> Complex[Array, "*q 3n 3n"]:
+def _hermitian_part(
+    matrix: Complex[Array, "*q modes modes"],
+) -> Complex[Array, "*q modes modes"]:
     return (matrix + matrix.conj().swapaxes(-1, -2)) / 2
 
 

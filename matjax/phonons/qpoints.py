@@ -8,7 +8,7 @@ slope of an acoustic branch, 2π dν/dk, is the velocity of sound.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax.core import Tracer
@@ -50,7 +50,7 @@ def regular_mesh(
     crystal: Crystal,
     shape: Sequence[int],
     *,
-    shift: Sequence[float] = (0, 0, 0),
+    shift: Sequence[float | int] = (0, 0, 0),
     masses: Float[Array, "atoms"] | None = None,
     symmetry: bool = True,
     symprec: float = SYMPREC,
@@ -122,7 +122,7 @@ def band_path(
     structure = (sign * cell, sign * crystal.fractional, np.asarray(crystal.numbers))
     found = seekpath.get_path_orig_cell(structure, symprec=symprec)
     points = {k: sign * np.array(q) for k, q in found["point_coords"].items()}
-    corners: list[list[tuple[str, Sequence[float]]]] = []
+    corners: list[list[tuple[str, np.ndarray]]] = []
     for start, end in found["path"]:
         if not corners or corners[-1][-1][0] != start:
             corners.append([(start, points[start])])
@@ -132,7 +132,7 @@ def band_path(
 
 def path_through(
     crystal: Crystal,
-    corners: Sequence[Sequence[tuple[str, Sequence[float]]]],
+    corners: Sequence[Sequence[tuple[str, Any]]],
     *,
     spacing: float = 0.05,
 ) -> Path:

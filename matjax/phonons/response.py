@@ -65,7 +65,7 @@ class Response(struct.PyTreeNode):
 
     def __call__(
         self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
-    ) -> Complex[Array, "*q 3n 3n"]:
+    ) -> Complex[Array, "*q modes modes"]:
         """Force constants Φ(q), eV/Å²; see :func:`force_constants`."""
         return force_constants(
             self.potential, self.graph, q, n_atoms=self.n_atoms, progress=progress
@@ -89,7 +89,7 @@ def force_constants(
     *,
     n_atoms: int | None = None,
     progress: Progress | None = None,
-) -> Complex[Array, "*q 3n 3n"]:
+) -> Complex[Array, "*q modes modes"]:
     """Force constants Φ(q)_ij = Σ_R H[i0, jR] exp(2πi q·R), eV/Å².
 
     Exact for any q. Hermitian up to round-off; nothing is symmetrized here. Columns of
@@ -131,8 +131,10 @@ def force_constants(
         jobs = list(zip(each_q, each_coordinate, strict=True))
         steps = progress(jobs, "force constants") if progress else jobs
         # To the host at once: JAX would run several calls side by side, in more memory.
-        columns = [np.asarray(_columns(potential, graph, *job)[0]) for job in steps]
-        columns = np.array(columns)
+        shape = (len(jobs), chunk, 3 * graph.n_nodes)
+        columns = np.empty(shape, np.result_type(dtype, np.complex64))
+        for i, job in enumerate(steps):
+            columns[i] = _columns(potential, graph, *job)[0]
     columns = columns.reshape(-1, 3 * graph.n_nodes)[:total, :n]
     return columns.reshape(*np.shape(q)[:-1], n, n).swapaxes(-1, -2)
 

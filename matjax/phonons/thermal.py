@@ -42,7 +42,7 @@ class Thermal(NamedTuple):
 def thermal_properties(
     mesh: Mesh,
     frequencies: Float[Array, "q modes"],
-    temperatures: Sequence[float] | Float[Array, "temperatures"],
+    temperatures: Sequence[float | int] | Float[Array, "temperatures"],
     *,
     softest: float = SOFTEST,
 ) -> Thermal:
@@ -72,7 +72,7 @@ def thermal_properties(
 
 
 def require_temperatures(
-    temperatures: Sequence[float] | Float[Array, "temperatures"],
+    temperatures: Sequence[float | int] | Float[Array, "temperatures"],
 ) -> Float[Array, "temperatures"]:
     """The temperatures; raises ValueError if one is negative or not finite."""
     temperatures = np.atleast_1d(np.asarray(temperatures, dtype=float))
@@ -89,7 +89,7 @@ def _sum_over_modes(
     weights: Array,
     at_gamma: Array,
     temperatures: Array,
-    softest: float,
+    softest: float | Array,
 ) -> tuple[Array, ...]:
     frequencies = jnp.asarray(frequencies)
     rank = jnp.argsort(jnp.argsort(jnp.abs(frequencies), axis=1), axis=1)
