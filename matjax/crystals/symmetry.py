@@ -61,12 +61,27 @@ def space_group(crystal: Crystal, symprec: float = 1e-3) -> Symmetry:
     rotations = np.asarray(data.rotations, dtype=np.int32)
     # _ask_spglib hands over the basis −cell of a left-handed cell: w changes its sign.
     translations = _handedness(crystal) * np.asarray(data.translations)
-    permutation, translations = _permutations(crystal, rotations, translations, symprec)
+    # A supercell of M cells has M inner translations t, and M operations of each W: one
+    # of them times every t. Atoms are searched for the factors alone.
+    inner = np.flatnonzero((rotations == np.eye(3)).all(axis=(1, 2)))
+    first = np.sort(np.unique(rotations, axis=0, return_index=True)[1])
+    if len(inner) * len(first) != len(rotations):
+        raise ValueError(
+            f"symmetry operations must form a group; at symprec={symprec} Å spglib "
+            f"finds {len(rotations)} that do not: choose another symprec"
+        )
+    searched = np.concatenate([inner, first])
+    permutation, translations = _permutations(
+        crystal, rotations[searched], translations[searched], symprec
+    )
+    t, g = slice(len(inner)), slice(len(inner), None)
+    products = permutation[t][:, permutation[g]].reshape(-1, crystal.n_atoms)
+    shifts = translations[t][:, None] + translations[g]
     return Symmetry(
-        rotations=rotations,
-        translations=translations,
-        permutation=permutation,
-        equivalent=permutation.min(axis=0),
+        rotations=np.tile(rotations[first], (len(inner), 1, 1)),
+        translations=_wrapped(shifts.reshape(-1, 3)),
+        permutation=products,
+        equivalent=products.min(axis=0),
         symbol=data.international,
         number=int(data.number),
         hall=data.hall,
@@ -269,7 +284,7 @@ def _permutations(
         # spglib's w fits one atom; the mean over all makes the operations a group to
         # round-off, with the atoms' centroid where the group wants it.
         refined[k] = translation - apart[rows, nearest].mean(axis=0)
-    return permutation, _wrapped(refined)
+    return permutation, refined
 
 
 def _require_match(
