@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
-from matjax.crystals import Crystal
-from matjax.crystals.io import read, write
+from matjax.crystals import Crystal, read, write
 from matjax.phonons import (
     Bands,
     Phonons,
@@ -59,7 +58,7 @@ class Config(ExperimentConfig):
     """Masses (amu) of elements that differ from the standard, for isotopes."""
     spacing: float = Field(default=0.05, gt=0)
     """Largest distance between points of the path, 1/Å (2π included)."""
-    mesh: tuple[int, int, int] = (12, 12, 12)
+    mesh: tuple[PositiveInt, PositiveInt, PositiveInt] = (12, 12, 12)
     """Divisions of the reciprocal vectors for sums over the zone."""
     max_temperature: float = Field(default=1000.0, gt=0)
     """End of the table of thermal properties, K."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,6 @@ def phonon_figure(
             )
         places, labels = _merged_ticks(bands)
         left.set(xticks=places, xticklabels=labels, xlim=(places[0], places[-1]))
-        left.set_ylabel("Frequency (THz)")
         for place in places[1:-1]:
             left.axvline(place, color="0.7", linewidth=0.6, zorder=0)
         for i, (label, (x, y)) in enumerate((points or {}).items(), start=1):
@@ -157,12 +156,14 @@ def _merged_ticks(bands: Bands) -> tuple[list[float], list[str]]:
 
 
 def _mark_imaginary(
-    axes: Iterable[Axes], lowest: float, dos: DensityOfStates | None
+    axes: Sequence[Axes] | np.ndarray, lowest: float, dos: DensityOfStates | None
 ) -> None:
     """Zero at the bottom, or gray below it where there are imaginary modes."""
     if dos is not None:
         lowest = min(lowest, float(dos.frequencies[dos.density > 0].min()))
     imaginary = lowest < -IMAGINARY
+    note = ", imaginary below 0" if imaginary else ""
+    axes[0].set_ylabel(f"Frequency (THz){note}")
     for panel in axes:
         if not imaginary:
             panel.set_ylim(bottom=0)

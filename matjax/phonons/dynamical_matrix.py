@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Complex, Float
@@ -52,6 +53,10 @@ class Modes(NamedTuple):
     """Orthonormal columns e, mass weighted; u_jR = e_j exp(2πi q·R) / √m_j."""
 
 
+Points = Float[Array, "*q 3"] | Sequence
+"""Wave vectors: an array, or nested lists of numbers."""
+
+
 class Phonons(struct.PyTreeNode):
     """Harmonic lattice dynamics of a crystal; made by :func:`phonons`.
 
@@ -69,20 +74,17 @@ class Phonons(struct.PyTreeNode):
     progress: Progress | None = struct.field(pytree_node=False, default=None)
     """Wraps the steps of long calculations, such as ``tqdm.tqdm``."""
 
-    def force_constants(
-        self, q: Float[Array, "*q 3"]
-    ) -> Complex[Array, "*q modes modes"]:
+    def force_constants(self, q: Points) -> Complex[Array, "*q modes modes"]:
         """Force constants Φ(q), eV/Å²; Hermitian up to round-off, as computed.
 
         Raises:
             ValueError: if q has not three components, or is not finite.
         """
+        q = np.asarray(q, dtype=float) if isinstance(q, Sequence) else q
         require_q(q)
         return self.source(q, progress=self.progress)
 
-    def dynamical_matrix(
-        self, q: Float[Array, "*q 3"]
-    ) -> Complex[Array, "*q modes modes"]:
+    def dynamical_matrix(self, q: Points) -> Complex[Array, "*q modes modes"]:
         """Mass-weighted force constants D(q), eV/(Å² amu); Hermitian to round-off.
 
         Raises:
@@ -91,7 +93,7 @@ class Phonons(struct.PyTreeNode):
         roots = np.sqrt(np.repeat(self.masses, 3))
         return self.force_constants(q) / np.outer(roots, roots)
 
-    def frequencies(self, q: Float[Array, "*q 3"]) -> Float[Array, "*q modes"]:
+    def frequencies(self, q: Points) -> Float[Array, "*q modes"]:
         """Frequencies ν, THz, ascending; those of imaginary modes negative.
 
         Raises:
@@ -101,7 +103,7 @@ class Phonons(struct.PyTreeNode):
         xp = np if isinstance(matrix, np.ndarray) else jnp
         return _frequencies(xp.linalg.eigvalsh(_hermitian_part(matrix)))
 
-    def modes(self, q: Float[Array, "*q 3"]) -> Modes:
+    def modes(self, q: Points) -> Modes:
         """Frequencies and eigenvectors.
 
         Raises:
@@ -176,8 +178,8 @@ def phonons(
             instead of ``tqdm.tqdm``.
 
     Raises:
-        ValueError: if the potential does not know an element of the crystal, or masses
-            are not positive, one for each atom.
+        ValueError: if the potential does not know an element of the crystal, its forces
+            are not finite, or masses are not positive, one for each atom.
     """
     masses = _require_masses(crystal, masses)
     potential = potential.astype(jnp.zeros((), dtype or float).dtype)
@@ -187,9 +189,20 @@ def phonons(
         crystal=crystal,
         source=source,
         masses=masses,
-        max_force=source.max_force(),
+        max_force=_require_finite(source.max_force()),
         progress=_progress(progress),
     )
+
+
+def _require_finite(max_force: Array) -> Array:
+    if isinstance(max_force, Tracer):
+        return max_force
+    if not np.isfinite(max_force):
+        raise ValueError(
+            f"forces must be finite; the largest is {max_force} eV/Å: are atoms far too "
+            "close, or the parameters damaged?"
+        )
+    return np.asarray(max_force)
 
 
 def _progress(progress: Progress | bool) -> Progress | None:

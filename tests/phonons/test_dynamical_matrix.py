@@ -190,8 +190,7 @@ def test_float32_is_used_where_asked_for(of_silicon):
     assert_allclose(frequencies, of_silicon.frequencies(Q), atol=1e-3)  # float32
 
 
-def test_the_folder_can_be_imported_where_its_name_is_the_function(monkeypatch):
-    monkeypatch.setattr(matjax, "phonons", phonons)  # as in ``import matjax as mj``
+def test_the_folder_can_be_imported_where_its_name_is_the_function():
     importlib.import_module("matjax.phonons.thermal")
     from matjax.phonons import regular_mesh
     from matjax.phonons.thermal import Thermal
@@ -208,6 +207,11 @@ def test_q_without_three_components_is_refused(of_silicon, q):
         of_silicon.frequencies(q)
 
 
+def test_q_may_be_a_list_of_integers(of_silicon):
+    expected = of_silicon.frequencies(np.array([[1.0, 0.0, 0.0]]))
+    assert_allclose(of_silicon.frequencies([[1, 0, 0]]), expected, atol=1e-12)
+
+
 def test_q_that_is_not_finite_is_refused(of_silicon):
     with pytest.raises(ValueError, match="wave vectors must be finite"):
         of_silicon.frequencies(np.array([[0.0, 0.0, 0.0], [0.0, np.nan, 0.0]]))
@@ -219,6 +223,11 @@ def test_unknown_elements_and_bad_masses_are_refused():
     for masses in (np.array([28.0]), np.array([28.0, -1.0]), np.array([28.0, np.nan])):
         with pytest.raises(ValueError, match="masses must be positive"):
             phonons(stillinger_weber(), silicon(), masses=masses)
+
+
+def test_potentials_that_give_no_number_are_refused():
+    with pytest.raises(ValueError, match="forces must be finite"):
+        phonons(springs(stiffness=np.nan), fcc())
 
 
 def test_bad_meshes_and_temperatures_are_refused(of_silicon):

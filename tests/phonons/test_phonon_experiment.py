@@ -10,8 +10,7 @@ from numpy.testing import assert_allclose
 
 from matjax import catalog
 from matjax.config import ConfigError, build_config
-from matjax.crystals import Crystal
-from matjax.crystals.io import write
+from matjax.crystals import Crystal, write
 from matjax.phonons import phonons
 from matjax.plot import phonon_figure, save_figure
 from matjax.runs import Run
@@ -61,7 +60,7 @@ def test_a_file_and_other_masses_can_be_given(tmp_path):
 def test_settings_that_make_no_sense_are_refused(tmp_path):
     with pytest.raises(ValueError, match="C is not in Si Si"):
         run(tmp_path / "a", "masses.C=12.0")
-    with pytest.raises(ValueError, match="three positive integers"):
+    with pytest.raises(ConfigError, match=r"mesh\.0"):
         run(tmp_path / "b", "mesh=[0,4,4]")
     with pytest.raises(ConfigError, match="max_temperature"):
         run(tmp_path / "c", "max_temperature=-1.0")
@@ -93,6 +92,7 @@ def test_the_figure_says_what_is_unstable_or_not_at_rest():
     assert bands.frequencies.min() < -1
     (panel,) = panels(phonon_figure(bands, max_force=0.2))
     assert panel.get_ylim()[0] < bands.frequencies.min()
+    assert "imaginary below 0" in panel.get_ylabel()
     assert "not at rest: largest force 0.2 eV/Å" in panel.get_title()
 
 
