@@ -199,8 +199,8 @@ def _require_finite(max_force: Array) -> Array:
         return max_force
     if not np.isfinite(max_force):
         raise ValueError(
-            f"forces must be finite; the largest is {max_force} eV/Å: are atoms far too "
-            "close, or the parameters damaged?"
+            f"forces must be finite; the largest is {max_force} eV/Å: are atoms far "
+            "too close, or the parameters damaged?"
         )
     return np.asarray(max_force)
 
