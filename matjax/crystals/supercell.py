@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from flax import struct
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Float, Leaf
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.lattice import transform
 
@@ -21,11 +21,11 @@ class Supercell(struct.PyTreeNode):
 
     crystal: Crystal
     """The supercell, with cell vectors ``matrix @ cell``."""
-    atom: Array
+    atom: Leaf
     """Index in the primitive cell, (atoms,)."""
-    translation: Array
+    translation: Leaf
     """R in units of the primitive cell vectors, (atoms, 3), integers."""
-    matrix: Array
+    matrix: Leaf
     """Supercell vectors in units of the primitive ones, as rows, (3, 3), integers."""
 
 
