@@ -1,4 +1,8 @@
-"""Strictness for all tests: float64, one data folder, a persistent compilation cache."""
+"""Strictness for all tests: float64, one data folder, a persistent compilation cache.
+
+Shapes are checked by jaxtyping and beartype, and warnings from matjax are errors (both
+in pyproject.toml).
+"""
 
 import os
 import tempfile
@@ -9,13 +13,14 @@ if (SHARED / "data").is_dir():
     os.environ.setdefault("MATJAX_DATA", str(SHARED / "data"))
     os.environ.setdefault("MATJAX_MODELS", str(SHARED / "models" / "nequix"))
 
+# In the environment, so that processes started by tests share the cache.
+CACHE = Path(os.environ.get("MATJAX_TEST_CACHE", tempfile.gettempdir())) / "matjax-jit"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 # XLA on CPU writes errors about its own tuning flags (prefer-no-gather) whenever it
 # loads from the cache what it compiled on the same machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax  # noqa: E402
 
-CACHE = Path(os.environ.get("MATJAX_TEST_CACHE", tempfile.gettempdir())) / "matjax-jit"
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_compilation_cache_dir", str(CACHE))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
