@@ -51,6 +51,8 @@ def build_graph(
             place.
     """
     crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
+    if not crystals:
+        raise ValueError("a graph needs at least one crystal; received none")
     lists = [neighbors(crystal, cutoff) for crystal in crystals]
     counts = [
         _count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)
@@ -58,7 +60,7 @@ def build_graph(
     n_atoms = sum(c.n_atoms for c in crystals)
     n_nodes = _size(n_nodes, n_atoms, "n_nodes")
     degree = _size(degree, max(int(count.max()) for count in counts), "degree")
-    n_graphs = n_graphs or len(crystals)
+    n_graphs = len(crystals) if n_graphs is None else n_graphs
     if n_graphs < len(crystals):
         raise ValueError(f"{len(crystals)} crystals do not fit n_graphs={n_graphs}")
 

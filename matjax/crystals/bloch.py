@@ -42,15 +42,35 @@ def gather(
 
 
 def _gather_fwd(values: Array, senders: Array, phases: Array) -> tuple:
-    return _gather(values, senders, phases), (senders, phases, values.shape[0])
+    return _gather(values, senders, phases), (senders, phases, values)
 
 
 def _gather_bwd(residuals: tuple, cotangents: Array) -> tuple:
-    senders, phases, n_nodes = residuals
-    return _scatter(cotangents, senders, phases, n_nodes), None, None
+    senders, phases, values = residuals
+    cotangents = tie(cotangents, values)
+    return _scatter(cotangents, senders, phases, values.shape[0]), None, None
 
 
 gather.defvjp(_gather_fwd, _gather_bwd)
+
+
+@jax.custom_jvp
+def tie(
+    values: Float[Array, "*features"], anchor: Float[Array, "*shape"]
+) -> Float[Array, "*features"]:
+    """The values, with tangents wherever the anchor has them.
+
+    Values that no atom's position moves (embeddings of species) would otherwise pass
+    the rules unseen by the inner derivatives and meet them in an outer one, over q or
+    parameters, where a rule for reverse mode alone cannot be applied.
+    """
+    del anchor
+    return values
+
+
+@tie.defjvp
+def _tie_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    return tie(*primals), tangents[0] + 0 * tangents[1].reshape(-1)[0]
 
 
 @jax.custom_jvp

@@ -9,7 +9,7 @@ import numpy as np
 from flax import struct
 
 from matjax import elements
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Float, Leaf
 from matjax.crystals import lattice
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ class Crystal(struct.PyTreeNode):
     Coordinates need not lie in the home cell. Cells may be left-handed.
     """
 
-    numbers: Array
+    numbers: Leaf
     """Atomic numbers, (atoms,)."""
-    fractional: Array
+    fractional: Leaf
     """Coordinates in units of the cell vectors, (atoms, 3)."""
-    cell: Array
+    cell: Leaf
     """Cell vectors as rows, (3, 3), Å."""
     pbc: tuple[bool, bool, bool] = struct.field(
         pytree_node=False, default=(True, True, True)

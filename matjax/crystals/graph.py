@@ -79,6 +79,7 @@ class Graph(struct.PyTreeNode):
         """Values of the sender of each edge, seen from the receiver's cell."""
         if self.phases is None:
             return values[self.senders]
+        values = bloch.tie(values, self.positions)
         return bloch.gather(values, self.senders, self.phases)
 
     def spread(

@@ -322,3 +322,47 @@ def test_energy_of_a_supercell_is_a_multiple(potential):
     larger = make_supercell(crystal(), MATRIX).crystal
     # order of summation
     assert_allclose(total(potential, graph_of(larger))[0], 4 * small, rtol=1e-10)
+
+
+class Linear(nn.Module):
+    """Messages whose cotangents no position moves: the last layer is linear."""
+
+    cutoff: float = CUTOFF
+    species: tuple[int, ...] = (8, 14)
+
+    @nn.compact
+    def __call__(self, graph):
+        weights = self.param("weights", nn.initializers.normal(1.0), (3,))
+        r = safe_norm(graph.edge_vectors())[:, None]
+        envelope = jnp.where(r < self.cutoff, 1 - (r / self.cutoff) ** 2, 0) ** 3
+        h = graph.scatter(envelope * jnp.cos(jnp.arange(1.0, 4.0) * r))
+        return graph.scatter(graph.gather(jnp.tanh(h)) @ weights)
+
+
+@pytest.mark.parametrize("model", [Linear(), Messages()])
+def test_response_has_derivatives_of_both_modes_in_q_positions_and_parameters(model):
+    """Embeddings that no atom moves once escaped the inner rules and met outer ones."""
+    potential = Potential.create(model)
+    graph = graph_of(crystal())
+    u, v = (
+        jnp.asarray(random((2, 3), k) + 1j * random((2, 3), k + 1)) for k in (8, 10)
+    )
+
+    def projected(arguments):
+        q, positions, params = arguments
+        column = force_constant_columns(
+            potential.replace(params=params), graph.replace(positions=positions), q, u
+        )
+        return jnp.sum(v * column).real
+
+    point = (jnp.asarray(Q), graph.positions, potential.params)
+    along = jax.tree.map(lambda x: jnp.asarray(random(x.shape, x.size)), point)
+    moved = lambda h: jax.tree.map(lambda x, t: x + h * t, point, along)
+    value = jax.jit(projected)
+    difference = (value(moved(1e-5)) - value(moved(-1e-5))) / 2e-5
+    forward = jax.jit(lambda t: jax.jvp(projected, (point,), (t,))[1])(along)
+    gradient = jax.jit(jax.grad(projected))(point)
+    reverse = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, gradient, along)))
+    # Central differences: h² times third derivatives of some 1e3.
+    assert_allclose(forward, difference, rtol=1e-6)
+    assert_allclose(reverse, forward, rtol=1e-10)
