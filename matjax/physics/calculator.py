@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
+from matjax.arrays import Array, Float
 from matjax.crystals import Crystal, Graph
 from matjax.physics.potential import Potential, _evaluate
 
 if TYPE_CHECKING:
     import ase
-
-VOIGT = (0, 4, 8, 5, 2, 1)
-"""xx, yy, zz, yz, xz, xy in a flattened tensor: ASE's order."""
 
 
 def ase_calculator(potential: Potential) -> PotentialCalculator:
@@ -40,42 +37,60 @@ class PotentialCalculator(Calculator):
 
     def calculate(
         self,
-        atoms: ase.Atoms | None = None,
+        atoms: ase.Atoms,
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Fill ``results`` with everything; the cost is that of forces alone."""
+        """Fill ``results`` with everything; the cost is that of forces alone.
+
+        Raises:
+            ValueError: if the potential does not know an element, or two atoms lie on
+                one place.
+            CalculationFailed: if the energy or a force is not finite.
+        """
         super().calculate(atoms, properties, system_changes)
-        crystal = Crystal.from_ase(self.atoms)
+        crystal = Crystal.from_ase(atoms)
         graph = self.potential.graph(crystal)
         degree = max(graph.degree, self._degrees.get(graph.n_nodes, 0))
         self._degrees[graph.n_nodes] = degree
         result = jax.device_get(_evaluate(self.potential, _widened(graph, degree)))
         n_atoms = crystal.n_atoms
         energy = float(result.energy[0])
+        forces = result.forces[:n_atoms].astype(np.float64)
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise CalculationFailed(
+                f"energy and forces must be finite; the energy is {energy} eV: are "
+                "atoms far too close?"
+            )
         self.results = {
             "energy": energy,
             "free_energy": energy,
             "energies": result.node_energies[:n_atoms].astype(np.float64),
-            "forces": result.forces[:n_atoms].astype(np.float64),
+            "forces": forces,
         }
-        if self.atoms.cell.rank == 3:  # otherwise there is no volume to divide by
-            stress = result.stress[0].reshape(9)[list(VOIGT)]
-            self.results["stress"] = stress.astype(np.float64)
+        if atoms.cell.rank == 3:  # otherwise there is no volume to divide by
+            self.results["stress"] = voigt(result.stress[0].astype(np.float64))
+
+
+def voigt(tensor: Float[Array, "*frames 3 3"]) -> Float[Array, "*frames 6"]:
+    """Components of a symmetric tensor in ASE's order: xx, yy, zz, yz, xz, xy."""
+    return tensor.reshape(*tensor.shape[:-2], 9)[..., [0, 4, 8, 5, 2, 1]]
 
 
 def _widened(graph: Graph, degree: int) -> Graph:
     """The same graph with more slots for the edges of each node."""
-    empty = degree - graph.degree
+    n, empty = graph.n_nodes, degree - graph.degree
     if empty == 0:
         return graph
-    n = graph.n_nodes
-    senders = graph.senders.reshape(n, -1)
-    itself = jnp.broadcast_to(jnp.arange(n, dtype=senders.dtype)[:, None], (n, empty))
-    shifts = jnp.pad(graph.shifts.reshape(n, -1, 3), ((0, 0), (0, empty), (0, 0)))
-    edge_mask = jnp.pad(graph.edge_mask.reshape(n, -1), ((0, 0), (0, empty)))
+
+    def widen(slots: Array, filler: np.ndarray) -> np.ndarray:
+        rows = np.asarray(slots).reshape(n, graph.degree, *slots.shape[1:])
+        filler = np.broadcast_to(filler, (n, empty, *slots.shape[1:]))
+        joined = np.concatenate([rows, filler.astype(rows.dtype)], axis=1)
+        return joined.reshape(-1, *slots.shape[1:])
+
     return graph.replace(
-        senders=jnp.concatenate([senders, itself], axis=1).reshape(-1),
-        shifts=shifts.reshape(-1, 3),
-        edge_mask=edge_mask.reshape(-1),
+        senders=widen(graph.senders, np.arange(n)[:, None]),
+        shifts=widen(graph.shifts, np.zeros(3)),
+        edge_mask=widen(graph.edge_mask, np.zeros(())),
     )

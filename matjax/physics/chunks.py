@@ -5,7 +5,7 @@ from __future__ import annotations
 SLACK = 1.25
 """Room in a neighbor list for a density grown by this factor."""
 GROWTH = 1.5
-"""Factor of the slack after each overflow, so that enlarging must end."""
+"""Factor of the slack when an enlarged list is still too small: this must end."""
 LOOK = 1.0
 """Seconds between two looks of the host, aimed at."""
 
@@ -21,3 +21,8 @@ class DivergenceError(ArithmeticError):
 def next_limit(n_steps: int, seconds: float, most: int) -> int:
     """Steps that take about :data:`LOOK` seconds if ``n_steps`` took ``seconds``."""
     return max(1, min(most, int(n_steps * LOOK / seconds)))
+
+
+def next_slack(slack: float, *, progress: bool) -> float:
+    """Slack of the next neighbor list, made where the last one was too small."""
+    return SLACK if progress else slack * GROWTH

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Float, Leaf
 from matjax.physics.potential import Evaluation
 from matjax.units import BOLTZMANN, FEMTOSECOND
 
@@ -38,7 +38,7 @@ class Integrator(NamedTuple):
 class NVE(struct.PyTreeNode):
     """Constant energy and volume, by velocity Verlet."""
 
-    temperature: float | Array
+    temperature: Leaf | float
     """Of the initial velocities, K."""
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
@@ -47,7 +47,7 @@ class NVE(struct.PyTreeNode):
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
-        from jax_md import simulate  # takes ten seconds
+        simulate = _jax_md_simulate()
 
         del volume
         _, step = simulate.nve(_force(surface), _shift, dt)
@@ -68,9 +68,9 @@ class NVT(struct.PyTreeNode):
     Source: Martyna, Klein and Tuckerman, J. Chem. Phys. 97, 2635 (1992).
     """
 
-    temperature: float | Array
+    temperature: Leaf | float
     """K."""
-    time: float | Array = 100.0
+    time: Leaf | float = 100.0
     """Period of the thermostat, fs."""
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
@@ -79,7 +79,7 @@ class NVT(struct.PyTreeNode):
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
-        from jax_md import simulate
+        simulate = _jax_md_simulate()
 
         del volume
         kt = BOLTZMANN * self.temperature
@@ -106,9 +106,9 @@ class Langevin(struct.PyTreeNode):
     J. Chem. Phys. 142, 144114 (2015).
     """
 
-    temperature: float | Array
+    temperature: Leaf | float
     """K."""
-    time: float | Array = 100.0
+    time: Leaf | float = 100.0
     """Inverse friction, fs."""
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
@@ -117,7 +117,7 @@ class Langevin(struct.PyTreeNode):
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
-        from jax_md import simulate
+        simulate = _jax_md_simulate()
 
         del volume
         kt, gamma = BOLTZMANN * self.temperature, 1 / (FEMTOSECOND * self.time)
@@ -140,13 +140,13 @@ class NPT(struct.PyTreeNode):
     Source: Martyna, Tobias and Klein, J. Chem. Phys. 101, 4177 (1994).
     """
 
-    temperature: float | Array
+    temperature: Leaf | float
     """K."""
-    pressure: float | Array = 0.0
+    pressure: Leaf | float = 0.0
     """eV/Å³ (divide GPa by ``units.GPA``)."""
-    time: float | Array = 100.0
+    time: Leaf | float = 100.0
     """Period of the thermostat, fs."""
-    barostat_time: float | Array = 1000.0
+    barostat_time: Leaf | float = 1000.0
     """Period of the barostat, fs."""
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
@@ -155,7 +155,7 @@ class NPT(struct.PyTreeNode):
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units and a starting volume."""
-        from jax_md import simulate
+        simulate = _jax_md_simulate()
 
         kt = BOLTZMANN * self.temperature
         edge = jnp.cbrt(volume)
@@ -192,6 +192,13 @@ def scale_of(state: Any) -> Float[Array, ""]:
     if hasattr(state, "box_position"):
         return jnp.exp(state.box_position)
     return jnp.ones((), state.position.dtype)
+
+
+def _jax_md_simulate() -> Any:
+    """The module, untyped: jax-md annotates as float what may be traced."""
+    from jax_md import simulate  # takes ten seconds
+
+    return simulate
 
 
 def _shift(positions: Array, displacements: Array, **_: Any) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from flax import struct
 
-from matjax.arrays import Array
+from matjax.arrays import Leaf
 from matjax.physics.landscape import Landscape, Point
 
 MAX_STEP = 0.2
@@ -23,12 +23,12 @@ class FireState(struct.PyTreeNode):
     """Where the relaxation is and how it moves."""
 
     point: Point
-    velocity: Array
+    velocity: Leaf
     """(nodes + 3, 3)."""
-    timestep: Array
-    mixing: Array
+    timestep: Leaf
+    mixing: Leaf
     """Share of the velocity that is turned into the direction of the force."""
-    n_downhill: Array
+    n_downhill: Leaf
     """Steps since the velocity last pointed uphill."""
 
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from matjax.arrays import Array, Bool, Float
+from matjax.arrays import Array, Bool, Float, Leaf
 from matjax.crystals import (
     Crystal,
     Graph,
@@ -37,23 +37,23 @@ from matjax.physics.potential import Potential, evaluate
 class Point(struct.PyTreeNode):
     """A place of the landscape with everything known about it."""
 
-    coordinates: Array
+    coordinates: Leaf
     """(nodes + 3, 3), Å."""
-    gradient: Array
+    gradient: Leaf
     """Derivative of the enthalpy by the coordinates, (nodes + 3, 3), eV/Å."""
-    enthalpy: Array
+    enthalpy: Leaf
     """Energy plus pressure times volume, (), eV."""
-    energy: Array
+    energy: Leaf
     """(), eV."""
-    forces: Array
+    forces: Leaf
     """(nodes, 3), eV/Å."""
-    stress: Array
+    stress: Leaf
     """(3, 3), eV/Å³, tension positive."""
-    max_force: Array
+    max_force: Leaf
     """Largest force on an atom that may move, (), eV/Å."""
-    max_stress: Array
+    max_stress: Leaf
     """Largest component of stress plus pressure that strains the cell, (), eV/Å³."""
-    overflow: Array
+    overflow: Leaf
     """Whether the neighbor list was too small here, ()."""
 
     @property
@@ -71,11 +71,11 @@ class Landscape(struct.PyTreeNode):
     neighbor_list: NeighborList
     symmetry: Symmetry | None
     """Operations on whose invariants forces and stress are projected."""
-    mobile: Array
+    mobile: Leaf
     """Which nodes may leave their fractional coordinates, (nodes,)."""
-    span: Array
+    span: Leaf
     """Projector on the directions that may be strained, (3, 3); 0 for a fixed cell."""
-    pressure: Array
+    pressure: Leaf
     """(), eV/Å³."""
 
     @property

@@ -11,14 +11,14 @@ Source: Liu and Nocedal, Math. Program. 45, 503 (1989).
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from matjax.arrays import Array
+from matjax.arrays import Array, Leaf
 from matjax.physics.landscape import Landscape, Point
 
 MAX_STEP = 0.2
@@ -34,17 +34,18 @@ RECENT = 5
 
 T = TypeVar("T")
 
-_direction = optax.scale_by_lbfgs(memory_size=MEMORY)
+_direction: Any = optax.scale_by_lbfgs(memory_size=MEMORY)
 
 
 class LBFGSState(struct.PyTreeNode):
     """Where the relaxation is and what it knows of the Hessian."""
 
     point: Point
-    memory: optax.ScaleByLBFGSState
-    radius: Array
+    memory: Any
+    """State of optax's transformation."""
+    radius: Leaf
     """Longest way that an atom may take in the next step, Å."""
-    recent: Array
+    recent: Leaf
     """Enthalpies of the last points, (RECENT,), eV."""
 
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +19,14 @@ import numpy as np
 from flax import struct
 from tqdm import tqdm
 
-from matjax.arrays import Array, Bool
+from matjax.arrays import Array, Bool, Leaf
 from matjax.crystals import (
     Crystal,
     allocate_neighbor_list,
     space_group,
     symmetrized,
 )
-from matjax.physics.chunks import GROWTH, SLACK, DivergenceError, next_limit
+from matjax.physics.chunks import SLACK, DivergenceError, next_limit, next_slack
 from matjax.physics.fire import FireState, fire_init, fire_step
 from matjax.physics.landscape import Landscape, Point, make_landscape
 from matjax.physics.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
@@ -38,8 +38,8 @@ State = FireState | LBFGSState
 class Method(NamedTuple):
     """A relaxation algorithm: pure functions over an explicit state."""
 
-    init: Callable[[Landscape, Point], State]
-    step: Callable[[Landscape, State], tuple[State, Point]]
+    init: Callable[[Landscape, Point], Any]
+    step: Callable[[Landscape, Any], tuple[Any, Point]]
 
 
 METHODS: dict[str, Method] = {
@@ -156,14 +156,14 @@ class _Chunk(struct.PyTreeNode):
     """What the compiled loop hands to the host."""
 
     state: State
-    n_steps: Array
-    history: Array
+    n_steps: Leaf
+    history: Leaf
     """(CHUNK, 3): energy, largest force, largest stress."""
-    tried: Array
+    tried: Leaf
     """Coordinates that were evaluated last."""
-    good: Array
+    good: Leaf
     """Whether they lie within the neighbor list and have a finite enthalpy."""
-    overflow: Array
+    overflow: Leaf
 
 
 class _Path:
@@ -177,17 +177,21 @@ class _Path:
 
     @property
     def evaluations(self) -> int:
+        """Points evaluated and kept in the history."""
         return sum(map(len, self.history))
 
     @property
     def steps(self) -> int:
+        """Evaluations after that of the start."""
         return max(0, self.evaluations - 1)
 
     def extend(self, chunk: _Chunk) -> None:
+        """Add the steps of a chunk."""
         rows = np.asarray(chunk.history)[: int(chunk.n_steps)]
         self.state, self.history = chunk.state, [*self.history, rows]
 
     def at(self, coordinates: Array) -> Crystal:
+        """The crystal at a place of the landscape."""
         _, cell = self.landscape.place(coordinates)
         moved = np.asarray(coordinates, np.float64)[: self.crystal.n_atoms]
         start = np.asarray(self.crystal.cell, np.float64)
@@ -195,6 +199,30 @@ class _Path:
             fractional=np.asarray(self.crystal.fractional, np.float64)
             + moved @ np.linalg.inv(start),
             cell=np.asarray(cell, np.float64),
+        )
+
+    def enlarge(self, chunk: _Chunk, slack: float) -> None:
+        """Make room for the point that did not fit, or raise if none would do."""
+        if not (chunk.overflow and np.isfinite(chunk.tried).all()):
+            raise self.diverged()
+        try:
+            neighbor_list = allocate_neighbor_list(
+                self.at(chunk.tried),
+                self.landscape.potential.cutoff,
+                slack=slack,
+                n_nodes=self.landscape.graph.n_nodes,
+            )
+        except ValueError as error:  # two atoms have met
+            raise self.diverged() from error
+        self.landscape = self.landscape.replace(neighbor_list=neighbor_list)
+
+    def diverged(self) -> DivergenceError:
+        """The error of a relaxation that has left all bounds."""
+        return DivergenceError(
+            "energy, forces and stress must be finite and atoms apart; those of step "
+            f"{self.evaluations} are not (0 is the start): start from a better "
+            "crystal, or try method='fire'",
+            self.result(),
         )
 
     def result(
@@ -235,24 +263,9 @@ def _follow(
         bar.update(int(chunk.n_steps))
         bar.set_postfix(fmax=f"{float(path.state.point.max_force):.2g} eV/Å")
         limit = next_limit(limit, elapsed, CHUNK)
-        if chunk.good:
-            continue
-        if not (chunk.overflow and np.isfinite(chunk.tried).all()):
-            raise DivergenceError(
-                "energy, forces and stress must be finite; those of step "
-                f"{path.evaluations} are not (0 is the start): start from a better "
-                "crystal, or try method='fire'",
-                path.result(),
-            )
-        slack *= GROWTH
-        path.landscape = path.landscape.replace(
-            neighbor_list=allocate_neighbor_list(
-                path.at(chunk.tried),
-                path.landscape.potential.cutoff,
-                slack=slack,
-                n_nodes=path.landscape.graph.n_nodes,
-            )
-        )
+        if not chunk.good:
+            slack = next_slack(slack, progress=bool(chunk.n_steps > 0))
+            path.enlarge(chunk, slack)
 
 
 @partial(jax.jit, static_argnames="method")
@@ -274,10 +287,11 @@ def _advance(
         state, trial = METHODS[method].step(landscape, chunk.state)
         good = trial.finite & ~trial.overflow
         state = jax.tree.map(lambda x, y: jnp.where(good, x, y), state, chunk.state)
+        row = _row(state.point)
         return _Chunk(
             state=state,
             n_steps=chunk.n_steps + good,
-            history=chunk.history.at[chunk.n_steps].set(_row(state.point)),
+            history=jnp.asarray(chunk.history).at[chunk.n_steps].set(row),
             tried=trial.coordinates,
             good=good,
             overflow=trial.overflow,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matjax.crystals import Crystal
+from matjax.physics.calculator import voigt
 from matjax.physics.ensembles import Ensemble
 from matjax.units import BOLTZMANN, FEMTOSECOND
 
@@ -96,13 +97,11 @@ class Trajectory:
                 velocities=self.velocities[i] / ase.units.fs,
                 info={"time_fs": float(time)},
             )
-            # Voigt order xx, yy, zz, yz, xz, xy.
-            stress = self.stress[i].reshape(9)[[0, 4, 8, 5, 2, 1]]
             atoms.calc = SinglePointCalculator(
                 atoms,
                 energy=float(self.potential_energy[i]),
                 forces=self.forces[i],
-                stress=stress,
+                stress=voigt(self.stress[i]),
             )
             frames.append(atoms)
         return frames
