@@ -271,7 +271,7 @@ def check_force_constants(
         q = jnp.asarray(q, dtype=potential.dtype)
         exact = np.asarray(constants(q))
         phase = np.exp(2j * np.pi * cells.translation @ np.asarray(q))
-        pattern = np.asarray(columns)[:, cells.atom] * phase[:, None]
+        pattern = (columns[:, cells.atom] * phase[:, None]).astype(exact.dtype)
         folded = np.asarray(product(pattern.real)) + 1j * np.asarray(
             product(pattern.imag)
         )
@@ -285,6 +285,11 @@ def check_force_constants(
         assert_allclose(constants(-q), exact.conj(), rtol=0, atol=rtol * scale)
     # The last q was Γ: a rigid shift of the crystal costs no force.
     assert_allclose(exact.reshape(n, 3, n, 3).sum(axis=0), 0, atol=rtol * scale)
+
+
+def check_force_constants_in_float32(potential: Potential, crystal: Crystal) -> None:
+    """The same in single precision, to its round-off."""
+    check_force_constants(potential.astype(jnp.float32), crystal, rtol=1e-4)
 
 
 def check_export(potential: Potential, crystal: Crystal) -> None:
