@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
@@ -83,11 +84,11 @@ def _widened(graph: Graph, degree: int) -> Graph:
     if empty == 0:
         return graph
 
-    def widen(slots: Array, filler: np.ndarray) -> np.ndarray:
+    def widen(slots: Array, filler: np.ndarray) -> Array:
         rows = np.asarray(slots).reshape(n, graph.degree, *slots.shape[1:])
         filler = np.broadcast_to(filler, (n, empty, *slots.shape[1:]))
         joined = np.concatenate([rows, filler.astype(rows.dtype)], axis=1)
-        return joined.reshape(-1, *slots.shape[1:])
+        return jnp.asarray(joined.reshape(-1, *slots.shape[1:]))
 
     return graph.replace(
         senders=widen(graph.senders, np.arange(n)[:, None]),

@@ -184,6 +184,16 @@ def make_landscape(
     n_nodes = bucket(crystal.n_atoms)
     dtype = jnp.zeros(()).dtype
     mobile = np.ones(crystal.n_atoms, bool) if fixed is None else ~np.asarray(fixed)
+    if mobile.shape != (crystal.n_atoms,):
+        raise ValueError(
+            f"fixed must have one entry for each of {crystal.n_atoms} atoms; received "
+            f"shape {mobile.shape}"
+        )
+    if symmetry is not None and (mobile[symmetry.permutation] != mobile).any():
+        raise ValueError(
+            "with symmetry=True equivalent atoms must be fixed together; received "
+            f"fixed atoms {np.flatnonzero(~mobile).tolist()}"
+        )
     rows = np.asarray(crystal.cell)[list(crystal.pbc)] if cell else np.zeros((0, 3))
     return Landscape(
         potential=potential,

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import fields
+from itertools import repeat
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal, allocate_neighbor_list, build_graph
-from matjax.physics.chunks import SLACK, DivergenceError, next_limit, next_slack
+from matjax.physics.chunks import (
+    SLACK,
+    DivergenceError,
+    Progress,
+    next_limit,
+    next_slack,
+    watched,
+)
 from matjax.physics.ensembles import NPT, Ensemble, scale_of
 from matjax.physics.motion import (
     FRAMES,
@@ -44,7 +52,7 @@ def molecular_dynamics(
     every: int = 10,
     velocities: Float[Array, "atoms 3"] | None = None,
     seed: int = 0,
-    progress: bool = False,
+    progress: Progress | bool = False,
 ) -> Trajectory:
     """Trajectory of the atoms, its frames ``every`` steps from the start on.
 
@@ -64,7 +72,7 @@ def molecular_dynamics(
             Maxwell–Boltzmann distribution at the ensemble's temperature, with total
             momentum zero.
         seed: of the velocities and of Langevin's noise.
-        progress: whether to show a progress bar.
+        progress: whether to show a bar, or what wraps the steps, such as ``tqdm``.
 
     Raises:
         ValueError: if an argument is out of range or the potential does not know an
@@ -90,18 +98,18 @@ def molecular_dynamics(
         state = _start(system, velocities, seed)
     run = _Run(system, crystal, state, (begun, timestep))
     interrupted = False
-    with tqdm(
-        total=steps, desc="molecular dynamics", disable=None if progress else True
-    ) as bar:
-        try:
-            run.follow(steps, bar)
-        except KeyboardInterrupt:
-            interrupted = True
-            warnings.warn(
-                f"molecular dynamics interrupted after {max(run.clock, 0)} steps; what "
-                "was computed by then is returned",
-                stacklevel=2,
-            )
+    try:
+        for _ in watched(
+            run.follow(steps), "molecular dynamics", total=steps, progress=progress
+        ):
+            pass
+    except KeyboardInterrupt:
+        interrupted = True
+        warnings.warn(
+            f"molecular dynamics interrupted after {max(run.clock, 0)} steps; what was "
+            "computed by then is returned",
+            stacklevel=2,
+        )
     return run.result(interrupted=interrupted)
 
 
@@ -129,8 +137,8 @@ class _Run:
         self.frames = [empty_frames(0, crystal.n_atoms, system.dt.dtype)]
         self.slack = SLACK
 
-    def follow(self, steps: int, bar: tqdm) -> None:
-        """Take the steps, unless the motion diverges."""
+    def follow(self, steps: int) -> Iterator[None]:
+        """Take the steps, unless the motion diverges; yields for each."""
         limit, most = 1, FRAMES * int(self.system.every)
         while self.clock < steps:
             limit = min(limit, steps - self.clock)
@@ -138,11 +146,11 @@ class _Run:
             chunk = advance(self.system, self.state, self.clock, limit)
             chunk = jax.block_until_ready(chunk)
             limit = next_limit(limit, time.perf_counter() - start, most)
-            bar.update(int(chunk.clock) - max(self.clock, 0))
-            progress = int(chunk.clock) > self.clock
+            taken = int(chunk.clock) - self.clock
             self.keep(chunk)
             if not chunk.good:
-                self.enlarge(chunk, progress=progress)
+                self.enlarge(chunk, progress=taken > 0)
+            yield from repeat(None, taken)
 
     def keep(self, chunk: Chunk) -> None:
         """Add what a chunk has recorded."""

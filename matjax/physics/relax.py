@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from tqdm import tqdm
 
 from matjax.arrays import Array, Bool, Leaf
 from matjax.crystals import (
@@ -26,7 +26,14 @@ from matjax.crystals import (
     space_group,
     symmetrized,
 )
-from matjax.physics.chunks import SLACK, DivergenceError, next_limit, next_slack
+from matjax.physics.chunks import (
+    SLACK,
+    DivergenceError,
+    Progress,
+    next_limit,
+    next_slack,
+    watched,
+)
 from matjax.physics.fire import FireState, fire_init, fire_step
 from matjax.physics.landscape import Landscape, Point, make_landscape
 from matjax.physics.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
@@ -92,7 +99,7 @@ def relax(
     symmetry: bool = False,
     fixed: Bool[Array, "atoms"] | None = None,
     pressure: float = 0.0,
-    progress: bool = False,
+    progress: Progress | bool = False,
 ) -> Relaxation:
     """The crystal at a minimum of E + pV, reached by following forces and stress.
 
@@ -115,7 +122,7 @@ def relax(
             invariants, so that the relaxation cannot leave it.
         fixed: atoms that keep their fractional coordinates.
         pressure: eV/Å³ (divide GPa by ``units.GPA``), positive when it compresses.
-        progress: whether to show a progress bar.
+        progress: whether to show a bar, or what wraps the steps, such as ``tqdm``.
 
     Raises:
         ValueError: if the crystal cannot be relaxed (two atoms on one place, an element
@@ -136,16 +143,17 @@ def relax(
     path = _Path(crystal, landscape, state)
     thresholds = jnp.asarray([fmax, smax], landscape.graph.cell.dtype)
     interrupted = False
-    with tqdm(total=max_steps, desc="relax", disable=None if progress else True) as bar:
-        try:
-            _follow(path, method, thresholds, max_steps, bar)
-        except KeyboardInterrupt:
-            interrupted = True
-            warnings.warn(
-                f"relaxation interrupted after {path.steps} steps; the crystal reached "
-                "by then is returned",
-                stacklevel=2,
-            )
+    steps = _follow(path, method, thresholds, max_steps)
+    try:
+        for _ in watched(steps, "relax", total=max_steps, progress=progress):
+            pass
+    except KeyboardInterrupt:
+        interrupted = True
+        warnings.warn(
+            f"relaxation interrupted after {path.steps} steps; the crystal reached by "
+            "then is returned",
+            stacklevel=2,
+        )
     return path.result(
         converged=bool(_converged(path.state.point, thresholds)),
         interrupted=interrupted,
@@ -247,9 +255,9 @@ class _Path:
 
 
 def _follow(
-    path: _Path, method: str, thresholds: Array, max_steps: int, bar: tqdm
-) -> None:
-    """Advance the path until it converges, fails or has used up its steps."""
+    path: _Path, method: str, thresholds: Array, max_steps: int
+) -> Iterator[None]:
+    """Advance the path until it converges or has used up its steps; yields for each."""
     limit, slack = 1, SLACK
     while not _converged(path.state.point, thresholds):
         limit = min(limit, max_steps + 1 - path.evaluations)
@@ -260,8 +268,7 @@ def _follow(
         chunk = jax.block_until_ready(chunk)
         elapsed = time.perf_counter() - start
         path.extend(chunk)
-        bar.update(int(chunk.n_steps))
-        bar.set_postfix(fmax=f"{float(path.state.point.max_force):.2g} eV/Å")
+        yield from repeat(None, int(chunk.n_steps))
         limit = next_limit(limit, elapsed, CHUNK)
         if not chunk.good:
             slack = next_slack(slack, progress=bool(chunk.n_steps > 0))

@@ -5,7 +5,7 @@ import ase.build
 import numpy as np
 import pytest
 from ase.calculators.calculator import CalculationFailed, PropertyNotImplementedError
-from ase.calculators.fd import calculate_numerical_stress
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.optimize import BFGS
 from numpy.testing import assert_allclose
 
@@ -40,7 +40,7 @@ def test_stress_is_ase_numerical_stress_in_its_voigt_order(atoms):
 
 
 def test_forces_are_ase_numerical_forces(atoms):
-    numerical = atoms.calc.calculate_numerical_forces(atoms, d=1e-4)
+    numerical = calculate_numerical_forces(atoms, eps=1e-4)
     assert_allclose(atoms.get_forces(), numerical, atol=1e-6)  # finite difference h²
 
 

@@ -276,6 +276,27 @@ def test_bad_arguments_are_refused(argon, arguments, message):
         relax(argon, fcc(5.3), **arguments)
 
 
+def test_fixing_one_of_two_equivalent_atoms_breaks_symmetry_and_is_refused(silicon):
+    diamond = Crystal.create(
+        [14, 14], FCC * 5.5, fractional=[[0, 0, 0], [0.25, 0.25, 0.25]]
+    )
+    with pytest.raises(ValueError, match="must be fixed together"):
+        relax(silicon, diamond, symmetry=True, fixed=np.array([True, False]))
+
+
+def test_progress_sees_every_step(silicon):
+    seen = []
+
+    def progress(steps, description, *, total):
+        for step in steps:
+            seen.append((description, total))
+            yield step
+
+    relaxed = relax(silicon, rattled_silicon(), progress=progress)
+    # The evaluation of the start counts too.
+    assert seen == [("relax", 500)] * (relaxed.steps + 1)
+
+
 def test_pressure_on_a_slab_is_refused(argon):
     slab = fcc(5.3).replace(pbc=(True, True, False))
     with pytest.raises(ValueError, match="three periodic directions"):
