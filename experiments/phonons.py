@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from matjax.config import ExperimentConfig, Section
-from matjax.crystals import Crystal, read, write
+from matjax.config import ExperimentConfig
+from matjax.crystals import Crystal, write
 from matjax.phonons import (
     Bands,
     Phonons,
@@ -23,22 +22,13 @@ from matjax.phonons import (
 from matjax.physics import Potential
 from matjax.plot import UNCONVERGED, phonon_figure
 from matjax.runs import Run
+from matjax.structures import Prototype, described_crystal
 from matjax.weights import load_potential
 
 
-class Prototype(Section):
-    """A crystal of a common structure type, as :func:`ase.build.bulk` builds it."""
+class MeasuredPrototype(Prototype):
+    """A structure type with frequencies to compare with."""
 
-    prototype: Literal[
-        "sc", "fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "wurtzite"
-    ]
-    """Structure type; the cell is the primitive one."""
-    symbols: str
-    """Elements, such as Si or NaCl."""
-    a: float = Field(gt=0)
-    """Lattice constant of the conventional cell, Å."""
-    c: float | None = Field(default=None, gt=0)
-    """Second lattice constant of hexagonal types, Å."""
     measured: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     """Frequencies (THz) at named points of the path, to draw into the figure."""
 
@@ -46,7 +36,7 @@ class Prototype(Section):
 class Config(ExperimentConfig):
     """Which crystal, in which potential, and how finely it is sampled."""
 
-    crystal: str | Prototype
+    crystal: str | MeasuredPrototype
     """A file that ASE reads, or a structure type."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
@@ -117,15 +107,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 
 def _crystal(config: Config, potential: Potential, run: Run) -> Crystal:
     """The crystal of the config, at rest if that is asked for."""
-    given = config.crystal
-    if isinstance(given, str):
-        crystal = read(given)
-    else:
-        from ase.build import bulk
-
-        crystal = Crystal.from_ase(
-            bulk(given.symbols, given.prototype, given.a, given.c)
-        )
+    crystal = described_crystal(config.crystal)
     run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
     if not config.relax:
         return crystal

@@ -23,7 +23,7 @@ LAYERS = [
     "models physics generate",
     "phonons train weights",
     "characterisation search",
-    "testing plot catalog runs cli",
+    "testing plot structures catalog runs cli",
 ]
 LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.split()}
 

@@ -1,0 +1,128 @@
+"""Atoms and cell of one crystal brought to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeInt
+
+from matjax.config import ExperimentConfig
+from matjax.crystals import cell_parameters, write
+from matjax.physics import Relaxation, relax
+from matjax.plot import new_figure, style
+from matjax.runs import Run
+from matjax.structures import Prototype, described_crystal
+from matjax.units import GPA
+from matjax.weights import load_potential
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Config(ExperimentConfig):
+    """Which crystal, in which potential, and when it is at rest."""
+
+    crystal: str | Prototype
+    """A file that ASE reads, or a structure type."""
+    potential: str = "stillinger-weber-si"
+    """Name or file of a potential."""
+    method: Literal["lbfgs", "fire"] = "lbfgs"
+    """Algorithm."""
+    cell: bool = True
+    """Whether the cell relaxes too."""
+    symmetry: bool = False
+    """Whether the space group is kept."""
+    pressure: float = 0.0
+    """GPa, positive when it compresses."""
+    fmax: float = Field(default=1e-3, gt=0)
+    """Largest force at the end, eV/Å."""
+    smax: float = Field(default=1e-5, gt=0)
+    """Largest stress beyond the pressure at the end, eV/Å³."""
+    max_steps: NonNegativeInt = 500
+    """Steps after which the crystal is given up as not converged."""
+
+
+def main(config: Config, run: Run) -> Mapping[str, float]:
+    """The relaxed crystal as CIF and extended XYZ, the way to it, and its numbers."""
+    crystal = described_crystal(config.crystal)
+    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
+    result = relax(
+        load_potential(config.potential),
+        crystal,
+        fmax=config.fmax,
+        smax=config.smax,
+        cell=config.cell,
+        method=config.method,
+        max_steps=config.max_steps,
+        symmetry=config.symmetry,
+        pressure=config.pressure / GPA,
+        progress=run.progress,
+    )
+    _save(result, config, run)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    if not result.converged:
+        run.log.warning(
+            "not at rest after %d steps: the largest force is %.2g eV/Å; raise "
+            "max_steps, or start again from relaxed.extxyz",
+            result.steps,
+            result.max_force,
+        )
+    a, b, c, alpha, beta, gamma = (
+        float(x) for x in cell_parameters(result.crystal.cell)
+    )
+    return {
+        "energy_eV": result.energy,
+        "energy_eV_per_atom": result.energy / crystal.n_atoms,
+        "energy_gain_eV": float(result.energies[0]) - result.energy,
+        "max_force_eV_per_A": result.max_force,
+        "pressure_GPa": -float(np.trace(result.stress)) / 3 * GPA,
+        "volume_A3": float(result.crystal.volume),
+        "a_A": a,
+        "b_A": b,
+        "c_A": c,
+        "alpha_degree": alpha,
+        "beta_degree": beta,
+        "gamma_degree": gamma,
+        "steps": result.steps,
+        "converged": int(result.converged),
+    }
+
+
+def _save(result: Relaxation, config: Config, run: Run) -> None:
+    """Structure, convergence and figure: also of a relaxation that was interrupted."""
+    write(run.path("relaxed.extxyz"), result.crystal)
+    if all(result.crystal.pbc):
+        write(run.path("relaxed.cif"), result.crystal)
+    run.save_table(
+        "convergence",
+        {
+            "step": np.arange(len(result.energies)),
+            "energy_eV": result.energies,
+            "max_force_eV_per_A": result.max_forces,
+            "max_stress_eV_per_A3": result.max_stresses,
+        },
+    )
+    run.save_figure("convergence", _figure(result, config))
+
+
+def _figure(result: Relaxation, config: Config) -> Figure:
+    """Energy above the end, largest force and stress against the steps."""
+    with style():
+        figure, axes = new_figure(1, 3, width=9.0, height=2.8)
+        above = result.energies - result.energies.min()
+        panels = [
+            (above, None, "Energy above the lowest (eV)"),
+            (result.max_forces, config.fmax, "Largest force (eV/Å)"),
+            (result.max_stresses, config.smax, "Largest stress (eV/Å³)"),
+        ]
+        for ax, (values, threshold, label) in zip(axes[0], panels, strict=True):
+            positive = np.where(values > 0, values, np.nan)  # zero has no logarithm
+            ax.semilogy(positive, marker=".")
+            if threshold is not None:
+                ax.axhline(threshold, color="0.6", linestyle="--")
+            ax.set_xlabel("Step")
+            ax.set_ylabel(label)
+    return figure
