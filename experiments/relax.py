@@ -123,6 +123,7 @@ def _figure(result: Relaxation, config: Config) -> Figure:
             ax.semilogy(positive, marker=".")
             if threshold is not None:
                 ax.axhline(threshold, color="0.6", linestyle="--")
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.set_xlabel("Step")
             ax.set_ylabel(label)
     return figure

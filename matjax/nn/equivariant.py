@@ -7,7 +7,7 @@ so that no array of messages is ever built.
 
 # pyright: reportArgumentType=false, reportOptionalMemberAccess=false
 # pyright: reportOptionalOperand=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false
+# pyright: reportOperatorIssue=false, reportReturnType=false
 # e3nn-jax takes and returns more than its annotations say.
 
 from __future__ import annotations
