@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from matjax.crystals import (
+    Crystal,
+    NeighborList,
+    allocate_neighbor_list,
+    neighbors,
+)
 
 Progress = Callable[..., Iterable]
 """What wraps the steps of a long calculation, such as ``tqdm.tqdm``: it is called with
@@ -10,6 +20,9 @@ an iterable, a description and ``total=``."""
 
 SLACK = 1.25
 """Room in a neighbor list for a density grown by this factor."""
+SPARE = 8
+"""Neighbors that every atom may gain at least: where a shell lies just beyond a short
+cutoff, each enlargement would make room for one more atom of it, and compile anew."""
 GROWTH = 1.5
 """Factor of the slack when an enlarged list is still too small: this must end."""
 LOOK = 1.0
@@ -19,7 +32,7 @@ LOOK = 1.0
 class DivergenceError(ArithmeticError):
     """A quantity is not a number; ``result`` holds what was computed before."""
 
-    def __init__(self, message: str, result: object) -> None:
+    def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
 
@@ -27,6 +40,18 @@ class DivergenceError(ArithmeticError):
 def next_limit(n_steps: int, seconds: float, most: int) -> int:
     """Steps that take about :data:`LOOK` seconds if ``n_steps`` took ``seconds``."""
     return max(1, min(most, int(n_steps * LOOK / seconds)))
+
+
+def roomy_neighbor_list(
+    crystal: Crystal, cutoff: float, *, slack: float, n_nodes: int
+) -> NeighborList:
+    """Neighbor list with room for a growing density and for a few neighbors more.
+
+    Arguments and errors are those of :func:`allocate_neighbor_list`.
+    """
+    most = np.bincount(neighbors(crystal, cutoff).receivers, minlength=1).max()
+    slack = max(slack, 1 + SPARE / max(most, 1))
+    return allocate_neighbor_list(crystal, cutoff, slack=slack, n_nodes=n_nodes)
 
 
 def next_slack(slack: float, *, progress: bool) -> float:

@@ -6,10 +6,15 @@ small cells too. Its barostat moves atoms by R·(eˣ − 1), which is meant for 
 but is called with fractional ones; here R is Cartesian. Its box is a matrix of columns
 whose determinant is taken for the volume; here it is a multiple of the unit matrix that
 only scales the cell, so that left-handed cells keep a positive volume.
+
+The field ``kind`` is there because JAX (0.10 and 0.12) takes two registered dataclasses
+of as many leaves for the same pytree: jit would now and then run one for the other.
 """
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -40,6 +45,7 @@ class NVE(struct.PyTreeNode):
 
     temperature: Leaf | float
     """Of the initial velocities, K."""
+    kind: str = struct.field(pytree_node=False, default="NVE")
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
         """Those over which the temperature is shared out."""
@@ -57,9 +63,9 @@ class NVE(struct.PyTreeNode):
             return begin(key, positions, 0.0, mass=masses, momenta=momenta)
 
         def conserved(state: Any, potential: Array) -> Array:
-            return potential + simulate.kinetic_energy(state)
+            return potential + kinetic_energy(state)
 
-        return Integrator(init, step, conserved)
+        return Integrator(_quiet(init), _quiet(step), conserved)
 
 
 class NVT(struct.PyTreeNode):
@@ -72,6 +78,7 @@ class NVT(struct.PyTreeNode):
     """K."""
     time: Leaf | float = 100.0
     """Period of the thermostat, fs."""
+    kind: str = struct.field(pytree_node=False, default="NVT")
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
         """Those over which the temperature is shared out."""
@@ -93,10 +100,10 @@ class NVT(struct.PyTreeNode):
             return state.set(chain=state.chain.set(degrees_of_freedom=dof))
 
         def conserved(state: Any, potential: Array) -> Array:
-            kinetic = simulate.kinetic_energy(state)
+            kinetic = kinetic_energy(state)
             return potential + kinetic + _chain_energy(state.chain, kt)
 
-        return Integrator(init, step, conserved)
+        return Integrator(_quiet(init), _quiet(step), conserved)
 
 
 class Langevin(struct.PyTreeNode):
@@ -110,6 +117,7 @@ class Langevin(struct.PyTreeNode):
     """K."""
     time: Leaf | float = 100.0
     """Inverse friction, fs."""
+    kind: str = struct.field(pytree_node=False, default="Langevin")
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
         """Those over which the temperature is shared out."""
@@ -130,7 +138,7 @@ class Langevin(struct.PyTreeNode):
         def conserved(state: Any, potential: Array) -> Array:
             return jnp.full_like(potential, jnp.nan)  # noise conserves nothing
 
-        return Integrator(init, step, conserved)
+        return Integrator(_quiet(init), _quiet(step), conserved)
 
 
 class NPT(struct.PyTreeNode):
@@ -148,6 +156,7 @@ class NPT(struct.PyTreeNode):
     """Period of the thermostat, fs."""
     barostat_time: Leaf | float = 1000.0
     """Period of the barostat, fs."""
+    kind: str = struct.field(pytree_node=False, default="NPT")
 
     def degrees_of_freedom(self, n_atoms: int) -> int:
         """Those over which the temperature is shared out."""
@@ -179,9 +188,9 @@ class NPT(struct.PyTreeNode):
             chains = chains + _chain_energy(state.barostat, kt)
             box = state.box_momentum**2 / (2 * state.box_mass)
             work = self.pressure * volume * jnp.exp(3 * state.box_position)
-            return potential + simulate.kinetic_energy(state) + chains + box + work
+            return potential + kinetic_energy(state) + chains + box + work
 
-        return Integrator(init, step, conserved)
+        return Integrator(_quiet(init), _quiet(step), conserved)
 
 
 Ensemble = NVE | NVT | Langevin | NPT
@@ -199,6 +208,26 @@ def _jax_md_simulate() -> Any:
     from jax_md import simulate  # takes ten seconds
 
     return simulate
+
+
+def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without JAX's warning that it has no float64.
+
+    jax-md asks for float64 sums, which is fine where there are none.
+    """
+
+    @functools.wraps(function)
+    def quiet(*args: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Explicitly requested dtype float64")
+            return function(*args)
+
+    return quiet
+
+
+def kinetic_energy(state: Any) -> Float[Array, ""]:
+    """Of all atoms, eV."""
+    return jnp.sum(state.momentum**2 / state.mass) / 2
 
 
 def _shift(positions: Array, displacements: Array, **_: Any) -> Array:

@@ -24,13 +24,13 @@ from matjax.crystals import (
     Graph,
     NeighborList,
     Symmetry,
-    allocate_neighbor_list,
     bucket,
     build_graph,
     symmetrize_tensor,
     symmetrize_vectors,
     update_neighbor_list,
 )
+from matjax.physics.chunks import SLACK, roomy_neighbor_list
 from matjax.physics.potential import Potential, evaluate
 
 
@@ -198,8 +198,8 @@ def make_landscape(
     return Landscape(
         potential=potential,
         graph=build_graph(crystal, potential.cutoff, n_nodes=n_nodes),
-        neighbor_list=allocate_neighbor_list(
-            crystal, potential.cutoff, n_nodes=n_nodes
+        neighbor_list=roomy_neighbor_list(
+            crystal, potential.cutoff, slack=SLACK, n_nodes=n_nodes
         ),
         symmetry=symmetry,
         mobile=jnp.asarray(np.pad(mobile, (0, n_nodes - crystal.n_atoms))),

@@ -18,13 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float
-from matjax.crystals import Crystal, allocate_neighbor_list, build_graph
+from matjax.crystals import Crystal, build_graph
 from matjax.physics.chunks import (
     SLACK,
     DivergenceError,
     Progress,
     next_limit,
     next_slack,
+    roomy_neighbor_list,
     watched,
 )
 from matjax.physics.ensembles import NPT, Ensemble, scale_of
@@ -165,7 +166,7 @@ class _Run:
             raise self.diverged(chunk)
         self.slack = next_slack(self.slack, progress=progress)
         try:
-            neighbor_list = allocate_neighbor_list(
+            neighbor_list = roomy_neighbor_list(
                 self.at(*chunk.tried),
                 self.system.potential.cutoff,
                 slack=self.slack,
@@ -220,7 +221,7 @@ def _system(
     return System(
         potential=potential,
         graph=build_graph(crystal, potential.cutoff, n_nodes=n_atoms),
-        neighbor_list=allocate_neighbor_list(
+        neighbor_list=roomy_neighbor_list(
             crystal, potential.cutoff, slack=SLACK, n_nodes=n_atoms
         ),
         cell=jnp.asarray(np.asarray(crystal.cell) / scale, dtype),

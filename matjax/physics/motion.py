@@ -10,7 +10,7 @@ from flax import struct
 
 from matjax.arrays import Array, Leaf
 from matjax.crystals import Graph, NeighborList, update_neighbor_list
-from matjax.physics.ensembles import Ensemble, Integrator, scale_of
+from matjax.physics.ensembles import Ensemble, Integrator, kinetic_energy, scale_of
 from matjax.physics.potential import Evaluation, Potential, evaluate
 from matjax.units import FEMTOSECOND
 
@@ -176,7 +176,7 @@ def _observe(
         forces=result.forces,
         cells=system.cell * scale,
         potential_energy=potential,
-        kinetic_energy=jnp.sum(state.momentum**2 / state.mass) / 2,
+        kinetic_energy=kinetic_energy(state),
         conserved=integrator.conserved(state, potential),
         stress=result.stress[0],
     )

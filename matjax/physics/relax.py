@@ -22,7 +22,6 @@ from flax import struct
 from matjax.arrays import Array, Bool, Leaf
 from matjax.crystals import (
     Crystal,
-    allocate_neighbor_list,
     space_group,
     symmetrized,
 )
@@ -32,6 +31,7 @@ from matjax.physics.chunks import (
     Progress,
     next_limit,
     next_slack,
+    roomy_neighbor_list,
     watched,
 )
 from matjax.physics.fire import FireState, fire_init, fire_step
@@ -214,7 +214,7 @@ class _Path:
         if not (chunk.overflow and np.isfinite(chunk.tried).all()):
             raise self.diverged()
         try:
-            neighbor_list = allocate_neighbor_list(
+            neighbor_list = roomy_neighbor_list(
                 self.at(chunk.tried),
                 self.landscape.potential.cutoff,
                 slack=slack,

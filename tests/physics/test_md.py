@@ -164,6 +164,33 @@ def test_a_run_goes_on_where_it_stopped(argon, argon_crystal, ensemble):
     assert second.time == 240.0
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("ensemble", [NVE(60.0), NVT(60.0), Langevin(60.0), NPT(60.0)])
+def test_every_ensemble_runs_in_float32(argon, argon_crystal, ensemble):
+    options = {"steps": 20, "timestep": ARGON_TIMESTEP}
+    double = molecular_dynamics(argon, argon_crystal, ensemble, **options)
+    with jax.enable_x64(False):
+        single = argon.astype(jnp.float32)
+        run = molecular_dynamics(
+            single,
+            argon_crystal,
+            ensemble,
+            velocities=double.velocities[0].astype(np.float32),
+            **options,
+        )
+    assert run.positions.dtype == np.float32
+    assert_allclose(run.potential_energy[0], double.potential_energy[0], rtol=1e-5)
+    if not isinstance(ensemble, Langevin):  # whose noise depends on the precision
+        # float32 of coordinates up to 10 Å, over 20 steps
+        assert_allclose(run.positions[-1], double.positions[-1], atol=2e-4)
+
+
+def test_ensembles_are_different_pytrees():
+    # JAX does not compare the types: jit once ran Langevin's dynamics for NVT's.
+    kinds = [jax.tree.structure(kind(60.0)) for kind in (NVE, NVT, Langevin, NPT)]
+    assert all(a != b for i, a in enumerate(kinds) for b in kinds[:i])
+
+
 def test_another_ensemble_starts_from_the_last_velocities(argon, argon_crystal):
     hot = molecular_dynamics(argon, argon_crystal, Langevin(60.0), steps=20)
     free = molecular_dynamics(argon, hot, NVE(60.0), steps=10)
