@@ -1,0 +1,52 @@
+"""The README says what the results say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def results(name: str) -> dict:
+    path = ROOT / "experiments" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def potential_rows() -> list[str]:
+    r = results("benchmark_potential")
+    return [
+        f"| {code} | {r[f'{code}_s']:.2f} s | {r[f'{code}_peak_MB'] / 1000:.2f} GB |"
+        for code in ("matjax", "nequix")
+    ]
+
+
+def neighbor_rows() -> list[str]:
+    r = results("benchmark_neighbors")
+    return [
+        f"| {n:,} | "
+        + " | ".join(
+            f"{1000 * r[f'{code}_{n}_s']:.0f} ms"
+            for code in ("matjax", "vesin", "matscipy")
+        )
+        + f" | {r[f'matjax_{n}_buffers_MB']:.0f} MB |"
+        for n in (1728, 8000, 32000, 100000)
+    ]
+
+
+@pytest.mark.parametrize("rows", [potential_rows, neighbor_rows])
+def test_tables_are_made_from_the_committed_results(rows):
+    missing = [row for row in rows() if row not in README]
+    assert not missing, "README lacks\n" + "\n".join(missing)
+
+
+def test_results_say_how_they_were_made():
+    for path in (ROOT / "experiments" / "results").glob("*.json"):
+        assert {"command", "hardware", "date"} <= json.loads(path.read_text()).keys()
+
+
+def test_first_code_block_holds_the_two_commands():
+    block = README.split("```")[1]
+    assert "pip install -e . && matjax run configs/phonons/silicon.yaml" in block
+    assert "pip install -e '.[test]' && pytest" in block
