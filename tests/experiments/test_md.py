@@ -1,4 +1,4 @@
-"""The molecular dynamics experiment writes what it says and refuses what it cannot do."""
+"""The molecular dynamics experiment writes what it says, and refuses nonsense."""
 
 import ase.io
 import pytest
