@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt
 
 from matjax.config import ExperimentConfig
 from matjax.crystals import cell_parameters, write
-from matjax.physics import Relaxation, relax
+from matjax.physics import DivergenceError, Relaxation, relax
 from matjax.plot import new_figure, style
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
@@ -48,18 +48,22 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     """The relaxed crystal as CIF and extended XYZ, the way to it, and its numbers."""
     crystal = described_crystal(config.crystal)
     run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
-    result = relax(
-        load_potential(config.potential),
-        crystal,
-        fmax=config.fmax,
-        smax=config.smax,
-        cell=config.cell,
-        method=config.method,
-        max_steps=config.max_steps,
-        symmetry=config.symmetry,
-        pressure=config.pressure / GPA,
-        progress=run.progress,
-    )
+    try:
+        result = relax(
+            load_potential(config.potential),
+            crystal,
+            fmax=config.fmax,
+            smax=config.smax,
+            cell=config.cell,
+            method=config.method,
+            max_steps=config.max_steps,
+            symmetry=config.symmetry,
+            pressure=config.pressure / GPA,
+            progress=run.progress,
+        )
+    except DivergenceError as error:
+        _save(error.result, config, run)
+        raise ValueError(str(error)) from error
     _save(result, config, run)
     if result.interrupted:
         raise KeyboardInterrupt

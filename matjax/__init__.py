@@ -24,6 +24,10 @@ from matjax.crystals import read_all as read_all
 from matjax.crystals import write as write
 from matjax.phonons import Phonons as Phonons
 from matjax.phonons import phonons as phonons
+from matjax.physics import NPT as NPT
+from matjax.physics import NVE as NVE
+from matjax.physics import NVT as NVT
+from matjax.physics import Langevin as Langevin
 from matjax.physics import Potential as Potential
 from matjax.physics import ase_calculator as ase_calculator
 from matjax.physics import evaluate as evaluate
