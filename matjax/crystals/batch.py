@@ -42,7 +42,7 @@ def build_graph(
         cutoff: Å.
         n_nodes: number of nodes with padding; by default the bucket of the atoms.
         degree: edge slots of each node; by default the bucket of the largest number
-            of neighbours.
+            of neighbors.
         n_graphs: number of graphs with padding; by default that of the crystals.
         dtype: precision of the coordinates; by default JAX's default float.
 
