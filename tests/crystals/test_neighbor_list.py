@@ -7,13 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase.build import bulk
-from random_crystals import (
-    SYSTEMS,
-    assert_same_edges,
-    crystals_of,
-    listed_edges,
-    matscipy_edges,
-)
 
 from matjax.crystals import (
     Crystal,
@@ -21,6 +14,13 @@ from matjax.crystals import (
     allocate_neighbor_lists,
     build_graph,
     update_neighbor_list,
+)
+from tests.crystals.random_crystals import (
+    SYSTEMS,
+    assert_same_edges,
+    crystals_of,
+    listed_edges,
+    matscipy_edges,
 )
 
 CUTOFF = 4.0

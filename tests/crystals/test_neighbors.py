@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from random_crystals import (
+
+from matjax.crystals import Crystal, neighbors
+from tests.crystals.random_crystals import (
     SYSTEMS,
     assert_same_edges,
     crystals_of,
     listed_edges,
     matscipy_edges,
 )
-
-from matjax.crystals import Crystal, neighbors
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

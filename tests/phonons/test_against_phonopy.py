@@ -3,12 +3,12 @@
 import jax
 import numpy as np
 import pytest
-from lattices import silicon, stillinger_weber
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, commensurate_q
 from matjax.phonons import density_of_states, phonons, regular_mesh
 from matjax.physics import forces
+from tests.phonons.lattices import silicon, stillinger_weber
 
 SIZE = (2, 2, 2)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from lattices import fcc, silicon, stillinger_weber
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.phonons import density_of_states, phonons, regular_mesh
+from tests.phonons.lattices import fcc, silicon, stillinger_weber
 
 
 def cubic():

@@ -7,7 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
-from lattices import (
+from numpy.testing import assert_allclose
+
+import matjax
+from matjax.crystals import Crystal, make_supercell
+from matjax.phonons import Response, path_through, phonons
+from matjax.units import THZ
+from tests.phonons.lattices import (
     DISTANCE,
     STIFFNESS,
     chain,
@@ -16,12 +22,6 @@ from lattices import (
     springs,
     stillinger_weber,
 )
-from numpy.testing import assert_allclose
-
-import matjax
-from matjax.crystals import Crystal, make_supercell
-from matjax.phonons import Response, path_through, phonons
-from matjax.units import THZ
 
 RNG = np.random.default_rng(1)
 Q = RNG.uniform(-1, 1, (6, 3))

@@ -5,7 +5,6 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lattices import silicon, springs, stillinger_weber
 from numpy.testing import assert_allclose
 
 from matjax import catalog
@@ -15,6 +14,7 @@ from matjax.phonons import phonons
 from matjax.plot import phonon_figure, save_figure
 from matjax.runs import Run
 from matjax.weights import PUBLISHED, find, load_potential
+from tests.phonons.lattices import silicon, springs, stillinger_weber
 
 FEW = ["mesh=[4,4,4]", "spacing=0.3"]
 

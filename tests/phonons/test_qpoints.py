@@ -5,11 +5,11 @@ import pytest
 import seekpath
 import spglib
 from ase.build import bulk, graphene
-from lattices import chain, fcc, silicon, springs, stillinger_weber
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
 from matjax.phonons import band_path, path_through, phonons, regular_mesh
+from tests.phonons.lattices import chain, fcc, silicon, springs, stillinger_weber
 
 CRYSTALS = {
     "silicon": silicon(),

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lattices import fcc, silicon, springs, stillinger_weber
 from numpy.testing import assert_allclose
 
 from matjax.crystals import build_graph, commensurate_q, make_supercell
 from matjax.phonons import Response, force_constants, response
 from matjax.physics import energy, forces
+from tests.phonons.lattices import fcc, silicon, springs, stillinger_weber
 
 Q = np.random.default_rng(0).uniform(-1, 1, (5, 3))
 

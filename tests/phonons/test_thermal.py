@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 import pytest
-from lattices import fcc, silicon, springs, stillinger_weber
 from numpy.testing import assert_allclose
 
 from matjax.phonons import Response, phonons, regular_mesh, thermal_properties
 from matjax.units import BOLTZMANN, J_PER_MOL, PLANCK_THZ
+from tests.phonons.lattices import fcc, silicon, springs, stillinger_weber
 
 R = BOLTZMANN * J_PER_MOL
 T = np.array([20.0, 100.0, 300.0, 900.0])
