@@ -2,19 +2,26 @@
 
 response            force constants at any q, without supercells
 dynamical_matrix    dynamical matrix, frequencies and modes; the public record
+interpolation       force constants between atoms, and their Fourier sum
 qpoints             symmetry-reduced meshes and paths of q
-bands               frequencies along a path
+bands               frequencies along a path, and their branches
 dos                 density of states by tetrahedra
 thermal             free energy, entropy, heat capacity
 """
 
 from matjax.phonons.bands import Bands as Bands
+from matjax.phonons.bands import connect as connect
 from matjax.phonons.dos import DensityOfStates as DensityOfStates
 from matjax.phonons.dos import density_of_states as density_of_states
 from matjax.phonons.dynamical_matrix import ForceConstants as ForceConstants
 from matjax.phonons.dynamical_matrix import Modes as Modes
 from matjax.phonons.dynamical_matrix import Phonons as Phonons
 from matjax.phonons.dynamical_matrix import phonons as phonons
+from matjax.phonons.interpolation import (
+    RealSpaceForceConstants as RealSpaceForceConstants,
+)
+from matjax.phonons.interpolation import from_grid as from_grid
+from matjax.phonons.interpolation import from_supercell as from_supercell
 from matjax.phonons.qpoints import Mesh as Mesh
 from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path
