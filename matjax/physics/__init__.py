@@ -7,12 +7,16 @@ relax          relaxation of atoms and cell
 ensembles      NVE, NVT, Langevin and NPT through jax-md
 md             molecular dynamics
 trajectory     the record of a run
+elastic        elastic constants with relaxing atoms, moduli, sound velocities
 chunks         what compiled loops share
 calculator     a potential as an ASE calculator
 """
 
 from matjax.physics.calculator import ase_calculator as ase_calculator
 from matjax.physics.chunks import DivergenceError as DivergenceError
+from matjax.physics.elastic import Elasticity as Elasticity
+from matjax.physics.elastic import elastic as elastic
+from matjax.physics.elastic import sound_velocities as sound_velocities
 from matjax.physics.ensembles import NPT as NPT
 from matjax.physics.ensembles import NVE as NVE
 from matjax.physics.ensembles import NVT as NVT
