@@ -24,7 +24,7 @@ from jax.typing import DTypeLike
 from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
 from matjax.numerics import safe_where
-from matjax.phonons.bands import Bands
+from matjax.phonons.bands import Bands, connect
 from matjax.phonons.dos import DensityOfStates, density_of_states
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
 from matjax.phonons.response import Progress, Response
@@ -114,15 +114,24 @@ class Phonons(struct.PyTreeNode):
         eigenvalues, eigenvectors = xp.linalg.eigh(_hermitian_part(matrix))
         return Modes(_frequencies(eigenvalues), eigenvectors)
 
-    def bands(self, path: Path | None = None, *, spacing: float = 0.05) -> Bands:
+    def bands(
+        self, path: Path | None = None, *, spacing: float = 0.05, connected: bool = True
+    ) -> Bands:
         """Frequencies along a path.
 
         Args:
             path: by default the standard one, :func:`band_path`.
             spacing: largest distance between neighboring points, 1/Å.
+            connected: whether branches are followed through their crossings
+                (:func:`connect`), which needs concrete numbers.
         """
         path = band_path(self.crystal, spacing=spacing) if path is None else path
-        return Bands(path, self.frequencies(path.q))
+        if not connected:
+            return Bands(path, self.frequencies(path.q))
+        frequencies, eigenvectors = self.modes(path.q)
+        phases = np.exp(-2j * np.pi * (path.q @ np.transpose(self.crystal.fractional)))
+        with_positions = np.repeat(phases, 3, axis=1)[:, :, None] * eigenvectors
+        return connect(Bands(path, frequencies), with_positions)
 
     def dos(
         self, mesh: Sequence[int] = (12, 12, 12), *, n_bins: int = 400
