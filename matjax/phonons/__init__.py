@@ -5,9 +5,7 @@ dynamical_matrix    dynamical matrix, frequencies and modes; the public record
 interpolation       force constants between atoms, and their Fourier sum
 qpoints             symmetry-reduced meshes and paths of q
 bands               frequencies along a path, and their branches
-projections         shares of modes on atoms, elements and directions
-tetrahedra          integrals over the zone
-dos                 density of states, total and in parts
+dos                 density of states by tetrahedra
 derivatives         perturbation theory that is safe at degeneracies
 velocities          group velocities, velocities of sound
 thermal             free energy, entropy, heat capacity
@@ -26,8 +24,6 @@ from matjax.phonons.interpolation import (
 )
 from matjax.phonons.interpolation import from_grid as from_grid
 from matjax.phonons.interpolation import from_supercell as from_supercell
-from matjax.phonons.projections import projections as projections
-from matjax.phonons.projections import site_labels as site_labels
 from matjax.phonons.qpoints import Mesh as Mesh
 from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path
@@ -38,6 +34,6 @@ from matjax.phonons.response import force_constant_columns as force_constant_col
 from matjax.phonons.response import force_constants as force_constants
 from matjax.phonons.thermal import Thermal as Thermal
 from matjax.phonons.thermal import thermal_properties as thermal_properties
-from matjax.phonons.velocities import SoundVelocities as SoundVelocities
+from matjax.phonons.velocities import AcousticVelocities as AcousticVelocities
+from matjax.phonons.velocities import acoustic_velocities as acoustic_velocities
 from matjax.phonons.velocities import group_velocities as group_velocities
-from matjax.phonons.velocities import sound_velocities as sound_velocities

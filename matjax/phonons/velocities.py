@@ -35,7 +35,7 @@ KM_PER_S = 2 * np.pi * THZ / 10
 """Velocity in km/s of 1 Å·sqrt(eV/(Å² amu))."""
 
 
-class SoundVelocities(NamedTuple):
+class AcousticVelocities(NamedTuple):
     """Long waves along given directions; branches in ascending order of speed."""
 
     speeds: Float[Array, "*directions 3"]
@@ -61,7 +61,7 @@ def group_velocities(
     with the exact derivative (Hellmann and Feynman). Within a degenerate set the e are
     the modes into which a step along the direction splits it, in the order of their
     slopes: the component along the direction is the slope of each branch there.
-    Acoustic modes at Γ have their limit from that side, :func:`sound_velocities`.
+    Acoustic modes at Γ have their limit from that side, :func:`acoustic_velocities`.
     Other modes of zero frequency get 0.
 
     Args:
@@ -82,7 +82,7 @@ def group_velocities(
     matrices, slopes = _matrix_and_slopes(phonons, points)
     velocities = np.empty((*matrices.shape[:2], 3))
     at_gamma = (points == np.round(points)).all(axis=1)
-    sound = sound_velocities(phonons, ahead).group if at_gamma.any() else None
+    sound = acoustic_velocities(phonons, ahead).group if at_gamma.any() else None
     for i, (matrix, slope) in enumerate(zip(matrices, slopes, strict=True)):
         values, vectors = np.linalg.eigh(matrix)
         frequencies = frequencies_of(values)
@@ -95,9 +95,9 @@ def group_velocities(
     return velocities.reshape(*q.shape[:-1], matrices.shape[-1], 3)
 
 
-def sound_velocities(
+def acoustic_velocities(
     phonons: Phonons, directions: Sequence | Float[Array, "*directions 3"]
-) -> SoundVelocities:
+) -> AcousticVelocities:
     """Slopes of the acoustic branches at Γ by the method of long waves, exact.
 
     With T the uniform translations, D₁ and D₂ the derivatives of D at Γ along the
@@ -134,13 +134,13 @@ def sound_velocities(
         speeds[place] = KM_PER_S * np.sign(squares) * roots
         group[place] = KM_PER_S * expectations(vectors, toward) / safe
         polarizations[place] = vectors.T
-    return SoundVelocities(speeds, group, polarizations)
+    return AcousticVelocities(speeds, group, polarizations)
 
 
 def acoustic_tensor(phonons: Phonons) -> Float[Array, "3 3 3 3"]:
     """Λ_abij, eV/amu: Σ_ab n_a n_b Λ_ab has the eigenvalues ω²/k² along n.
 
-    See :func:`sound_velocities`.
+    See :func:`acoustic_velocities`.
     """
     masses = np.asarray(phonons.masses)
     constants, first, second = jax.device_get(

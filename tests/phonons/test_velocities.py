@@ -8,7 +8,7 @@ from jaxtyping import TypeCheckError
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, reciprocal
-from matjax.phonons import group_velocities, phonons, sound_velocities
+from matjax.phonons import acoustic_velocities, group_velocities, phonons
 from matjax.units import THZ
 from tests.phonons.lattices import (
     DISTANCE,
@@ -84,7 +84,7 @@ def test_sound_has_the_speeds_of_the_elastic_constants_of_springs(of_fcc):
         (1, 1, 0): ((c11 - c12) / 2, c44, (c11 + c12 + 2 * c44) / 2),
         (-1, 1, 1): 2 * [(c11 - c12 + c44) / 3] + [(c11 + 2 * c12 + 4 * c44) / 3],
     }
-    sound = sound_velocities(of_fcc, list(moduli))
+    sound = acoustic_velocities(of_fcc, list(moduli))
     expected = 2 * np.pi * THZ / 10 * np.sqrt(np.array([*moduli.values()]) / density)
     assert_allclose(sound.speeds, expected, rtol=1e-10)  # round-off
     assert_allclose(abs(sound.polarizations[0, 2]), [1, 0, 0], atol=1e-10)
@@ -93,7 +93,7 @@ def test_sound_has_the_speeds_of_the_elastic_constants_of_springs(of_fcc):
 def test_sound_is_the_limit_of_acoustic_branches_with_atoms_that_relax(of_silicon):
     directions = RNG.normal(size=(3, 3))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
-    sound = sound_velocities(of_silicon, directions)
+    sound = acoustic_velocities(of_silicon, directions)
     k = 1e-3
     q = q_of(of_silicon.crystal, k * directions)
     slopes = THZ_A * of_silicon.frequencies(q)[:, :3] / k
@@ -109,7 +109,7 @@ def test_sound_is_the_limit_of_acoustic_branches_with_atoms_that_relax(of_silico
 def test_velocities_at_gamma_are_those_of_sound_and_of_flat_optical_modes(of_silicon):
     for direction in ([1, 0, 0], [1, 2, 5]):
         velocities = group_velocities(of_silicon, [0, 0, 0], direction=direction)
-        sound = sound_velocities(of_silicon, direction)
+        sound = acoustic_velocities(of_silicon, direction)
         assert_allclose(velocities[:3], sound.group, atol=1e-10)
         assert_allclose(velocities[3:], 0, atol=1e-10)  # round-off
     far = group_velocities(of_silicon, [[1, -2, 0], [0, 0, 0]])
@@ -184,7 +184,7 @@ def test_directions_that_point_nowhere_are_refused(of_fcc, direction):
     with pytest.raises(ValueError, match="directions"):
         group_velocities(of_fcc, [0.1, 0, 0], direction=direction)
     with pytest.raises(ValueError, match="directions"):
-        sound_velocities(of_fcc, direction)
+        acoustic_velocities(of_fcc, direction)
 
 
 def test_wave_vectors_of_two_components_are_refused(of_fcc):
