@@ -5,7 +5,9 @@ dynamical_matrix    dynamical matrix, frequencies and modes; the public record
 interpolation       force constants between atoms, and their Fourier sum
 qpoints             symmetry-reduced meshes and paths of q
 bands               frequencies along a path, and their branches
-dos                 density of states by tetrahedra
+projections         shares of modes on atoms, elements and directions
+tetrahedra          integrals over the zone
+dos                 density of states, total and in parts
 derivatives         perturbation theory that is safe at degeneracies
 velocities          group velocities, velocities of sound
 thermal             free energy, entropy, heat capacity
@@ -24,6 +26,8 @@ from matjax.phonons.interpolation import (
 )
 from matjax.phonons.interpolation import from_grid as from_grid
 from matjax.phonons.interpolation import from_supercell as from_supercell
+from matjax.phonons.projections import projections as projections
+from matjax.phonons.projections import site_labels as site_labels
 from matjax.phonons.qpoints import Mesh as Mesh
 from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path

@@ -45,7 +45,8 @@ class Bands(NamedTuple):
                 "branches are known of connected bands only; pass these and their "
                 "eigenvectors to connect, or leave out connected=False"
             )
-        return np.take_along_axis(np.asarray(self.frequencies), self.branches, axis=1)
+        frequencies, branches = np.asarray(self.frequencies), np.asarray(self.branches)
+        return np.take_along_axis(frequencies, branches, axis=1)
 
     def at(self, label: str) -> Float[Array, "modes"]:
         """Frequencies at a named point of the path, THz.

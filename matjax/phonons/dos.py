@@ -1,14 +1,21 @@
-"""Density of states by the linear tetrahedron method."""
+"""Density of states, total and in parts, by linear tetrahedra or Gaussian smearing."""
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+from scipy.special import ndtr
 
 from matjax.arrays import Array, Float
 from matjax.phonons.qpoints import Mesh
+from matjax.phonons.tetrahedra import integrals_below
+
+TAIL = 6.0
+"""Widths of a Gaussian beyond which nothing of it is looked for: a share of 1e-9."""
 
 
 class DensityOfStates(NamedTuple):
@@ -18,70 +25,119 @@ class DensityOfStates(NamedTuple):
     """Centers of equal intervals, THz; imaginary modes lie below zero."""
     density: Float[Array, "bins"]
     """Mean density over each interval, modes per THz and cell; its integral is 3n."""
+    labels: tuple[str, ...] = ()
+    """Names of the parts."""
+    parts: Float[Array, "parts bins"] | None = None
+    """What each part contributes to the density; projections add up to it."""
 
 
 def density_of_states(
-    mesh: Mesh, frequencies: Float[Array, "q modes"], *, n_bins: int = 400
+    mesh: Mesh,
+    frequencies: Float[Array, "q modes"],
+    *,
+    weights: Float[Array, "q modes parts"] | None = None,
+    labels: tuple[str, ...] = (),
+    n_bins: int = 400,
+    smearing: float | int | None = None,
+    window: tuple[float | int, float | int] | None = None,
 ) -> DensityOfStates:
-    """Density of states, with frequencies linear in q inside each tetrahedron.
+    """Density of states, and the parts of it that weights of the modes define.
 
-    The number of states below each edge of the intervals is exact for linear bands
-    (Lehmann and Taut, Phys. Status Solidi B 54, 469 (1972); Blöchl, Jepsen, Andersen,
-    Phys. Rev. B 49, 16223 (1994), Appendix A). Its differences are the density, so
-    that no mode is lost between two points and flat bands need no smearing.
+    Without smearing, frequencies and weights are linear in q inside each tetrahedron
+    (Lehmann and Taut, Phys. Status Solidi B 54, 469 (1972)). What lies below each edge
+    of the intervals is then exact, and its differences are the density: no mode is lost
+    between two points, and flat bands need no width. With smearing every mode is a
+    Gaussian, integrated over each interval; the result is differentiable in the
+    frequencies.
 
     Args:
         mesh: says which corners share a frequency.
         frequencies: at the points of the mesh, THz.
-        n_bins: intervals from the lowest to the highest frequency.
+        weights: what each mode counts for in each part, such as the shares of
+            :func:`matjax.phonons.projections`.
+        labels: names of the parts.
+        n_bins: number of intervals.
+        smearing: standard deviation of the Gaussians, THz.
+        window: lowest and highest frequency, THz; by default all modes are inside.
 
     Raises:
-        ValueError: if the frequencies are not those of the mesh.
+        ValueError: if frequencies or weights are not those of the mesh, the number of
+            intervals or the width is not positive, or the window is empty.
     """
+    _require_shapes(mesh, frequencies, weights, labels)
+    if n_bins < 1:
+        raise ValueError(f"a density needs one interval or more; received {n_bins}")
+    if smearing is not None and not smearing > 0:
+        raise ValueError(f"the smearing must be positive (THz); received {smearing}")
+    edges = _edges(frequencies, smearing, window, n_bins)
+    counted = np.ones((*frequencies.shape, 1))
+    if weights is not None:
+        counted = np.concatenate([counted, weights], axis=2)
+    if smearing is not None:
+        below = _gaussians_below(mesh, frequencies, counted, edges, float(smearing))
+    else:
+        frequencies = np.asarray(frequencies, dtype=float)
+        below = integrals_below(mesh, frequencies, counted, edges)
+    densities = (below[1:] - below[:-1]).T / np.diff(edges)
+    centers = (edges[1:] + edges[:-1]) / 2
+    parts = None if weights is None else densities[1:]
+    return DensityOfStates(centers, densities[0], labels, parts)
+
+
+def _edges(
+    frequencies: Array,
+    smearing: float | int | None,
+    window: tuple[float | int, float | int] | None,
+    n_bins: int,
+) -> np.ndarray:
+    if window is None:
+        if isinstance(frequencies, Tracer):
+            raise ValueError("under jit and grad the density needs a window (THz)")
+        low, high = float(np.min(frequencies)), float(np.max(frequencies))
+        margin = max(0.01 * (high - low), 1e-3)
+        if smearing is not None:
+            margin = TAIL * smearing
+        window = (low - margin, high + margin)
+    low, high = window
+    if not low < high:
+        raise ValueError(
+            f"a window runs from a lower to a higher frequency; received {window}"
+        )
+    return np.linspace(low, high, n_bins + 1)
+
+
+def _gaussians_below(
+    mesh: Mesh, frequencies: Array, weights: Array, edges: np.ndarray, width: float
+) -> Array:
+    """Sum over modes of weights and of what lies of their Gaussians below each edge."""
+    weights = (mesh.weights[:, None, None] * weights).reshape(frequencies.size, -1)
+    if isinstance(frequencies, Tracer):
+        modes = frequencies.reshape(-1)
+
+        def below(edge: Array) -> Array:
+            return jax.scipy.special.ndtr((edge - modes) / width) @ weights
+
+        return jax.lax.map(below, jnp.asarray(edges, modes.dtype))
+    modes = np.asarray(frequencies, dtype=float).reshape(-1)
+    return np.array([ndtr((edge - modes) / width) @ weights for edge in edges])
+
+
+def _require_shapes(
+    mesh: Mesh, frequencies: Array, weights: Array | None, labels: tuple[str, ...]
+) -> None:
     if len(frequencies) != len(mesh.q):
         raise ValueError(
             f"a mesh of {len(mesh.q)} points needs as many rows of frequencies; "
             f"received {len(frequencies)}"
         )
-    frequencies = np.asarray(frequencies, dtype=float)
-    corners = np.sort(frequencies[_tetrahedra(mesh)], axis=1)  # (tetrahedra, 4, modes)
-    e = corners.transpose(1, 0, 2).reshape(4, -1)
-    low, high = e[0].min(), e[3].max()
-    margin = max(0.01 * (high - low), 1e-3)
-    edges = np.linspace(low - margin, high + margin, n_bins + 1)
-    states = np.array([_states_below(e, edge) for edge in edges])
-    states *= frequencies.shape[1] / e.shape[1]
-    centers = (edges[1:] + edges[:-1]) / 2
-    return DensityOfStates(centers, np.diff(states) / np.diff(edges))
-
-
-def _tetrahedra(mesh: Mesh) -> np.ndarray:
-    """Rows of ``mesh.q`` at the corners of all tetrahedra, (6 · cells, 4).
-
-    Each cell of the mesh is cut into six around its shortest body diagonal.
-    """
-    shape = np.array(mesh.index.shape)
-    flips = np.array([[1, 1, 1], [-1, 1, 1], [1, -1, 1], [1, 1, -1]])
-    diagonals = np.linalg.norm((flips / shape) @ mesh.reciprocal, axis=1)
-    steps = np.diag(flips[diagonals.argmin()])
-    walks = [[np.zeros(3, int), *steps[list(p)]] for p in permutations(range(3))]
-    corners = np.cumsum(walks, axis=1)  # (6, 4, 3): along the edges of the cell
-    addresses = np.indices(mesh.index.shape).reshape(3, -1).T
-    places = (addresses[:, None, None, :] + corners) % shape
-    index = np.asarray(mesh.index)
-    return index[tuple(np.moveaxis(places, -1, 0))].reshape(-1, 4)
-
-
-def _states_below(e: np.ndarray, x: float) -> float:
-    """Sum over tetrahedra of the share of each that lies below x; corners ascending."""
-    total = float(np.count_nonzero(e[3] <= x))
-    e1, e2, e3, e4 = e[:, (e[0] < x) & (x < e[1])]
-    total += np.sum((x - e1) ** 3 / ((e2 - e1) * (e3 - e1) * (e4 - e1)))
-    e1, e2, e3, e4 = e[:, (e[1] <= x) & (x < e[2])]
-    a, b = e2 - e1, x - e2
-    c = ((e3 - e1) + (e4 - e2)) / ((e3 - e2) * (e4 - e2))
-    share = a * a + 3 * a * b + 3 * b * b - c * b**3
-    total += np.sum(share / ((e3 - e1) * (e4 - e1)))
-    e1, e2, e3, e4 = e[:, (e[2] <= x) & (x < e[3])]
-    total += np.sum(1 - (e4 - x) ** 3 / ((e4 - e1) * (e4 - e2) * (e4 - e3)))
-    return float(total)
+    if weights is None:
+        return
+    if weights.shape[:2] != frequencies.shape:
+        raise ValueError(
+            f"weights of modes of shape {frequencies.shape} have this shape and an axis"
+            f" of parts; received {weights.shape}"
+        )
+    if len(labels) not in (0, weights.shape[2]):
+        raise ValueError(
+            f"{weights.shape[2]} parts have as many labels or none; received {labels}"
+        )

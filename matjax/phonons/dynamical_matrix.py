@@ -26,6 +26,7 @@ from matjax.crystals import Crystal
 from matjax.numerics import safe_where
 from matjax.phonons.bands import Bands, connect
 from matjax.phonons.dos import DensityOfStates, density_of_states
+from matjax.phonons.projections import Onto, projections, require_onto
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
 from matjax.phonons.response import Progress, Response
 from matjax.phonons.thermal import Thermal, require_temperatures, thermal_properties
@@ -134,19 +135,61 @@ class Phonons(struct.PyTreeNode):
         return connect(Bands(path, frequencies), with_positions)
 
     def dos(
-        self, mesh: Sequence[int] = (12, 12, 12), *, n_bins: int = 400
+        self,
+        mesh: Sequence[int] = (12, 12, 12),
+        *,
+        n_bins: int = 400,
+        smearing: float | int | None = None,
     ) -> DensityOfStates:
-        """Density of states on a regular mesh, by tetrahedra.
+        """Density of states on a regular mesh.
 
         Args:
             mesh: divisions of the three reciprocal vectors.
             n_bins: intervals of frequency.
+            smearing: standard deviation of Gaussians, THz; by default tetrahedra.
 
         Raises:
-            ValueError: if a division is not a positive integer.
+            ValueError: if a division or the smearing is not positive.
         """
         points = regular_mesh(self.crystal, mesh, masses=self.masses)
-        return density_of_states(points, self.frequencies(points.q), n_bins=n_bins)
+        return density_of_states(
+            points, self.frequencies(points.q), n_bins=n_bins, smearing=smearing
+        )
+
+    def projected_dos(
+        self,
+        mesh: Sequence[int] = (12, 12, 12),
+        *,
+        onto: Onto = "elements",
+        n_bins: int = 400,
+        smearing: float | int | None = None,
+    ) -> DensityOfStates:
+        """Density of states, and its parts by where and how the modes move.
+
+        Args:
+            mesh: divisions of the three reciprocal vectors.
+            onto: elements, atoms, Cartesian directions, or coordinates of atoms.
+            n_bins: intervals of frequency.
+            smearing: standard deviation of Gaussians, THz; by default tetrahedra.
+
+        Raises:
+            ValueError: if a division or the smearing is not positive, or no such
+                parts are known.
+        """
+        require_onto(onto)  # before the long part
+        points = regular_mesh(self.crystal, mesh, masses=self.masses)
+        modes = self.modes(points.q)
+        labels, shares = projections(
+            self.crystal, *modes, onto=onto, masses=self.masses
+        )
+        return density_of_states(
+            points,
+            modes.frequencies,
+            weights=shares,
+            labels=labels,
+            n_bins=n_bins,
+            smearing=smearing,
+        )
 
     def thermal(
         self,

@@ -1,0 +1,150 @@
+"""Shares of modes on atoms, elements and directions, averaged over the space group.
+
+A mesh reduced by symmetry holds one wave vector of each star. At the others a mode has
+its atoms permuted and its displacements turned by the operation that leads there: what
+is summed over the zone must be averaged in the same way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from matjax.arrays import Array, Complex, Float, Int
+from matjax.crystals import Crystal, space_group
+from matjax.phonons.bands import DEGENERATE, degenerate_groups
+from matjax.phonons.qpoints import SYMPREC
+
+Onto = Literal["elements", "atoms", "directions", "coordinates"]
+"""Elements; atoms; x, y and z summed over atoms; or x, y, z of every atom."""
+
+
+class _Operations(NamedTuple):
+    cartesian: Float[Array, "operations 3 3"]
+    """S: a displacement u becomes S u."""
+    permutation: Int[Array, "operations atoms"]
+    """The atom onto which each operation carries each."""
+
+
+def site_labels(crystal: Crystal) -> tuple[str, ...]:
+    """Element and running number of each atom, such as Ga1 Ga2 N1 N2.
+
+    The CIF files that matjax writes name their sites so.
+    """
+    seen: Counter[str] = Counter()
+    labels = []
+    for symbol in crystal.symbols:
+        seen[symbol] += 1
+        labels.append(f"{symbol}{seen[symbol]}")
+    return tuple(labels)
+
+
+def average_tensors(
+    crystal: Crystal,
+    tensors: Float[Array, "*axes atoms 3 3"],
+    masses: Float[Array, "atoms"] | None = None,
+) -> Float[Array, "*axes atoms 3 3"]:
+    """Average over the space group of one Cartesian tensor for each atom.
+
+    Args:
+        crystal: with concrete arrays.
+        tensors: such as mean-square displacements.
+        masses: amu; atoms of different mass are not equivalent.
+    """
+    operations = _operations(crystal, masses)
+    average = np.zeros(tensors.shape)
+    for turn, permutation in zip(
+        operations.cartesian, operations.permutation, strict=True
+    ):
+        average[..., permutation, :, :] += turn @ np.asarray(tensors) @ turn.T
+    return average / len(operations.cartesian)
+
+
+def projections(
+    crystal: Crystal,
+    frequencies: Float[Array, "q modes"],
+    eigenvectors: Complex[Array, "q modes modes"],
+    *,
+    onto: Onto = "elements",
+    masses: Float[Array, "atoms"] | None = None,
+) -> tuple[tuple[str, ...], Float[Array, "q modes parts"]]:
+    """Labels of the parts, and the share |e|² of every mode on each of them.
+
+    Averaged over the space group, and over the modes of each degenerate group, whose
+    eigenvectors are arbitrary. The shares of a mode add up to 1.
+
+    Args:
+        crystal: with concrete arrays.
+        frequencies: THz, ascending.
+        eigenvectors: orthonormal columns, in the same order.
+        onto: what the parts are.
+        masses: amu; atoms of different mass are not equivalent.
+
+    Raises:
+        ValueError: if no such parts are known.
+    """
+    require_onto(onto)
+    labels, parts = _parts(crystal, onto)
+    shares_of = _averaged_squares(_operations(crystal, masses)) @ parts
+    frequencies, eigenvectors = np.asarray(frequencies), np.asarray(eigenvectors)
+    n_points, n_modes = frequencies.shape
+    tolerance = DEGENERATE * np.max(frequencies**2)
+    shares = np.empty((n_points, n_modes, len(labels)))
+    for row in range(n_points):
+        e = eigenvectors[row].T.reshape(n_modes, -1, 3)
+        squares = np.einsum("mia,mib->miab", e, e.conj()).real
+        shares[row] = squares.reshape(n_modes, -1) @ shares_of
+        for group in degenerate_groups(frequencies[row], tolerance):
+            shares[row, group] = shares[row, group].mean(axis=0)
+    return labels, shares
+
+
+def require_onto(onto: str) -> None:
+    """Raises ValueError if modes cannot be projected onto that."""
+    if onto not in get_args(Onto):
+        raise ValueError(
+            f"modes are projected onto {', '.join(get_args(Onto))}; received {onto!r}"
+        )
+
+
+def _operations(crystal: Crystal, masses: Float[Array, "atoms"] | None) -> _Operations:
+    """Operations of the space group that carry every atom to one of its own mass."""
+    group = space_group(crystal.replace(pbc=(True, True, True)), SYMPREC)
+    rotations, permutation = np.asarray(group.rotations), np.asarray(group.permutation)
+    masses = np.asarray(crystal.masses if masses is None else masses)
+    kept = (masses[permutation] == masses).all(axis=1)
+    # Found as if all directions were periodic; a rotation must not mix those that are
+    # with those that are not.
+    kept &= ~rotations[:, np.not_equal.outer(crystal.pbc, crystal.pbc)].any(axis=1)
+    cell = np.asarray(crystal.cell, dtype=float).T
+    return _Operations(cell @ rotations[kept] @ np.linalg.inv(cell), permutation[kept])
+
+
+def _averaged_squares(operations: _Operations) -> np.ndarray:
+    """Linear map of tensors of atoms to averages of their diagonals, (9n, 3n)."""
+    n = operations.permutation.shape[1]
+    total = np.zeros((n, 3, 3, n, 3))
+    atoms = np.arange(n)
+    for turn, permutation in zip(
+        operations.cartesian, operations.permutation, strict=True
+    ):
+        total[atoms, :, :, permutation, :] += np.einsum("ab,ac->bca", turn, turn)
+    return total.reshape(9 * n, 3 * n) / len(operations.cartesian)
+
+
+def _parts(crystal: Crystal, onto: Onto) -> tuple[tuple[str, ...], np.ndarray]:
+    """Labels, and which coordinates x, y, z of atoms belong to each part."""
+    n = crystal.n_atoms
+    if onto == "coordinates":
+        names = site_labels(crystal)
+        return tuple(f"{a} {x}" for a in names for x in "xyz"), np.eye(3 * n)
+    if onto == "directions":
+        return ("x", "y", "z"), np.tile(np.eye(3), (n, 1))
+    if onto == "atoms":
+        return site_labels(crystal), np.repeat(np.eye(n), 3, axis=0)
+    symbols = crystal.symbols
+    elements = tuple(dict.fromkeys(symbols))
+    belongs = np.array([[s == e for e in elements] for s in symbols], dtype=float)
+    return elements, np.repeat(belongs, 3, axis=0)
