@@ -11,6 +11,7 @@ dos                 density of states, total and in parts
 derivatives         perturbation theory that is safe at degeneracies
 velocities          group velocities, velocities of sound
 thermal             free energy, entropy, heat capacity
+gruneisen           how frequencies answer strain
 """
 
 from matjax.phonons.bands import Bands as Bands
@@ -21,6 +22,8 @@ from matjax.phonons.dynamical_matrix import ForceConstants as ForceConstants
 from matjax.phonons.dynamical_matrix import Modes as Modes
 from matjax.phonons.dynamical_matrix import Phonons as Phonons
 from matjax.phonons.dynamical_matrix import phonons as phonons
+from matjax.phonons.gruneisen import Gruneisen as Gruneisen
+from matjax.phonons.gruneisen import gruneisen as gruneisen
 from matjax.phonons.interpolation import (
     RealSpaceForceConstants as RealSpaceForceConstants,
 )
