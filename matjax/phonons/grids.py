@@ -1,0 +1,112 @@
+"""Exact force constants on grids of q, from as few columns as symmetry allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from matjax.arrays import Array, Complex, Float
+from matjax.phonons import symmetry
+from matjax.phonons.response import Progress, Response
+from matjax.phonons.symmetry import Elements, Operations
+
+
+class Reduced(NamedTuple):
+    """Force constants at some q and what they cost."""
+
+    force_constants: Complex[Array, "q modes modes"]
+    """Φ(q), eV/Å²."""
+    n_columns: int
+    """Columns that were computed; without symmetry 3n for each q."""
+
+
+class Star(NamedTuple):
+    """Points of a regular grid that stand for all, and how they become these."""
+
+    points: np.ndarray
+    """Addresses (a, b, c) of the representatives, (points, 3)."""
+    index: np.ndarray
+    """Row of the representative of each point of the grid, (n1 · n2 · n3,)."""
+    elements: Elements
+    """What carries it there, for each point of the grid."""
+
+
+def symmetric_force_constants(
+    response: Response,
+    q: Float[Array, "q 3"],
+    operations: Operations,
+    *,
+    progress: Progress | None = None,
+) -> Reduced:
+    """Force constants at each q, from the fewest columns that its symmetry leaves.
+
+    Args:
+        response: exact force constants of the crystal.
+        q: wave vectors in reciprocal lattice units.
+        operations: of the crystal, :func:`matjax.phonons.symmetry.operations_of`.
+        progress: wraps the sequence of calls of the compiled function.
+    """
+    patterns = [symmetry.displacements(operations, point) for point in q]
+    counts = [len(u) for u in patterns]
+    found = response.columns(
+        np.repeat(q, counts, axis=0), np.concatenate(patterns), progress=progress
+    )
+    parts = np.split(found, np.cumsum(counts)[:-1])
+    matrices = [
+        symmetry.complete(operations, *job)
+        for job in zip(q, patterns, parts, strict=True)
+    ]
+    return Reduced(np.array(matrices), sum(counts))
+
+
+def star_of_grid(operations: Operations, shape: Sequence[int]) -> Star:
+    """Which points of the grid q = (a / n1, b / n2, c / n3) symmetry relates, and how.
+
+    In integers. An operation counts wherever it carries a point of the grid to another,
+    whether or not it maps the whole grid onto itself.
+    """
+    size = np.array(shape)
+    addresses = np.indices(shape).reshape(3, -1).T
+    common = int(np.lcm.reduce(size))
+    _, first = np.unique(operations.inverses, axis=0, return_index=True)
+    rows = np.tile(first, 2)
+    reversal = np.repeat([False, True], len(first))
+    signed = np.where(reversal, -1, 1)[:, None, None] * operations.inverses[rows]
+    # (elements, points, 3), in units of 1 / common
+    numerators = (addresses * (common // size)) @ signed
+    images, rest = np.divmod(numerators, common // size)
+    on_grid = np.asarray(rest == 0).all(axis=-1)
+    wrapped = np.moveaxis(images % size, -1, 0)
+    flat = np.asarray(np.ravel_multi_index(tuple(wrapped), tuple(shape)))
+    own = np.arange(len(addresses))
+    smallest = np.where(on_grid, flat, own).min(axis=0)
+    representatives, index = np.unique(smallest, return_inverse=True)
+
+    # What carries each representative to each point of its star: the first that does.
+    element = np.full(len(addresses), -1)
+    for k in reversed(range(len(rows))):
+        reached = on_grid[k, representatives]
+        element[flat[k, representatives[reached]]] = k
+    return Star(
+        addresses[representatives],
+        index.reshape(-1),
+        Elements(rows[element], reversal[element]),
+    )
+
+
+def unfold(
+    operations: Operations,
+    star: Star,
+    shape: Sequence[int],
+    matrices: Complex[Array, "q modes modes"],
+) -> Complex[Array, "n1 n2 n3 modes modes"]:
+    """Force constants on the whole grid from those of its representatives."""
+    q = np.indices(shape).reshape(3, -1).T / np.array(shape)
+    full = np.empty((len(q), *matrices.shape[1:]), matrices.dtype)
+    for row, matrix in enumerate(matrices):
+        members = np.flatnonzero(star.index == row)
+        elements = Elements(*(x[members] for x in star.elements))
+        full[members] = symmetry.rotate(operations, elements, q[members], matrix)
+    return full.reshape(*shape, *matrices.shape[1:])
