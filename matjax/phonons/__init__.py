@@ -10,12 +10,19 @@ tetrahedra          integrals over the zone
 dos                 density of states, total and in parts
 derivatives         perturbation theory that is safe at degeneracies
 velocities          group velocities, velocities of sound
-thermal             free energy, entropy, heat capacity
+thermal             free and internal energy, entropy, heat capacity
+displacements       mean-square displacements and their tensors in CIF files
 gruneisen           how frequencies answer strain
 """
 
 from matjax.phonons.bands import Bands as Bands
 from matjax.phonons.bands import connect as connect
+from matjax.phonons.displacements import Displacements as Displacements
+from matjax.phonons.displacements import cif_loop as cif_loop
+from matjax.phonons.displacements import (
+    mean_square_displacements as mean_square_displacements,
+)
+from matjax.phonons.displacements import u_cif as u_cif
 from matjax.phonons.dos import DensityOfStates as DensityOfStates
 from matjax.phonons.dos import density_of_states as density_of_states
 from matjax.phonons.dynamical_matrix import ForceConstants as ForceConstants

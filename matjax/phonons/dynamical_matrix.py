@@ -25,11 +25,17 @@ from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
 from matjax.numerics import safe_where
 from matjax.phonons.bands import Bands, connect
+from matjax.phonons.displacements import Displacements, mean_square_displacements
 from matjax.phonons.dos import DensityOfStates, density_of_states
 from matjax.phonons.projections import Onto, projections, require_onto
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
 from matjax.phonons.response import Progress, Response
-from matjax.phonons.thermal import Thermal, require_temperatures, thermal_properties
+from matjax.phonons.thermal import (
+    SOFTEST,
+    Thermal,
+    require_temperatures,
+    thermal_properties,
+)
 from matjax.physics import Potential
 from matjax.units import THZ
 
@@ -196,7 +202,7 @@ class Phonons(struct.PyTreeNode):
         temperatures: Sequence[float | int] | Float[Array, "temperatures"] = (300.0,),
         mesh: Sequence[int] = (12, 12, 12),
     ) -> Thermal:
-        """Free energy, entropy and heat capacity of a cell, on a regular mesh.
+        """Free and internal energy, entropy and heat capacity of a cell, on a mesh.
 
         Args:
             temperatures: K, zero or more.
@@ -208,6 +214,35 @@ class Phonons(struct.PyTreeNode):
         require_temperatures(temperatures)  # before the long part
         points = regular_mesh(self.crystal, mesh, masses=self.masses)
         return thermal_properties(points, self.frequencies(points.q), temperatures)
+
+    def displacements(
+        self,
+        temperatures: Sequence[float | int] | Float[Array, "temperatures"] = (300.0,),
+        mesh: Sequence[int] = (12, 12, 12),
+        *,
+        softest: float | int = SOFTEST,
+    ) -> Displacements:
+        """Mean-square displacements of the atoms, on a regular mesh.
+
+        Args:
+            temperatures: K, zero or more.
+            mesh: divisions of the three reciprocal vectors.
+            softest: THz; softer modes are left out.
+
+        Raises:
+            ValueError: if a temperature is negative, or a division not positive.
+        """
+        require_temperatures(temperatures)  # before the long part
+        points = regular_mesh(self.crystal, mesh, masses=self.masses)
+        matrices = self.dynamical_matrix(points.q)
+        return mean_square_displacements(
+            self.crystal,
+            points,
+            matrices,
+            temperatures,
+            masses=self.masses,
+            softest=softest,
+        )
 
 
 def phonons(

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal, NamedTuple, get_args
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Complex, Float, Int
@@ -53,13 +55,12 @@ def average_tensors(
         tensors: such as mean-square displacements.
         masses: amu; atoms of different mass are not equivalent.
     """
-    operations = _operations(crystal, masses)
-    average = np.zeros(tensors.shape)
-    for turn, permutation in zip(
-        operations.cartesian, operations.permutation, strict=True
-    ):
-        average[..., permutation, :, :] += turn @ np.asarray(tensors) @ turn.T
-    return average / len(operations.cartesian)
+    turns, permutation = _operations(crystal, masses)
+    xp = jnp if isinstance(tensors, jax.Array) else np
+    # Operation g carries U_i to S U_i Sᵀ at atom g(i); this gathers its inverse.
+    moved = xp.asarray(tensors)[..., permutation, :, :]
+    total = xp.einsum("gba,...gibc,gcd->...iad", turns, moved, turns)
+    return total / len(turns)
 
 
 def projections(

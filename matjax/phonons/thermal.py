@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Bool, Float
 from matjax.numerics import safe_where
 from matjax.phonons.qpoints import Mesh
 from matjax.units import BOLTZMANN, J_PER_MOL, PLANCK_THZ
@@ -26,6 +26,8 @@ class Thermal(NamedTuple):
     """K."""
     free_energy: Float[Array, "temperatures"]
     """Helmholtz free energy of the vibrations with their zero-point energy, eV."""
+    internal_energy: Float[Array, "temperatures"]
+    """Energy of the vibrations with their zero-point energy, F + TS, eV."""
     entropy: Float[Array, "temperatures"]
     """J/(mol K)."""
     heat_capacity: Float[Array, "temperatures"]
@@ -44,13 +46,13 @@ def thermal_properties(
     frequencies: Float[Array, "q modes"],
     temperatures: Sequence[float | int] | Float[Array, "temperatures"],
     *,
-    softest: float = SOFTEST,
+    softest: float | int = SOFTEST,
 ) -> Thermal:
-    """Free energy, entropy and heat capacity of independent oscillators.
+    """Free and internal energy, entropy and heat capacity of independent oscillators.
 
     With ε = hν and x = ε / kT, summed over the modes of the mesh:
-    F = Σ ε/2 + kT ln(1 − e⁻ˣ), S = −∂F/∂T, C = T ∂S/∂T. At T = 0, F is the zero-point
-    energy; S and C vanish.
+    F = Σ ε/2 + kT ln(1 − e⁻ˣ), U = Σ ε/2 + ε/(eˣ − 1), S = −∂F/∂T = (U − F)/T,
+    C = ∂U/∂T. At T = 0, F and U are the zero-point energy; S and C vanish.
 
     Source: Born and Huang, Dynamical Theory of Crystal Lattices (1954), §16.
 
@@ -64,11 +66,33 @@ def thermal_properties(
         ValueError: if a temperature is negative or not finite.
     """
     temperatures = require_temperatures(temperatures)
-    at_gamma = (mesh.q == np.round(mesh.q)).all(axis=1)
+    at_gamma = points_at_gamma(mesh)
     sums = _sum_over_modes(frequencies, mesh.weights, at_gamma, temperatures, softest)
     if not isinstance(frequencies, Tracer):
         sums = [np.asarray(x) for x in sums]
     return Thermal(temperatures, *sums)
+
+
+def points_at_gamma(mesh: Mesh) -> Bool[Array, "q"]:
+    """Which points of the mesh are reciprocal lattice vectors."""
+    return (np.asarray(mesh.q) == np.round(mesh.q)).all(axis=1)
+
+
+def vibrating(
+    frequencies: Float[Array, "q modes"],
+    at_gamma: Bool[Array, "q"],
+    softest: float | int | Float[Array, ""],
+) -> tuple[Bool[Array, "q modes"], Bool[Array, "q modes"]]:
+    """Which modes enter thermal averages, and which are imaginary.
+
+    The three softest at Γ are the translations and neither; nor is any mode whose
+    frequency is below ``softest`` (THz) without being imaginary.
+    """
+    frequencies = jnp.asarray(frequencies)
+    rank = jnp.argsort(jnp.argsort(jnp.abs(frequencies), axis=1), axis=1)
+    translation = at_gamma[:, None] & (rank < 3)
+    counted = (frequencies >= softest) & ~translation
+    return counted, (frequencies <= -softest) & ~translation
 
 
 def require_temperatures(
@@ -89,14 +113,11 @@ def _sum_over_modes(
     weights: Array,
     at_gamma: Array,
     temperatures: Array,
-    softest: float | Array,
+    softest: float | int | Array,
 ) -> tuple[Array, ...]:
     frequencies = jnp.asarray(frequencies)
-    rank = jnp.argsort(jnp.argsort(jnp.abs(frequencies), axis=1), axis=1)
-    translation = at_gamma[:, None] & (rank < 3)
+    counted, imaginary = vibrating(frequencies, at_gamma, softest)
     weights = jnp.broadcast_to(weights[:, None], frequencies.shape)
-    counted = (frequencies >= softest) & ~translation
-    imaginary = (frequencies <= -softest) & ~translation
 
     def total(function: Callable[[Array], Array]) -> Array:
         return jnp.sum(weights * safe_where(counted, function, frequencies, inside=1.0))
@@ -108,6 +129,10 @@ def _sum_over_modes(
         def free(nu: Array) -> Array:
             return kt * jnp.log(-jnp.expm1(-PLANCK_THZ * nu / kt))
 
+        def excited(nu: Array) -> Array:
+            x = PLANCK_THZ * nu / kt
+            return -PLANCK_THZ * nu * jnp.exp(-x) / jnp.expm1(-x)
+
         def entropy(nu: Array) -> Array:
             x = PLANCK_THZ * nu / kt
             return -x * jnp.exp(-x) / jnp.expm1(-x) - jnp.log(-jnp.expm1(-x))
@@ -116,14 +141,16 @@ def _sum_over_modes(
             x = PLANCK_THZ * nu / kt
             return jnp.exp(-x) * (x / jnp.expm1(-x)) ** 2
 
-        return tuple(jnp.where(warm, total(f), 0) for f in (free, entropy, heat))
+        functions = (free, excited, entropy, heat)
+        return tuple(jnp.where(warm, total(f), 0) for f in functions)
 
     zero_point = total(lambda nu: PLANCK_THZ * nu / 2)
-    free, entropy, heat = jax.lax.map(at_temperature, BOLTZMANN * temperatures)
+    free, excited, entropy, heat = jax.lax.map(at_temperature, BOLTZMANN * temperatures)
     gas = BOLTZMANN * J_PER_MOL
     share = weights / weights.sum()
     return (
         zero_point + free,
+        zero_point + excited,
         gas * entropy,
         gas * heat,
         zero_point,

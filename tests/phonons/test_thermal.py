@@ -31,6 +31,8 @@ def test_einstein_oscillators_have_the_textbook_functions():
     assert_allclose(found.free_energy, free, rtol=1e-12)
     heat = 3 * R * x**2 * np.exp(x) / (np.exp(x) - 1) ** 2
     assert_allclose(found.heat_capacity, heat, rtol=1e-12)
+    energy = 3 * e * (0.5 + 1 / (np.exp(x) - 1))
+    assert_allclose(found.internal_energy, energy, rtol=1e-12)
     entropy = 3 * R * (x / (np.exp(x) - 1) - np.log(1 - np.exp(-x)))
     assert_allclose(found.entropy, entropy, rtol=1e-12)
     assert found.fraction_excluded == 0
@@ -46,6 +48,14 @@ def test_entropy_and_heat_capacity_are_derivatives_of_the_free_energy(silicon_me
     assert_allclose(here.entropy, -slope, rtol=1e-5)
     slope = (above.entropy - below.entropy) / (2 * h)
     assert_allclose(here.heat_capacity, T * slope, rtol=1e-5)
+    slope = (above.internal_energy - below.internal_energy) / (2 * h) * J_PER_MOL
+    assert_allclose(here.heat_capacity, slope, rtol=1e-5)
+
+
+def test_free_energy_is_internal_energy_less_temperature_times_entropy(silicon_mesh):
+    found = thermal_properties(*silicon_mesh, T)
+    bound = found.internal_energy - T * found.entropy / J_PER_MOL
+    assert_allclose(found.free_energy, bound, rtol=1e-12)  # round-off
 
 
 def test_heat_capacity_goes_to_3r_for_every_atom_that_vibrates(silicon_mesh):
@@ -58,6 +68,7 @@ def test_heat_capacity_goes_to_3r_for_every_atom_that_vibrates(silicon_mesh):
 def test_the_limit_of_zero_temperature_is_exact(silicon_mesh):
     cold = thermal_properties(*silicon_mesh, [0.0, 1e-3])
     assert_allclose(cold.free_energy, cold.zero_point_energy, rtol=1e-14)
+    assert_allclose(cold.internal_energy, cold.zero_point_energy, rtol=1e-14)
     assert_allclose(cold.entropy, 0, atol=1e-300)
     assert_allclose(cold.heat_capacity, 0, atol=1e-300)
 
@@ -68,7 +79,13 @@ def test_symmetry_changes_no_thermal_property(silicon_mesh):
     expected, found = (
         thermal_properties(*pair, T) for pair in ((full, frequencies), silicon_mesh)
     )
-    for name in ("free_energy", "entropy", "heat_capacity", "fraction_excluded"):
+    for name in (
+        "free_energy",
+        "internal_energy",
+        "entropy",
+        "heat_capacity",
+        "fraction_excluded",
+    ):
         # round-off
         assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-9)
 
