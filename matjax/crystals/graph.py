@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from matjax.crystals.neighbor_list import NeighborList
 
 
+LARGEST_SMALL = 48
+"""Nodes; a network keeps some 10⁵ numbers for each pair of them, 2 GB in float64."""
+
+
 class Graph(struct.PyTreeNode):
     """Atoms of one or more crystals and the pairs of them closer than a cutoff.
 
@@ -47,6 +51,9 @@ class Graph(struct.PyTreeNode):
     """Graph of each node, (nodes,), in ascending order."""
     phases: Leaf | None = None
     """2π q·shift of each edge, (edges,), while a response at q is being computed."""
+    rest: Leaf | None = None
+    """Positions about which that response is taken, (nodes, 3), Å: equal to
+    ``positions``, which then carries the displacements' derivatives alone."""
 
     @property
     def n_nodes(self) -> int:
@@ -67,6 +74,15 @@ class Graph(struct.PyTreeNode):
     def receivers(self) -> Int[Array, "edges"]:
         """Receiving node of each slot."""
         return jnp.repeat(jnp.arange(self.n_nodes, dtype=jnp.int32), self.degree)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether pairs of nodes are fewer than edges, and few.
+
+        A response then sums over the images of a node before anything else; in large
+        cells the pairs would take more memory than the edges.
+        """
+        return self.n_nodes <= min(self.degree, LARGEST_SMALL)
 
     @property
     def volume(self) -> Float[Array, "graphs"]:
@@ -102,6 +118,20 @@ class Graph(struct.PyTreeNode):
 
         Empty slots give a constant vector of 1 Å, so that no model divides by zero.
         """
+        return self._vectors(self.gather(self.positions), self.positions)
+
+    def rest_vectors(self) -> Float[Array, "edges 3"]:
+        """The same while a response is computed, without the displacements."""
+        if self.rest is None:
+            raise ValueError("no response is being computed: call responding(q) first")
+        return self._vectors(self.rest[self.senders], self.rest)
+
+    def responding(self, q: Float[Array, "3"]) -> Graph:
+        """The graph on which derivatives by positions are responses at q."""
+        phases = 2 * jnp.pi * (self.shifts.astype(self.cell.dtype) @ q)
+        return self.replace(phases=phases, rest=self.positions)
+
+    def _vectors(self, sent: Array, received: Array) -> Array:
         shifts = self.shifts.reshape(self.n_nodes, self.degree, 3)
         offsets = jnp.einsum(
             "nki,nij->nkj",
@@ -109,7 +139,7 @@ class Graph(struct.PyTreeNode):
             self.cell[self.node_graph],
             precision="highest",  # TPUs and GPUs would round coordinates to 8–11 bits
         )
-        vectors = self.gather(self.positions) - self.spread(self.positions)
+        vectors = sent - self.spread(received)
         vectors = vectors + offsets.reshape(-1, 3)
         filler = jnp.array([1, 0, 0], dtype=vectors.dtype)
         return jnp.where(self.edge_mask[:, None], vectors, filler)
@@ -150,6 +180,7 @@ class Graph(struct.PyTreeNode):
             shifts=neighbor_list.shifts,
             edge_mask=neighbor_list.mask,
             phases=None,
+            rest=None,
         )
 
     def astype(self, dtype: DTypeLike) -> Graph:

@@ -22,14 +22,15 @@ from matjax.crystals import Graph
 from matjax.elements import species_index
 from matjax.nn import (
     MLP,
+    EdgeBasis,
     RMSNorm,
     bessel_basis,
     convolve,
+    edge_basis,
     gate,
     polynomial_envelope,
     tensor_product_paths,
 )
-from matjax.numerics import safe_norm
 
 
 class NequIP(nn.Module):
@@ -70,19 +71,14 @@ class NequIP(nn.Module):
     @nn.compact
     def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
         """Node energies, eV."""
-        vectors = graph.edge_vectors()
-        r = safe_norm(vectors)
-        envelope = polynomial_envelope(r, self.cutoff, self.envelope)
-        radial = bessel_basis(r, self.basis, self.cutoff) * envelope[:, None]
-        harmonics = e3nn.spherical_harmonics(
-            e3nn.s2_irreps(self.lmax),
-            vectors,
-            normalize=True,
-            normalization="component",
-        )
 
+        def radial_of(r: Array) -> Array:
+            envelope = polynomial_envelope(r, self.cutoff, self.envelope)
+            return bessel_basis(r, self.basis, self.cutoff) * envelope[..., None]
+
+        basis = edge_basis(graph, self.lmax, radial_of)
         index = species_index(graph.numbers, self.species)
-        one_hot = jax.nn.one_hot(index, len(self.species), dtype=vectors.dtype)
+        one_hot = jax.nn.one_hot(index, len(self.species), dtype=basis.radial.dtype)
         features = e3nn.IrrepsArray(f"{len(self.species)}x0e", one_hot)
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
@@ -91,7 +87,7 @@ class NequIP(nn.Module):
                 outputs=str(hidden if i < self.layers - 1 else scalars),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
-            )(graph, features, harmonics, radial, index)
+            )(graph, features, basis, index)
 
         energies = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
         reference = self.param(
@@ -111,8 +107,7 @@ class Interaction(nn.Module):
         self,
         graph: Graph,
         features: e3nn.IrrepsArray,
-        harmonics: e3nn.IrrepsArray,
-        radial: Float[Array, "edges basis"],
+        basis: EdgeBasis,
         index: Array,
     ) -> e3nn.IrrepsArray:
         """Node features after one exchange with the neighbors."""
@@ -121,7 +116,7 @@ class Interaction(nn.Module):
         n_gates = outputs.num_irreps - outputs.count("0e")
         gated = (outputs + e3nn.Irreps(f"{n_gates}x0e")).regroup()
 
-        paths = tensor_product_paths(features.irreps, harmonics.irreps, outputs)
+        paths = tensor_product_paths(features.irreps, basis.harmonics.irreps, outputs)
         n_weights = sum(path.multiplicity for path in paths)
         weigh = MLP(
             (config.basis, *config.radial_widths, n_weights), config.gain, name="radial"
@@ -129,8 +124,7 @@ class Interaction(nn.Module):
         messages = convolve(
             graph,
             e3nn.flax.Linear(features.irreps, name="linear_in")(features),
-            harmonics,
-            radial,
+            basis,
             paths=paths,
             weigh=weigh,
         ) / math.sqrt(config.neighbors)

@@ -3,10 +3,13 @@
 radial         bases of the edge length, envelopes
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
+bloch_convolution    the convolution's response at a wave vector
 """
 
+from matjax.nn.equivariant import EdgeBasis as EdgeBasis
 from matjax.nn.equivariant import RMSNorm as RMSNorm
 from matjax.nn.equivariant import convolve as convolve
+from matjax.nn.equivariant import edge_basis as edge_basis
 from matjax.nn.equivariant import gate as gate
 from matjax.nn.equivariant import tensor_product_paths as tensor_product_paths
 from matjax.nn.mlp import MLP as MLP

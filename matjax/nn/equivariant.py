@@ -24,9 +24,43 @@ import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
+from matjax.nn.bloch_convolution import convolve_at_rest, geometry, layout
+from matjax.numerics import safe_norm
 
 CHUNK_FLOATS = 2**23
 """Floats of edge arrays computed at a time; 32 MiB in float32."""
+
+
+class EdgeBasis(NamedTuple):
+    """Harmonics and radial functions of the edges: values, and the functions."""
+
+    harmonics: e3nn.IrrepsArray
+    """(edges, (lmax + 1)²), component normalised."""
+    radial: Float[Array, "edges basis"]
+    harmonics_of: Callable[[Float[Array, "... 3"]], Float[Array, "... harmonics"]]
+    radial_of: Callable[[Float[Array, "..."]], Float[Array, "... basis"]]
+
+
+def edge_basis(
+    graph: Graph,
+    lmax: int,
+    radial_of: Callable[[Float[Array, "..."]], Float[Array, "... basis"]],
+) -> EdgeBasis:
+    """Spherical harmonics up to ``lmax`` and radial functions on a graph's edges."""
+    irreps = e3nn.s2_irreps(lmax)
+
+    def harmonics_of(vectors: Array) -> Array:
+        return e3nn.spherical_harmonics(
+            irreps, vectors, normalize=True, normalization="component"
+        ).array
+
+    vectors = graph.edge_vectors()
+    return EdgeBasis(
+        harmonics=e3nn.IrrepsArray(irreps, harmonics_of(vectors)),
+        radial=radial_of(safe_norm(vectors)),
+        harmonics_of=harmonics_of,
+        radial_of=radial_of,
+    )
 
 
 class Path(NamedTuple):
@@ -58,8 +92,7 @@ def tensor_product_paths(
 def convolve(
     graph: Graph,
     features: e3nn.IrrepsArray,
-    harmonics: e3nn.IrrepsArray,
-    radial: Float[Array, "edges basis"],
+    basis: EdgeBasis,
     *,
     paths: list[Path],
     weigh: Callable[[Float[Array, "... basis"]], Float[Array, "... weights"]],
@@ -74,8 +107,8 @@ def convolve(
     Args:
         graph: whose edges are summed over.
         features: on the nodes.
-        harmonics: on the edges, multiplicity 1.
-        radial: basis functions of the edge lengths; zero for empty slots is not needed.
+        basis: harmonics and radial functions of the edges, from :func:`edge_basis`;
+            zero for empty slots is not needed.
         paths: from :func:`tensor_product_paths`.
         weigh: pure function from the basis to one weight for each path and channel,
             in the order of the paths.
@@ -83,6 +116,9 @@ def convolve(
     Returns:
         Node features, one block for each irrep in the paths, channels in their order.
     """
+    harmonics, radial = basis.harmonics, basis.radial
+    if graph.phases is not None and graph.is_small:
+        return _convolve_by_pairs(graph, features, basis, paths, weigh)
     blocks = [chunk.swapaxes(-1, -2) for chunk in features.chunks]
     sizes = [block.shape[-2:] for block in blocks]
     flat = jnp.concatenate([b.reshape(graph.n_nodes, -1) for b in blocks], axis=-1)
@@ -116,6 +152,22 @@ def convolve(
     width = sum(p.multiplicity * features.irreps[p.feature].ir.dim for p in paths)
     rows = max(1, CHUNK_FLOATS // (graph.degree * width))
     return _unflatten(_map_nodes(contract, edges, rows), paths)
+
+
+def _convolve_by_pairs(
+    graph: Graph,
+    features: e3nn.IrrepsArray,
+    basis: EdgeBasis,
+    paths: list[Path],
+    weigh: Callable[[Array], Array],
+) -> e3nn.IrrepsArray:
+    """The convolution as a response needs it; cheaper where pairs of nodes are few."""
+    lay = layout(features.irreps, basis.harmonics.irreps, tuple(paths))
+    edges = geometry(
+        graph, lay, basis.harmonics_of, lambda r: weigh(basis.radial_of(r))
+    )
+    outputs = convolve_at_rest(features.array, graph.positions, edges, lay)
+    return e3nn.IrrepsArray(lay.irreps, jnp.take(outputs, lay.output_index, axis=1))
 
 
 def _coupling(

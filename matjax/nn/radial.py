@@ -8,8 +8,8 @@ from matjax.arrays import Array, Float
 
 
 def bessel_basis(
-    r: Float[Array, "edges"], size: int, cutoff: float
-) -> Float[Array, "edges basis"]:
+    r: Float[Array, "..."], size: int, cutoff: float
+) -> Float[Array, "... basis"]:
     """Bessel functions (2/c) sin(nπr/c)/r for n = 1 … size.
 
     The normalisation 2/c is that of the Nequix weights; DimeNet has √(2/c).
@@ -17,12 +17,12 @@ def bessel_basis(
     """
     # sin(kr)/r = k sinc(kr/π): finite at r = 0, with every derivative.
     frequencies = jnp.arange(1, size + 1, dtype=r.dtype) / cutoff
-    return 2 / cutoff * jnp.pi * frequencies * jnp.sinc(frequencies * r[:, None])
+    return 2 / cutoff * jnp.pi * frequencies * jnp.sinc(frequencies * r[..., None])
 
 
 def polynomial_envelope(
-    r: Float[Array, "edges"], cutoff: float, p: float
-) -> Float[Array, "edges"]:
+    r: Float[Array, "..."], cutoff: float, p: float
+) -> Float[Array, "..."]:
     """1 at r = 0, and 0 from the cutoff on with two continuous derivatives there.
 
     1 − (p+1)(p+2)/2 xᵖ + p(p+2) xᵖ⁺¹ − p(p+1)/2 xᵖ⁺² with x = r/c.

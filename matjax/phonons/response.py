@@ -8,7 +8,7 @@ the forces with the rules of :mod:`matjax.crystals.bloch` gives a column of Φ(q
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +26,29 @@ Progress = Callable[[Iterable, str], Iterable]
 MEMORY = 2 * 2**30
 """Bytes that the columns computed together may take."""
 
+SLOT_REALS = 100_000
+"""Numbers kept for each edge slot, whatever the columns. This and the next two are
+those of NequIP of four layers and 128x0e + 64x1o + 32x2e + 32x3o features, the largest
+of our networks."""
+
+PAIR_REALS = 80_000
+"""Numbers kept for each pair of nodes at each q."""
+
+NODE_REALS = 100_000
+"""Numbers kept for each node by each column."""
+
 EDGE_REALS = 50_000
-"""Numbers that a column keeps for each edge slot; measured 46,000 for NequIP of four
-layers and 128x0e + 64x1o + 32x2e + 32x3o features, the largest of our networks."""
+"""Numbers kept by each column for each edge slot, where a network does not sum over
+the images of a node (in large cells)."""
+
+
+class Batch(NamedTuple):
+    """How many columns one call of the compiled function computes."""
+
+    rows: int
+    """Wave vectors."""
+    columns: int
+    """Displacements at each of them."""
 
 
 def force_constant_columns(
@@ -71,14 +91,38 @@ class Response(struct.PyTreeNode):
             self.potential, self.graph, q, n_atoms=self.n_atoms, progress=progress
         )
 
+    def columns(
+        self,
+        q: Float[Array, "columns 3"],
+        displacements: Complex[Array, "columns atoms 3"],
+        *,
+        progress: Progress | None = None,
+    ) -> Complex[Array, "columns atoms 3"]:
+        """Products Φ(q) u of displacement patterns u with each its own q, eV/Å.
+
+        Patterns at the same q are best neighbors: what they share is computed once.
+
+        Args:
+            q: wave vectors in reciprocal lattice units.
+            displacements: u_j of the home cell's atoms.
+            progress: wraps the sequence of calls.
+        """
+        if isinstance(q, Tracer):
+            groups = np.arange(len(q))
+        else:
+            q = np.asarray(q)
+            changes = (q[1:] != q[:-1]).any(axis=1)
+            groups = np.concatenate([[0], np.cumsum(changes)])[: len(q)]
+        return _products(self, q, groups, displacements, progress)
+
     def max_force(self) -> Float[Array, ""]:
         """Largest force on an atom, eV/Å, by the function already compiled for Φ."""
-        chunk = chunk_size(self.graph)
+        batch = batch_of(self.graph)
         dtype = self.graph.positions.dtype
-        no_columns = jnp.zeros(chunk, jnp.int32)
-        _, acting = _columns(
-            self.potential, self.graph, jnp.zeros((chunk, 3), dtype), no_columns
-        )
+        shape = (batch.rows, batch.columns, self.graph.n_nodes, 3)
+        nothing = jnp.zeros(shape, jnp.result_type(dtype, jnp.complex64))
+        no_q = jnp.zeros((batch.rows, 3), dtype)
+        _, acting = _respond(self.potential, self.graph, no_q, nothing)
         return jnp.linalg.norm(acting[: self.n_atoms], axis=-1).max()
 
 
@@ -93,8 +137,8 @@ def force_constants(
     """Force constants Φ(q)_ij = Σ_R H[i0, jR] exp(2πi q·R), eV/Å².
 
     Exact for any q. Hermitian up to round-off; nothing is symmetrized here. Columns of
-    all q are computed :func:`chunk_size` at a time by one compiled function, which
-    serves every number of q and every crystal of the same bucket.
+    all q are computed :func:`batch_of` at a time by one compiled function, which serves
+    every number of q and every crystal of the same bucket.
 
     Called with concrete arrays it returns a NumPy array; under ``jax.jit`` or
     ``jax.grad`` it is a pure function.
@@ -109,45 +153,93 @@ def force_constants(
     Returns:
         Rows and columns in the order x, y, z of atom 1, x, y, z of atom 2, …
     """
-    n = 3 * (graph.n_nodes if n_atoms is None else n_atoms)
-    dtype = graph.positions.dtype
-    traced = _is_traced((potential, graph, q))
-    xp = jnp if traced else np
-    points = xp.asarray(q, dtype).reshape(-1, 3)
-    total, chunk = len(points) * n, chunk_size(graph)
-    # Column k of the list displaces coordinate k mod n at point k // n; the last ones
-    # are repeated to fill the last chunk.
-    k = np.minimum(np.arange(-(-total // chunk) * chunk), max(total - 1, 0))
-    each_q = points[k // n].reshape(-1, chunk, 3)
-    each_coordinate = (k % n).astype(np.int32).reshape(-1, chunk)
-
-    if traced:
-
-        def compute(job: tuple[Array, Array]) -> Array:
-            return _columns(potential, graph, *job)[0]
-
-        columns = jax.lax.map(compute, (each_q, jnp.asarray(each_coordinate)))
-    else:
-        jobs = list(zip(each_q, each_coordinate, strict=True))
-        steps = progress(jobs, "force constants") if progress else jobs
-        # To the host at once: JAX would run several calls side by side, in more memory.
-        shape = (len(jobs), chunk, 3 * graph.n_nodes)
-        columns = np.empty(shape, np.result_type(dtype, np.complex64))
-        for i, job in enumerate(steps):
-            columns[i] = _columns(potential, graph, *job)[0]
-    columns = columns.reshape(-1, 3 * graph.n_nodes)[:total, :n]
+    n_atoms = graph.n_nodes if n_atoms is None else n_atoms
+    response = Response(potential, graph, n_atoms)
+    n = 3 * n_atoms
+    xp = jnp if _is_traced((potential, graph, q)) else np
+    points = xp.asarray(q, graph.positions.dtype).reshape(-1, 3)
+    unit = np.tile(np.eye(n).reshape(n, n_atoms, 3), (len(points), 1, 1))
+    groups = np.repeat(np.arange(len(points)), n)
+    columns = _products(response, points[groups], groups, unit, progress)
     return columns.reshape(*np.shape(q)[:-1], n, n).swapaxes(-1, -2)
 
 
-def chunk_size(graph: Graph) -> int:
-    """Columns computed together: those of one q, or fewer where memory is short.
+def batch_of(graph: Graph) -> Batch:
+    """Columns computed together: those of one q or a few, fewer where memory is short.
 
-    More than one q at a time is no faster on CPU. The estimate is that of a large
-    network (:data:`EDGE_REALS`); :data:`MEMORY` bounds it unless one column exceeds it.
+    More rows share the derivatives of the network that no q enters; a call for a single
+    q computes them all. The estimate is that of a large network; :data:`MEMORY` bounds
+    it unless a single column exceeds it.
     """
-    bytes_of_column = graph.senders.size * EDGE_REALS * graph.positions.dtype.itemsize
-    n_calls = -(-3 * graph.n_nodes * bytes_of_column // MEMORY)
-    return -(-3 * graph.n_nodes // n_calls)
+    n, item = graph.n_nodes, graph.positions.dtype.itemsize
+    if not graph.is_small:
+        of_column = graph.senders.size * EDGE_REALS * item
+        columns = min(3 * n, max(1, MEMORY // of_column))
+        return Batch(1, -(-3 * n // -(-3 * n // columns)))
+    columns, rows = max(3, n), 4 if n < 3 else 3
+    left = MEMORY // item - graph.senders.size * SLOT_REALS - n * n * PAIR_REALS
+    columns = max(1, min(columns, left // (n * NODE_REALS)))
+    of_row = n * n * PAIR_REALS + columns * n * NODE_REALS
+    return Batch(max(1, min(rows, 1 + left // of_row)), columns)
+
+
+def _products(
+    response: Response,
+    q: Array,
+    groups: np.ndarray,
+    displacements: Array,
+    progress: Progress | None,
+) -> Array:
+    """Columns in batches; those of the same group have the same q.
+
+    Rows that no column fills have displacements of zero.
+    """
+    potential, graph = response.potential, response.graph
+    traced = _is_traced((potential, graph, q, displacements))
+    xp = jnp if traced else np
+    dtype = graph.positions.dtype
+    batch = batch_of(graph)
+    row, column, first = _places(groups, batch.columns)
+    n_jobs = -(-len(first) // batch.rows)
+    n_rows = n_jobs * batch.rows
+    first = np.resize(first, n_rows)  # the last rows are repeated
+    each_q = xp.asarray(q, dtype)[first].reshape(n_jobs, batch.rows, 3)
+    shape = (n_rows, batch.columns, graph.n_nodes, 3)
+    patterns: Any = xp.zeros(shape, np.result_type(dtype, np.complex64))
+    place = (row, column, slice(response.n_atoms))
+    if traced:
+        patterns = patterns.at[place].set(displacements)
+    else:
+        patterns[place] = displacements
+    patterns = patterns.reshape(n_jobs, batch.rows, *shape[1:])
+
+    def compute(job: tuple[Array, Array]) -> Array:
+        return _respond(potential, graph, *job)[0]
+
+    if traced:
+        found = jax.lax.map(compute, (each_q, patterns))
+    else:
+        jobs = list(zip(each_q, patterns, strict=True))
+        found = np.empty_like(patterns)
+        # To the host at once: JAX would run several calls side by side, in more memory.
+        for i, job in enumerate(
+            progress(jobs, "force constants") if progress else jobs
+        ):
+            found[i] = compute(job)
+    return found.reshape(shape)[place]
+
+
+def _places(groups: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row and column of each product, and the first product of each row.
+
+    A row holds up to ``size`` neighbors in the list that belong to the same group.
+    """
+    places = np.arange(len(groups))
+    new = np.ones(len(groups), bool)
+    new[1:] = groups[1:] != groups[:-1]
+    within = places - np.maximum.accumulate(np.where(new, places, 0))
+    column = within % size
+    return np.cumsum(column == 0) - 1, column, np.flatnonzero(column == 0)
 
 
 def _is_traced(tree: Any) -> bool:
@@ -155,25 +247,22 @@ def _is_traced(tree: Any) -> bool:
 
 
 @jax.jit
-def _columns(
-    potential: Potential, graph: Graph, q: Array, coordinates: Array
+def _respond(
+    potential: Potential, graph: Graph, q: Array, displacements: Array
 ) -> tuple[Array, Array]:
-    """Columns of Φ at one q each, (columns, nodes · 3), and the forces on the atoms."""
-    displacements = jax.nn.one_hot(
-        coordinates, 3 * graph.n_nodes, dtype=jnp.result_type(q, jnp.complex64)
-    ).reshape(-1, graph.n_nodes, 3)
-    columns, acting = jax.vmap(_column, (None, None, 0, 0), (0, None))(
+    """Φ(q) u, (rows, columns, nodes, 3), and the forces on the atoms."""
+    # Rows outside, columns inside: what depends on q alone is made once for each row.
+    columns = jax.vmap(_column, (None, None, None, 0), (0, None))
+    return jax.vmap(columns, (None, None, 0, 0), (0, None))(
         potential, graph, q, displacements
     )
-    return columns.reshape(len(q), -1), acting
 
 
 def _column(
     potential: Potential, graph: Graph, q: Array, displacements: Array
 ) -> tuple[Array, Array]:
     """Φ(q) u, and the forces."""
-    phases = 2 * jnp.pi * (graph.shifts.astype(graph.cell.dtype) @ q)
-    graph = graph.replace(phases=phases)
+    graph = graph.responding(q)
 
     def gradient(positions: Array) -> Array:
         return -forces(potential, graph.replace(positions=positions))

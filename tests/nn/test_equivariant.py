@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, build_graph
-from matjax.nn import RMSNorm, convolve, gate, tensor_product_paths
+from matjax.nn import RMSNorm, convolve, edge_basis, gate, tensor_product_paths
 from matjax.nn import equivariant as module
 
 
@@ -21,16 +21,15 @@ def graph():
 
 
 def inputs(graph, irreps):
-    keys = jax.random.split(jax.random.key(0), 3)
+    keys = jax.random.split(jax.random.key(0), 2)
     features = e3nn.normal(irreps, keys[0], (graph.n_nodes,))
-    harmonics = e3nn.spherical_harmonics(
-        e3nn.s2_irreps(2), graph.edge_vectors(), True, normalization="component"
+    basis = edge_basis(graph, 2, lambda r: jnp.sin(r[..., None] * jnp.arange(1, 5)))
+    paths = tensor_product_paths(
+        features.irreps, basis.harmonics.irreps, e3nn.Irreps(irreps)
     )
-    paths = tensor_product_paths(features.irreps, harmonics.irreps, e3nn.Irreps(irreps))
     n_weights = sum(path.multiplicity for path in paths)
-    radial = jax.random.normal(keys[1], (graph.senders.size, 4))
-    matrix = jax.random.normal(keys[2], (4, n_weights))
-    return features, harmonics, radial, paths, matrix
+    matrix = jax.random.normal(keys[1], (4, n_weights))
+    return features, basis, paths, matrix
 
 
 # Pseudo-irreps (0o, 1e) take part, so that the order of irreps is tested as well.
@@ -38,13 +37,12 @@ IRREPS = "3x0e + 2x0o + 2x1o + 1x1e + 2x2e"
 
 
 def test_convolution_is_e3nns_tensor_product_summed_over_neighbors(graph):
-    features, harmonics, radial, paths, matrix = inputs(graph, IRREPS)
+    features, basis, paths, matrix = inputs(graph, IRREPS)
 
     @jax.jit
-    def ours_and_theirs(features, harmonics):
-        out = convolve(
-            graph, features, harmonics, radial, paths=paths, weigh=lambda x: x @ matrix
-        )
+    def ours_and_theirs(features, harmonics, radial):
+        basis_ = basis._replace(harmonics=harmonics, radial=radial)
+        out = convolve(graph, features, basis_, paths=paths, weigh=lambda x: x @ matrix)
         messages = e3nn.tensor_product(
             features[graph.senders], harmonics, filter_ir_out=e3nn.Irreps(IRREPS)
         )
@@ -53,7 +51,7 @@ def test_convolution_is_e3nns_tensor_product_summed_over_neighbors(graph):
             weighted, dst=graph.receivers, output_size=graph.n_nodes
         )
 
-    out, expected = ours_and_theirs(features, harmonics)
+    out, expected = ours_and_theirs(features, basis.harmonics, basis.radial)
     assert out.irreps == expected.irreps
     # float64 round-off of sums over some 20 neighbors.
     assert_allclose(out.array, expected.array, rtol=1e-11, atol=1e-11)
@@ -62,23 +60,22 @@ def test_convolution_is_e3nns_tensor_product_summed_over_neighbors(graph):
 def test_convolution_in_chunks_is_the_whole_one_with_its_derivatives(
     graph, monkeypatch
 ):
-    features, harmonics, radial, paths, matrix = inputs(graph, IRREPS)
+    features, basis, paths, matrix = inputs(graph, IRREPS)
 
     def norm(array, radial):
         out = convolve(
             graph,
             e3nn.IrrepsArray(features.irreps, array),
-            harmonics,
-            radial,
+            basis._replace(radial=radial),
             paths=paths,
             weigh=lambda x: jnp.tanh(x @ matrix),
         )
         return jnp.sum(out.array**2)
 
     value_and_grad = lambda *args: jax.value_and_grad(norm, argnums=(0, 1))(*args)
-    whole = jax.jit(value_and_grad)(features.array, radial)
+    whole = jax.jit(value_and_grad)(features.array, basis.radial)
     monkeypatch.setattr(module, "CHUNK_FLOATS", 1)  # a node at a time
-    chunks = jax.jit(lambda *args: value_and_grad(*args))(features.array, radial)
+    chunks = jax.jit(lambda *args: value_and_grad(*args))(features.array, basis.radial)
     jax.tree.map(
         lambda a, b: assert_allclose(a, b, rtol=1e-10, atol=1e-9), chunks, whole
     )

@@ -7,8 +7,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import build_graph, commensurate_q, make_supercell
+from matjax.crystals import graph as graph_module
+from matjax.models import NequIP
 from matjax.phonons import Response, force_constants, response
-from matjax.physics import energy, forces
+from matjax.physics import Potential, energy, forces
 from tests.phonons.lattices import fcc, silicon, springs, stillinger_weber
 
 Q = np.random.default_rng(0).uniform(-1, 1, (5, 3))
@@ -51,27 +53,55 @@ def test_batches_have_the_shape_of_q_and_the_values_of_single_q(potential, graph
     assert force_constants(potential, graph, Q[:0]).shape == (0, 6, 6)
 
 
-def test_any_chunk_gives_the_same_force_constants(potential, graph, monkeypatch):
+def test_any_batch_gives_the_same_force_constants(potential, graph, monkeypatch):
     whole = force_constants(potential, graph, Q)
-    assert response.chunk_size(graph) == 6
-    for chunk in (1, 4):  # 4 does not divide the 30 columns
-        monkeypatch.setattr(response, "chunk_size", lambda _, chunk=chunk: chunk)
+    assert response.batch_of(graph) == (4, 3)
+    for rows, columns in ((1, 6), (3, 4)):  # 4 does not divide the 6 columns
+        batch = response.Batch(rows, columns)
+        monkeypatch.setattr(response, "batch_of", lambda _, batch=batch: batch)
         parts = force_constants(potential, graph, Q)
         assert_allclose(parts, whole, atol=1e-12)  # round-off
 
 
-def test_chunks_shrink_as_graphs_grow():
+def test_sums_over_images_change_nothing(monkeypatch):
+    model = NequIP(
+        species=(14, 32), hidden="2x0e + 2x1o", lmax=1, layers=2, basis=3, cutoff=4.0
+    )
+    potential = Potential.create(model).astype(jnp.float64)
+    crystal = silicon().replace(numbers=np.array([14, 32]))
+    crystal = crystal.replace(fractional=np.array([[0.01, 0, 0], [0.25, 0.27, 0.2]]))
+    graph = potential.graph(crystal, n_nodes=3)
+    assert graph.is_small
+    over_images = force_constants(potential, graph, Q[:2], n_atoms=2)
+    monkeypatch.setattr(graph_module, "LARGEST_SMALL", 0)
+    # One more slot, so that the function is compiled again.
+    graph = potential.graph(crystal, n_nodes=3, degree=graph.degree + 1)
+    over_edges = force_constants(potential, graph, Q[:2], n_atoms=2)
+    assert abs(over_edges).max() > 0.1
+    assert_allclose(over_images, over_edges, rtol=0, atol=1e-12)  # round-off
+
+
+def test_products_of_any_patterns_are_those_of_the_matrix(potential, graph):
+    rng = np.random.default_rng(1)
+    patterns = rng.normal(size=(7, 2, 3)) + 1j * rng.normal(size=(7, 2, 3))
+    q = Q[[0, 0, 0, 0, 1, 2, 0]]
+    found = Response(potential, graph, n_atoms=2).columns(q, patterns)
+    matrices = force_constants(potential, graph, q)
+    expected = np.einsum("qij,qj->qi", matrices, patterns.reshape(7, 6))
+    assert_allclose(found.reshape(7, 6), expected, atol=1e-12)  # round-off
+    assert Response(potential, graph, 2).columns(q[:0], patterns[:0]).shape == (0, 2, 3)
+
+
+def test_batches_shrink_as_graphs_grow():
     potential = springs()
     sizes = []
     for n in (1, 4, 8):
         crystal = make_supercell(fcc(), (n, n, n)).crystal
         graph = build_graph(crystal, 4 * potential.cutoff)
-        columns = response.chunk_size(graph)
-        size = graph.senders.size * response.EDGE_REALS * 8 * columns
-        assert size <= response.MEMORY or columns == 1
-        sizes.append(columns)
-    assert sizes[0] == 3
-    assert sizes[-1] == 1
+        sizes.append(response.batch_of(graph))
+    assert sizes[0] == (4, 3)
+    assert sizes[2] == (1, 1)
+    assert sizes[0].rows >= sizes[1].rows >= sizes[2].rows
 
 
 def test_padding_changes_nothing(potential, graph):
@@ -120,7 +150,8 @@ def test_progress_sees_every_call(potential, graph):
 
     source = Response(potential, graph, n_atoms=2)
     source(Q, progress=progress)
-    assert seen == ["force constants"] * len(Q)
+    # five q of six columns are ten rows of three: three batches of four rows
+    assert seen == ["force constants"] * 3
 
 
 def test_the_largest_force_is_that_of_the_displaced_atom(potential):
