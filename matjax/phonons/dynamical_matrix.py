@@ -13,6 +13,7 @@ frequencies and the eigenvectors P* e.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ from matjax.phonons.displacements import Displacements, mean_square_displacement
 from matjax.phonons.dos import DensityOfStates, density_of_states
 from matjax.phonons.projections import Onto, projections, require_onto
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
+from matjax.phonons.refinement import interpolated, refined
 from matjax.phonons.response import Progress, Response
 from matjax.phonons.thermal import (
     SOFTEST,
@@ -80,6 +82,10 @@ class Phonons(struct.PyTreeNode):
     it is small."""
     progress: Progress | None = struct.field(pytree_node=False, default=None)
     """Wraps the steps of long calculations, such as ``tqdm.tqdm``."""
+    grid: tuple[int, int, int] | None = struct.field(pytree_node=False, default=None)
+    """Grid of exact q between which the source interpolates; None if it is exact."""
+    interpolation_error: float | None = struct.field(pytree_node=False, default=None)
+    """Largest error of a frequency at the random q where it was measured, THz."""
 
     def force_constants(self, q: Points) -> Complex[Array, "*q modes modes"]:
         """Force constants Φ(q), eV/Å²; Hermitian up to round-off, as computed.
@@ -251,9 +257,14 @@ def phonons(
     *,
     masses: Float[Array, "atoms"] | None = None,
     dtype: DTypeLike | None = None,
+    grid: Sequence[int] | None = None,
+    tolerance: float | int | None = None,
     progress: Progress | bool = False,
 ) -> Phonons:
-    """Phonons of a crystal in a potential, exact at every q.
+    """Phonons of a crystal in a potential: exact at every q, or exact on a grid.
+
+    Interpolation between the points of a grid costs little at any number of q, and the
+    grid little where the crystal has symmetry, which it needs within 1e-4 Å.
 
     Args:
         potential: any model with its parameters.
@@ -261,24 +272,56 @@ def phonons(
         masses: amu; by default the standard atomic masses.
         dtype: precision of the force constants; by default float64 where JAX has it
             switched on. Masses, eigenvalues and frequencies are in float64.
+        grid: divisions of the reciprocal vectors; force constants are exact on this
+            grid and interpolated between its points.
+        tolerance: THz; the grid is refined until frequencies at some random q differ
+            less from the exact ones. The error that remains stands in the result.
         progress: whether long calculations show a bar, or what wraps their steps
             instead of ``tqdm.tqdm``.
 
     Raises:
         ValueError: if the potential does not know an element of the crystal, its forces
-            are not finite, or masses are not positive, one for each atom.
+            are not finite, masses are not positive, one for each atom, or there is no
+            such grid, or none that meets the tolerance.
     """
+    if grid is not None and tolerance is not None:
+        raise ValueError(
+            f"a grid is given or found by its tolerance, not both; received {grid} and "
+            f"{tolerance} THz"
+        )
     masses = _require_masses(crystal, masses)
     potential = potential.astype(jnp.zeros((), dtype or float).dtype)
     graph = potential.graph(crystal)
-    source = Response(potential, graph, n_atoms=crystal.n_atoms)
-    return Phonons(
+    exact = Response(potential, graph, n_atoms=crystal.n_atoms)
+    result = Phonons(
         crystal=crystal,
-        source=source,
+        source=exact,
         masses=masses,
-        max_force=_require_finite(source.max_force()),
+        max_force=_require_finite(exact.max_force()),
         progress=_progress(progress),
     )
+    if grid is not None:
+        found = interpolated(exact, crystal, grid, progress=result.progress)
+    elif tolerance is not None:
+        found = refined(
+            exact,
+            crystal,
+            tolerance,
+            partial(_frequencies_of, masses=masses),
+            progress=result.progress,
+        )
+    else:
+        return result
+    return result.replace(
+        source=found.source, grid=found.grid, interpolation_error=found.error
+    )
+
+
+def _frequencies_of(force_constants: Array, masses: Array) -> Array:
+    """Frequencies (THz) of concrete force constants at some q."""
+    roots = np.sqrt(np.repeat(masses, 3))
+    matrices = _hermitian_part(force_constants / np.outer(roots, roots))
+    return _frequencies(np.linalg.eigvalsh(matrices))
 
 
 def _require_finite(max_force: Array) -> Array:

@@ -1,0 +1,197 @@
+"""Interpolation from exact grids, refined until its measured error is small.
+
+Any q can be computed exactly, so the error of the interpolation is measured, at points
+that no grid holds, where a supercell calculation has to guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from matjax.arrays import Array, Float
+from matjax.crystals import Crystal, heights
+from matjax.phonons.grids import (
+    Known,
+    force_constants_on_grid,
+    symmetric_force_constants,
+)
+from matjax.phonons.interpolation import RealSpaceForceConstants, from_grid
+from matjax.phonons.response import Progress, Response
+from matjax.phonons.symmetry import operations_of
+
+START = 8.0
+"""Å; distance between images on the first grid. Few force constants are shorter."""
+
+SLACK = 0.1
+"""Share of a height by which a grid may fall short of the distance asked for."""
+
+DECAY = 1.5
+"""Å over which the error falls by e, until two grids have shown it; a small number
+keeps the second grid small."""
+
+LONGEST = 40.0
+"""Å; distance between images beyond which no grid is tried."""
+
+N_FREQUENCIES = 24
+"""Frequencies that are compared, about; at two points at least and four at most."""
+
+
+class Interpolated(NamedTuple):
+    """Force constants from an exact grid, and what is known of them."""
+
+    source: RealSpaceForceConstants
+    grid: tuple[int, int, int]
+    error: float | None
+    """Largest difference of a frequency from the exact one at the points where it was
+    measured, THz."""
+    n_columns: int
+    """Columns of force constants computed, those of the comparison included."""
+
+
+def interpolated(
+    response: Response,
+    crystal: Crystal,
+    grid: Sequence[int],
+    *,
+    progress: Progress | None = None,
+) -> Interpolated:
+    """Force constants exact on a grid that is given, interpolated between.
+
+    Args:
+        response: exact force constants of the crystal.
+        crystal: with concrete arrays.
+        grid: divisions of the three reciprocal vectors; 1 where the crystal does not
+            repeat.
+        progress: wraps the sequence of calls.
+
+    Raises:
+        ValueError: if the grid is not three positive integers, or divides a direction
+            that is not periodic.
+    """
+    shape = _require_grid(crystal, grid)
+    constants, n_columns = force_constants_on_grid(
+        response, operations_of(crystal), shape, progress=progress
+    )
+    return Interpolated(from_grid(crystal, constants), shape, None, n_columns)
+
+
+def refined(
+    response: Response,
+    crystal: Crystal,
+    tolerance: float,
+    frequencies: Callable[[Array], Array],
+    *,
+    longest: float = LONGEST,
+    progress: Progress | None = None,
+) -> Interpolated:
+    """Force constants from the first grid whose measured error is below a tolerance.
+
+    Exact frequencies at some random q are computed once and held against each grid.
+    Grids grow with the distance between images, by as much as the errors found so far
+    suggest; points that grids share are computed once.
+
+    Args:
+        response: exact force constants of the crystal.
+        crystal: with concrete arrays.
+        tolerance: THz.
+        frequencies: THz, ascending, of force constants (q, 3n, 3n).
+        longest: Å; distance between images beyond which no grid is tried.
+        progress: wraps the sequences of calls.
+
+    Raises:
+        ValueError: if the tolerance is not positive, or is not met.
+    """
+    if not tolerance > 0:
+        raise ValueError(f"a tolerance must be positive (THz); received {tolerance}")
+    operations = operations_of(crystal)
+    q = random_points(crystal.n_atoms)
+    held_out = symmetric_force_constants(response, q, operations, progress=progress)
+    expected = frequencies(held_out.force_constants)
+    n_columns = held_out.n_columns
+
+    known: Known = {}
+    errors: list[tuple[float, float]] = []
+    distance = START
+    while True:
+        shape = grid_of(crystal, distance)
+        constants, n_new = force_constants_on_grid(
+            response, operations, shape, known=known, progress=progress
+        )
+        n_columns += n_new
+        source = from_grid(crystal, constants)
+        error = float(np.abs(frequencies(source(q)) - expected).max())
+        if error <= tolerance:
+            return Interpolated(source, shape, error, n_columns)
+        errors.append((distance, error))
+        distance = _next_distance(crystal, shape, errors, tolerance)
+        if distance > longest:
+            raise ValueError(
+                f"frequencies interpolated from a grid of {shape} are off by "
+                f"{error:.3g} THz, more than the tolerance of {tolerance} THz, and in "
+                f"the next grid images would be more than {longest} Å apart: allow "
+                "more with tolerance=, give a grid=, or go without either, exactly"
+            )
+
+
+def random_points(n_atoms: int, *, seed: int = 0) -> Float[Array, "q 3"]:
+    """Wave vectors to measure errors at: a random one, and others spread from there.
+
+    Multiples of an irrational vector fill the zone more evenly than chance does
+    (Niederreiter, Bull. Amer. Math. Soc. 84, 957 (1978), §4).
+    """
+    count = int(np.clip(round(N_FREQUENCIES / (3 * n_atoms)), 2, 4))
+    start = np.random.default_rng(seed).uniform(size=3)
+    root = 1.2207440846057596  # of x⁴ = x + 1: the golden ratio of three dimensions
+    steps = np.arange(count)[:, None] / root ** np.arange(1, 4)
+    return (start + steps) % 1 - 0.5
+
+
+def grid_of(crystal: Crystal, distance: float) -> tuple[int, int, int]:
+    """Smallest grid whose images are about this far apart (Å) along each height."""
+    divisions = np.ceil(distance / _heights(crystal) - SLACK)
+    divisions = np.where(crystal.pbc, np.maximum(divisions, 1), 1).astype(int)
+    a, b, c = divisions.tolist()
+    return a, b, c
+
+
+def _next_distance(
+    crystal: Crystal,
+    shape: tuple[int, int, int],
+    errors: list[tuple[float, float]],
+    tolerance: float,
+) -> float:
+    """That of the next larger grid, or what errors that fall like exp(−L/λ) ask for."""
+    divided = np.array(crystal.pbc)
+    growing = ((np.array(shape) + SLACK) * _heights(crystal))[divided]
+    smallest = float(growing.min(initial=np.inf)) + 1e-6
+    distance, error = errors[-1]
+    decay = DECAY
+    if len(errors) > 1:
+        shorter, larger = errors[-2]
+        rate = np.log(larger / error) / (distance - shorter)
+        decay = 1 / max(rate, 1 / (4 * DECAY))
+    predicted = distance + decay * np.log(error / tolerance)
+    return max(smallest, min(predicted, 1.5 * distance))
+
+
+def _heights(crystal: Crystal) -> np.ndarray:
+    # Rounded, so that directions that symmetry makes equal are divided equally.
+    return np.round(np.asarray(heights(np.asarray(crystal.cell, dtype=float))), 2)
+
+
+def _require_grid(crystal: Crystal, grid: Sequence[int]) -> tuple[int, int, int]:
+    numbers = np.asarray(grid)
+    whole = numbers.shape == (3,) and np.issubdtype(numbers.dtype, np.integer)
+    if not whole or (numbers < 1).any():
+        raise ValueError(
+            f"a grid has three positive integers such as (4, 4, 4); received {grid}"
+        )
+    if (numbers[~np.array(crystal.pbc)] > 1).any():
+        raise ValueError(
+            f"a grid divides periodic directions only; received {grid} for "
+            f"pbc={crystal.pbc}"
+        )
+    return int(numbers[0]), int(numbers[1]), int(numbers[2])
