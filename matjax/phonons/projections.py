@@ -8,26 +8,19 @@ is summed over the zone must be averaged in the same way.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from matjax.arrays import Array, Complex, Float, Int
-from matjax.crystals import Crystal, space_group
+from matjax.arrays import Array, Complex, Float
+from matjax.crystals import Crystal
 from matjax.phonons.bands import DEGENERATE, degenerate_groups
-from matjax.phonons.qpoints import SYMPREC
+from matjax.phonons.symmetry import Operations, operations_of
 
 Onto = Literal["elements", "atoms", "directions", "coordinates"]
 """Elements; atoms; x, y and z summed over atoms; or x, y, z of every atom."""
-
-
-class _Operations(NamedTuple):
-    cartesian: Float[Array, "operations 3 3"]
-    """S: a displacement u becomes S u."""
-    permutation: Int[Array, "operations atoms"]
-    """The atom onto which each operation carries each."""
 
 
 def site_labels(crystal: Crystal) -> tuple[str, ...]:
@@ -55,7 +48,8 @@ def average_tensors(
         tensors: such as mean-square displacements.
         masses: amu; atoms of different mass are not equivalent.
     """
-    turns, permutation = _operations(crystal, masses)
+    operations = _operations(crystal, masses)
+    turns, permutation = operations.cartesian, operations.permutation
     xp = jnp if isinstance(tensors, jax.Array) else np
     # Operation g carries U_i to S U_i Sᵀ at atom g(i); this gathers its inverse.
     moved = xp.asarray(tensors)[..., permutation, :, :]
@@ -110,20 +104,15 @@ def require_onto(onto: str) -> None:
         )
 
 
-def _operations(crystal: Crystal, masses: Float[Array, "atoms"] | None) -> _Operations:
+def _operations(crystal: Crystal, masses: Float[Array, "atoms"] | None) -> Operations:
     """Operations of the space group that carry every atom to one of its own mass."""
-    group = space_group(crystal.replace(pbc=(True, True, True)), SYMPREC)
-    rotations, permutation = np.asarray(group.rotations), np.asarray(group.permutation)
+    operations = operations_of(crystal)
     masses = np.asarray(crystal.masses if masses is None else masses)
-    kept = (masses[permutation] == masses).all(axis=1)
-    # Found as if all directions were periodic; a rotation must not mix those that are
-    # with those that are not.
-    kept &= ~rotations[:, np.not_equal.outer(crystal.pbc, crystal.pbc)].any(axis=1)
-    cell = np.asarray(crystal.cell, dtype=float).T
-    return _Operations(cell @ rotations[kept] @ np.linalg.inv(cell), permutation[kept])
+    kept = (masses[operations.permutation] == masses).all(axis=1)
+    return Operations(*(x[kept] for x in operations))
 
 
-def _averaged_squares(operations: _Operations) -> np.ndarray:
+def _averaged_squares(operations: Operations) -> np.ndarray:
     """Linear map of tensors of atoms to averages of their diagonals, (9n, 3n)."""
     n = operations.permutation.shape[1]
     total = np.zeros((n, 3, 3, n, 3))
