@@ -24,6 +24,7 @@ from matjax.crystals import read_all as read_all
 from matjax.crystals import write as write
 from matjax.phonons import Phonons as Phonons
 from matjax.phonons import phonons as phonons
+from matjax.phonons import read_phonopy as read_phonopy
 from matjax.physics import NPT as NPT
 from matjax.physics import NVE as NVE
 from matjax.physics import NVT as NVT

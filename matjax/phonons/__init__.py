@@ -13,6 +13,12 @@ velocities          group velocities, velocities of sound
 thermal             free and internal energy, entropy, heat capacity
 displacements       mean-square displacements and their tensors in CIF files
 gruneisen           how frequencies answer strain
+polar               macroscopic field of polar crystals, LO-TO splitting
+ewald               sums over dipoles
+interchange         phonons from the files of phonopy
+phonopy_files       parsers of these files
+force_sets          force constants from forces on single displaced atoms
+force_fit           force constants from any displacements
 """
 
 from matjax.phonons.bands import Bands as Bands
@@ -31,11 +37,15 @@ from matjax.phonons.dynamical_matrix import Phonons as Phonons
 from matjax.phonons.dynamical_matrix import phonons as phonons
 from matjax.phonons.gruneisen import Gruneisen as Gruneisen
 from matjax.phonons.gruneisen import gruneisen as gruneisen
+from matjax.phonons.interchange import read_phonopy as read_phonopy
 from matjax.phonons.interpolation import (
     RealSpaceForceConstants as RealSpaceForceConstants,
 )
 from matjax.phonons.interpolation import from_grid as from_grid
 from matjax.phonons.interpolation import from_supercell as from_supercell
+from matjax.phonons.polar import PolarPhonons as PolarPhonons
+from matjax.phonons.polar import path_with_limits as path_with_limits
+from matjax.phonons.polar import with_polar as with_polar
 from matjax.phonons.projections import projections as projections
 from matjax.phonons.projections import site_labels as site_labels
 from matjax.phonons.qpoints import Mesh as Mesh
