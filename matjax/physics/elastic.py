@@ -50,8 +50,11 @@ MEMORY = 2 * 2**30
 """Bytes that the columns computed together may take."""
 
 EDGE_REALS = 25_000
-"""Numbers that a column keeps for each edge slot in the largest of our networks; half
-of what :mod:`matjax.phonons` needs for the two parts of a complex column."""
+"""Numbers that a column keeps for each edge slot; measured 24,000 for the network for
+which :mod:`matjax.phonons` measured 46,000, for the two parts of a complex column."""
+
+Scalar = Float[Array, ""] | float
+"""A number of NumPy's, or a traced one."""
 
 COLUMNS = 16
 """Most columns computed together: by then the network itself, evaluated once for all of
@@ -87,7 +90,7 @@ class Elasticity(struct.PyTreeNode):
     """g/cm³, with standard atomic masses."""
 
     @property
-    def max_stress(self) -> Float[Array, ""]:
+    def max_stress(self) -> Scalar:
         """Largest component of the residual stress."""
         return abs(self.stress).max()
 
@@ -102,52 +105,52 @@ class Elasticity(struct.PyTreeNode):
         return self.tensor[FULL[:, :, None, None], FULL]
 
     @property
-    def bulk_voigt(self) -> Float[Array, ""]:
+    def bulk_voigt(self) -> Scalar:
         """Bulk modulus at equal strain."""
         return self.tensor[:3, :3].mean()
 
     @property
-    def bulk_reuss(self) -> Float[Array, ""]:
+    def bulk_reuss(self) -> Scalar:
         """Bulk modulus at equal stress: that of a single crystal under pressure."""
         return 1 / self.compliance[:3, :3].sum()
 
     @property
-    def bulk(self) -> Float[Array, ""]:
+    def bulk(self) -> Scalar:
         """Bulk modulus, Hill's mean."""
         return (self.bulk_voigt + self.bulk_reuss) / 2
 
     @property
-    def shear_voigt(self) -> Float[Array, ""]:
+    def shear_voigt(self) -> Scalar:
         """Shear modulus at equal strain."""
         c = self.tensor
         trace, normal = c.diagonal(), c[:3, :3].sum()
         return (3 * trace[:3].sum() - normal) / 30 + trace[3:].sum() / 5
 
     @property
-    def shear_reuss(self) -> Float[Array, ""]:
+    def shear_reuss(self) -> Scalar:
         """Shear modulus at equal stress."""
         s = self.compliance
         trace, normal = s.diagonal(), s[:3, :3].sum()
         return 15 / (6 * trace[:3].sum() - 2 * normal + 3 * trace[3:].sum())
 
     @property
-    def shear(self) -> Float[Array, ""]:
+    def shear(self) -> Scalar:
         """Shear modulus, Hill's mean."""
         return (self.shear_voigt + self.shear_reuss) / 2
 
     @property
-    def young(self) -> Float[Array, ""]:
+    def young(self) -> Scalar:
         """Young's modulus of Hill's isotropic solid."""
         return 9 * self.bulk * self.shear / (3 * self.bulk + self.shear)
 
     @property
-    def poisson(self) -> Float[Array, ""]:
+    def poisson(self) -> Scalar:
         """Poisson's ratio of Hill's isotropic solid, without unit."""
         k, g = self.bulk, self.shear
         return (3 * k - 2 * g) / (6 * k + 2 * g)
 
     @property
-    def anisotropy(self) -> Float[Array, ""]:
+    def anisotropy(self) -> Scalar:
         """Universal anisotropy 5 G_V/G_R + K_V/K_R − 6; 0 for an isotropic solid.
 
         Source: Ranganathan and Ostoja-Starzewski, Phys. Rev. Lett. 101, 055504 (2008).
@@ -165,7 +168,7 @@ class Elasticity(struct.PyTreeNode):
         return _namespace(self.tensor).linalg.eigvalsh(matrix)
 
     @property
-    def stable(self) -> Array:
+    def stable(self) -> Array | np.bool_:
         """Whether every small homogeneous strain costs energy (Born's criterion)."""
         return (self.eigenvalues[0] > 0) & (self.softest > 0)
 
@@ -173,12 +176,11 @@ class Elasticity(struct.PyTreeNode):
         self, directions: Float[Array, "*directions 3"]
     ) -> Float[Array, "*directions"]:
         """Young's modulus of the single crystal pulled along some directions."""
-        unit = _unit(directions)
-        pull = _namespace(self.tensor).stack(
-            [unit[..., i] * unit[..., j] for i, j in VOIGT], axis=-1
-        )
-        # A Voigt strain has both components of a shear in it, the compliance thus too.
-        return 1 / (pull @ self.compliance * pull).sum(axis=-1)
+        xp = _namespace((self, directions))
+        n = _unit(directions)
+        pull = xp.stack([n[..., i] * n[..., j] for i, j in VOIGT], axis=-1)
+        stretch = ((pull @ self.compliance) * pull).sum(axis=-1)
+        return xp.asarray(1 / stretch)
 
 
 def elastic(
@@ -245,7 +247,7 @@ def elastic(
 def sound_velocities(
     elasticity: Elasticity,
     directions: Float[Array, "*directions 3"],
-    density: float | Float[Array, ""] | None = None,
+    density: Scalar | None = None,
 ) -> Float[Array, "*directions 3"]:
     """Velocities of long sound waves along some directions, km/s, ascending.
 
@@ -337,7 +339,7 @@ def _columns(
     return jax.vmap(column, out_axes=(0, None, None))(moves, strains)
 
 
-def _relaxed(force_constants: Array, by_strain: Array, xp: Any) -> tuple[Array, Array]:
+def _relaxed(force_constants: Array, by_strain: Array, xp: Any) -> tuple[Array, Scalar]:
     """Displacements X with Φ X = ∂F/∂ε, and the lowest eigenvalue of Φ.
 
     Translations, which Φ does not resist, are taken out by projection: they are given
@@ -348,7 +350,7 @@ def _relaxed(force_constants: Array, by_strain: Array, xp: Any) -> tuple[Array, 
     translations = shift @ shift.T
     rest = np.eye(n) - translations
     if n == 3:
-        return xp.zeros_like(by_strain), xp.asarray(np.inf)
+        return xp.zeros_like(by_strain), np.inf
     stiffness = xp.trace(force_constants) / n
     projected = rest @ force_constants @ rest
     moved = xp.linalg.solve(projected + stiffness * translations, rest @ by_strain)
