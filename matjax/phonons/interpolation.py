@@ -106,7 +106,7 @@ def from_grid(
     crystal: Crystal,
     force_constants: Complex[Array, "n1 n2 n3 modes modes"],
     *,
-    tolerance: float = TOLERANCE,
+    tolerance: float | int = TOLERANCE,
 ) -> RealSpaceForceConstants:
     """Force constants that are given on a regular grid, interpolated between.
 
@@ -155,7 +155,7 @@ def from_supercell(
     *,
     atom: Int[Array, "sites"],
     cells: Int[Array, "sites 3"],
-    tolerance: float = TOLERANCE,
+    tolerance: float | int = TOLERANCE,
 ) -> RealSpaceForceConstants:
     """Force constants of a periodic supercell, as those of its nearest images.
 

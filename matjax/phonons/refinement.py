@@ -81,10 +81,10 @@ def interpolated(
 def refined(
     response: Response,
     crystal: Crystal,
-    tolerance: float,
+    tolerance: float | int,
     frequencies: Callable[[Array], Array],
     *,
-    longest: float = LONGEST,
+    longest: float | int = LONGEST,
     progress: Progress | None = None,
 ) -> Interpolated:
     """Force constants from the first grid whose measured error is below a tolerance.
