@@ -133,8 +133,38 @@ def _block_diagonal(
     return whole, o_ends
 
 
+class Directions(NamedTuple):
+    """Lengths and harmonics of the edges at rest with their derivatives."""
+
+    r: Array
+    """(n, k): lengths; receivers by slots lead everywhere."""
+    unit: Array
+    """(n, k, 3): r / |r|, the first derivative of |r|."""
+    curvature: Array
+    """(n, k, 3, 3): the second derivative of |r|."""
+    y: Array
+    """(n, k, h): harmonics."""
+    dy: Array
+    """(n, k, 3, h)."""
+    ddy: Array
+    """(n, k, 3, 3, h)."""
+
+
+def directions(graph: Graph, harmonics: Callable[[Array], Array]) -> Directions:
+    """Lengths and harmonics of a graph on which a response is computed."""
+    vectors = graph.rest_vectors().reshape(graph.n_nodes, graph.degree, 3)
+    r = jnp.sqrt(jnp.sum(vectors * vectors, axis=-1))
+    unit = vectors / r[..., None]
+    eye = jnp.eye(3, dtype=r.dtype)
+    curvature = (eye - unit[..., :, None] * unit[..., None, :]) / r[..., None, None]
+    dy, ddy = jax.vmap(
+        lambda a: _twice_along(harmonics, vectors, a, eye), out_axes=(-2, -3)
+    )(eye)
+    return Directions(r, unit, curvature, harmonics(vectors), dy, ddy)
+
+
 class Geometry(NamedTuple):
-    """What the convolution knows of the edges; receivers by slots lead."""
+    """What the convolution knows of the edges."""
 
     senders: Array
     """(n, k)."""
@@ -144,48 +174,28 @@ class Geometry(NamedTuple):
     """(n, k, 1 + 3, m): weighted harmonics, and their derivatives by r."""
     weights: Array
     """(3, n, k, w): weights and their first two derivatives by |r|."""
-    y: Array
-    """(n, k, h)."""
-    dy: Array
-    """(n, k, 3, h)."""
-    ddy: Array
-    """(n, k, 3, 3, h)."""
-    unit: Array
-    """(n, k, 3): r / |r|, the first derivative of |r|."""
-    curvature: Array
-    """(n, k, 3, 3): the second derivative of |r|."""
+    directions: Directions
 
 
 def geometry(
-    graph: Graph,
-    lay: Layout,
-    harmonics: Callable[[Array], Array],
-    weigh: Callable[[Array], Array],
+    graph: Graph, lay: Layout, rest: Directions, weigh: Callable[[Array], Array]
 ) -> Geometry:
-    """Weights, harmonics and their derivatives at rest."""
-    slots = (graph.n_nodes, graph.degree)
-    vectors = graph.rest_vectors().reshape(*slots, 3)
-    r = jnp.sqrt(jnp.sum(vectors * vectors, axis=-1))
-    unit = vectors / r[..., None]
-    eye = jnp.eye(3, dtype=r.dtype)
-    curvature = (eye - unit[..., :, None] * unit[..., None, :]) / r[..., None, None]
-    one = jnp.ones_like(r)
+    """Weighted harmonics and their derivatives, from the weights as functions of r."""
+    slots = rest.r.shape
+    one = jnp.ones_like(rest.r)
 
     def slope(x: Array) -> tuple[Array, Array]:
         return jax.jvp(weigh, (x,), (one,))
 
-    (w, dw), (_, ddw) = jax.jvp(slope, (r,), (one,))
+    (w, dw), (_, ddw) = jax.jvp(slope, (rest.r,), (one,))
     mask = graph.edge_mask.reshape(1, *slots, 1)
     weights = jnp.where(mask, jnp.stack([w, dw, ddw]), 0)
-    y = harmonics(vectors)
-    dy, ddy = jax.vmap(
-        lambda a: _twice_along(harmonics, vectors, a, eye), out_axes=(-2, -3)
-    )(eye)
 
     # Of each path: w Y, and its three derivatives w' (r/|r|) Y + w dY.
-    y4 = jnp.concatenate([y[:, :, None], dy], axis=2)
-    uy = unit[..., None] * y[:, :, None]
-    uy4 = jnp.concatenate([jnp.zeros_like(uy[:, :, :1]), uy], axis=2)
+    y = rest.y[:, :, None]
+    y4 = jnp.concatenate([y, rest.dy], axis=2)
+    uy = rest.unit[..., None] * y
+    uy4 = jnp.concatenate([jnp.zeros_like(y), uy], axis=2)
     v = [
         weights[0][..., None, b.weights, None] * y4[..., None, b.harmonic]
         + weights[1][..., None, b.weights, None] * uy4[..., None, b.harmonic]
@@ -196,11 +206,7 @@ def geometry(
         phases=graph.phases.reshape(slots),
         v=_join(v),
         weights=weights,
-        y=y,
-        dy=dy,
-        ddy=ddy,
-        unit=unit,
-        curvature=curvature,
+        directions=rest,
     )
 
 
@@ -439,16 +445,17 @@ def _second_derivatives(
                 edges.weights[..., block.weights],
             )
             start = end
-    t = jnp.zeros((3, *edges.y.shape), h.dtype)
+    at = edges.directions
+    t = jnp.zeros((3, *at.y.shape), h.dtype)
     for block, term in zip(lay.blocks, terms, strict=True):
         t = t.at[..., block.harmonic].add(term)
-    n, y, dy = edges.unit, edges.y, edges.dy
+    n, y, dy = at.unit, at.y, at.dy
     outer = n[..., :, None] * n[..., None, :]
     mixed = jnp.einsum("nky,nkay,nkb->nkab", t[1], dy, n)
     return (
         jnp.einsum("nky,nky,nkab->nkab", t[2], y, outer)
-        + jnp.einsum("nky,nky,nkab->nkab", t[1], y, edges.curvature)
+        + jnp.einsum("nky,nky,nkab->nkab", t[1], y, at.curvature)
         + mixed
         + mixed.swapaxes(-1, -2)
-        + jnp.einsum("nky,nkaby->nkab", t[0], edges.ddy)
+        + jnp.einsum("nky,nkaby->nkab", t[0], at.ddy)
     )

@@ -24,7 +24,13 @@ import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
-from matjax.nn.bloch_convolution import convolve_at_rest, geometry, layout
+from matjax.nn.bloch_convolution import (
+    Directions,
+    convolve_at_rest,
+    directions,
+    geometry,
+    layout,
+)
 from matjax.numerics import safe_norm
 
 CHUNK_FLOATS = 2**23
@@ -37,8 +43,9 @@ class EdgeBasis(NamedTuple):
     harmonics: e3nn.IrrepsArray
     """(edges, (lmax + 1)²), component normalised."""
     radial: Float[Array, "edges basis"]
-    harmonics_of: Callable[[Float[Array, "... 3"]], Float[Array, "... harmonics"]]
     radial_of: Callable[[Float[Array, "..."]], Float[Array, "... basis"]]
+    rest: Directions | None
+    """While a response of a small cell is computed: what it needs of the edges."""
 
 
 def edge_basis(
@@ -55,11 +62,12 @@ def edge_basis(
         ).array
 
     vectors = graph.edge_vectors()
+    responds = graph.phases is not None and graph.is_small
     return EdgeBasis(
         harmonics=e3nn.IrrepsArray(irreps, harmonics_of(vectors)),
         radial=radial_of(safe_norm(vectors)),
-        harmonics_of=harmonics_of,
         radial_of=radial_of,
+        rest=directions(graph, harmonics_of) if responds else None,
     )
 
 
@@ -117,7 +125,7 @@ def convolve(
         Node features, one block for each irrep in the paths, channels in their order.
     """
     harmonics, radial = basis.harmonics, basis.radial
-    if graph.phases is not None and graph.is_small:
+    if basis.rest is not None:
         return _convolve_by_pairs(graph, features, basis, paths, weigh)
     blocks = [chunk.swapaxes(-1, -2) for chunk in features.chunks]
     sizes = [block.shape[-2:] for block in blocks]
@@ -163,9 +171,7 @@ def _convolve_by_pairs(
 ) -> e3nn.IrrepsArray:
     """The convolution as a response needs it; cheaper where pairs of nodes are few."""
     lay = layout(features.irreps, basis.harmonics.irreps, tuple(paths))
-    edges = geometry(
-        graph, lay, basis.harmonics_of, lambda r: weigh(basis.radial_of(r))
-    )
+    edges = geometry(graph, lay, basis.rest, lambda r: weigh(basis.radial_of(r)))
     outputs = convolve_at_rest(features.array, graph.positions, edges, lay)
     return e3nn.IrrepsArray(lay.irreps, jnp.take(outputs, lay.output_index, axis=1))
 
