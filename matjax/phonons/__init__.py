@@ -10,6 +10,9 @@ tetrahedra          integrals over the zone
 dos                 density of states, total and in parts
 derivatives         perturbation theory that is safe at degeneracies
 velocities          group velocities, velocities of sound
+stability           where the zone is softest
+order_parameter     displacements of a soft mode and their symmetry
+modulation          the way down from an unstable crystal
 thermal             free and internal energy, entropy, heat capacity
 displacements       mean-square displacements and their tensors in CIF files
 gruneisen           how frequencies answer strain
@@ -48,6 +51,13 @@ from matjax.phonons.polar import path_with_limits as path_with_limits
 from matjax.phonons.polar import with_polar as with_polar
 from matjax.phonons.projections import projections as projections
 from matjax.phonons.projections import site_labels as site_labels
+from matjax.phonons.modulation import Branch as Branch
+from matjax.phonons.modulation import Descent as Descent
+from matjax.phonons.modulation import FollowSettings as FollowSettings
+from matjax.phonons.modulation import Stage as Stage
+from matjax.phonons.modulation import descend as descend
+from matjax.phonons.modulation import follow_mode as follow_mode
+from matjax.phonons.order_parameter import commensurate_cell as commensurate_cell
 from matjax.phonons.qpoints import Mesh as Mesh
 from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path
@@ -56,6 +66,11 @@ from matjax.phonons.qpoints import regular_mesh as regular_mesh
 from matjax.phonons.response import Response as Response
 from matjax.phonons.response import force_constant_columns as force_constant_columns
 from matjax.phonons.response import force_constants as force_constants
+from matjax.phonons.stability import SoftMode as SoftMode
+from matjax.phonons.stability import Stability as Stability
+from matjax.phonons.stability import examine_stability as examine_stability
+from matjax.phonons.stability import lowest_mode as lowest_mode
+from matjax.phonons.stability import mode_at as mode_at
 from matjax.phonons.thermal import Thermal as Thermal
 from matjax.phonons.thermal import thermal_properties as thermal_properties
 from matjax.phonons.velocities import AcousticVelocities as AcousticVelocities
