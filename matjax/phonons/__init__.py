@@ -15,6 +15,8 @@ order_parameter     displacements of a soft mode and their symmetry
 modulation          the way down from an unstable crystal
 thermal             free and internal energy, entropy, heat capacity
 displacements       mean-square displacements and their tensors in CIF files
+sum_rules           rules that force constants obey, how well, and enforcement
+pair_rules          the same for force constants between atoms
 gruneisen           how frequencies answer strain
 polar               macroscopic field of polar crystals, LO-TO splitting
 ewald               sums over dipoles
@@ -46,11 +48,6 @@ from matjax.phonons.interpolation import (
 )
 from matjax.phonons.interpolation import from_grid as from_grid
 from matjax.phonons.interpolation import from_supercell as from_supercell
-from matjax.phonons.polar import PolarPhonons as PolarPhonons
-from matjax.phonons.polar import path_with_limits as path_with_limits
-from matjax.phonons.polar import with_polar as with_polar
-from matjax.phonons.projections import projections as projections
-from matjax.phonons.projections import site_labels as site_labels
 from matjax.phonons.modulation import Branch as Branch
 from matjax.phonons.modulation import Descent as Descent
 from matjax.phonons.modulation import FollowSettings as FollowSettings
@@ -58,6 +55,11 @@ from matjax.phonons.modulation import Stage as Stage
 from matjax.phonons.modulation import descend as descend
 from matjax.phonons.modulation import follow_mode as follow_mode
 from matjax.phonons.order_parameter import commensurate_cell as commensurate_cell
+from matjax.phonons.polar import PolarPhonons as PolarPhonons
+from matjax.phonons.polar import path_with_limits as path_with_limits
+from matjax.phonons.polar import with_polar as with_polar
+from matjax.phonons.projections import projections as projections
+from matjax.phonons.projections import site_labels as site_labels
 from matjax.phonons.qpoints import Mesh as Mesh
 from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path
@@ -71,6 +73,10 @@ from matjax.phonons.stability import Stability as Stability
 from matjax.phonons.stability import examine_stability as examine_stability
 from matjax.phonons.stability import lowest_mode as lowest_mode
 from matjax.phonons.stability import mode_at as mode_at
+from matjax.phonons.sum_rules import SumRules as SumRules
+from matjax.phonons.sum_rules import Violation as Violation
+from matjax.phonons.sum_rules import enforce as enforce
+from matjax.phonons.sum_rules import sum_rules as sum_rules
 from matjax.phonons.thermal import Thermal as Thermal
 from matjax.phonons.thermal import thermal_properties as thermal_properties
 from matjax.phonons.velocities import AcousticVelocities as AcousticVelocities
