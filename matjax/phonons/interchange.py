@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def read_phonopy(
     *,
     symmetrize: bool = True,
     primitive_matrix: Float[Array, "3 3"] | None = None,
-    method: Literal["gonze", "wang"] | None = None,
+    method: str | None = None,
     symprec: float = 1e-5,
 ) -> Phonons:
     """Phonons of the primitive cell from the files of a phonopy calculation.
@@ -94,7 +94,7 @@ def read_phonopy(
         charges,
         dielectric,
         cells.matrix,
-        method=_method(method or parameters.method),
+        method=method or parameters.method or "gonze",
         coulomb=COULOMB if coulomb is None else coulomb,
     )
 
@@ -284,10 +284,3 @@ def _all_charges(path: Path, charges: Array, crystal: Crystal, symprec: float) -
             "another crystal, or are its axes others?"
         )
     return average
-
-
-def _method(name: str | None) -> Literal["gonze", "wang"]:
-    name = name or "gonze"
-    if name not in ("gonze", "wang"):
-        raise ValueError(f"method must be 'gonze' or 'wang'; received {name!r}")
-    return name  # type: ignore[return-value]

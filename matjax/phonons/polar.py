@@ -29,7 +29,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Literal
 
 import numpy as np
 from flax import struct
@@ -56,6 +55,9 @@ from matjax.phonons.response import Progress
 STEP = 1e-5
 """How far, as a share of the next step of a path, its ends at Γ are from Γ."""
 
+TIE = 1e-8
+"""1/Å²; by less than this in their squares, wave vectors are equally long."""
+
 
 class Wang(struct.PyTreeNode):
     """Correction of Wang et al.: Φᴺᴬ(q) (1/N) Σ_R exp(iq·R), eq. (4) there.
@@ -68,7 +70,7 @@ class Wang(struct.PyTreeNode):
     weight: RealSpaceForceConstants
     """(1/N) Σ_R exp(iq·R), in all nine elements of each pair."""
     vectors: Leaf
-    """Reciprocal lattice points that may be the nearest, the origin first, (_, 3)."""
+    """Reciprocal lattice points that may be the nearest, (_, 3)."""
 
     def __call__(
         self, dipoles: Dipoles, q: Float[Array, "q 3"], direction: Float[Array, "3"]
@@ -76,11 +78,11 @@ class Wang(struct.PyTreeNode):
         """What is added to the force constants, eV/Å²."""
         xp = namespace(self, dipoles, q)
         basis = reciprocal(dipoles.crystal.cell)
-        inside = q - xp.round(q)
-        images = inside[:, None] - self.vectors
+        images = (q - xp.round(q))[:, None] - self.vectors
+        # On the faces of the zone several are equally near: then q stays as it was.
+        images = xp.concatenate([q[:, None], images], axis=1)
         lengths = xp.sum((images @ basis) ** 2, axis=-1)
-        # On the faces of the zone two are equally near: then q stays as it was given.
-        lengths = lengths - 1e-8 * (xp.arange(len(self.vectors)) == 0)
+        lengths = lengths - TIE * (xp.arange(images.shape[1]) == 0)
         nearest = xp.argmin(lengths, axis=1)
         k = xp.take_along_axis(images, nearest[:, None, None], axis=1)[:, 0] @ basis
         term = non_analytical(dipoles, k) + limit_at_gamma(dipoles, q, direction)
@@ -150,7 +152,7 @@ def with_polar(
     dielectric: Float[Array, "3 3"],
     grid: Sequence[int] | Int[Array, "3 3"],
     *,
-    method: Literal["gonze", "wang"] = "gonze",
+    method: str = "gonze",
     direction: Float[Array, "3"] | Sequence = (0, 0, 0),
     coulomb: float = COULOMB,
 ) -> PolarPhonons:
@@ -231,7 +233,6 @@ def _wang(dipoles: Dipoles, grid: Sequence[int] | Int[Array, "3 3"]) -> Wang:
     corners = np.array(list(np.ndindex(2, 2, 2))) - 0.5
     reach = 2 * np.linalg.norm(corners @ basis, axis=1).max()
     _, vectors = points_within(basis, np.zeros((1, 3)), reach)
-    vectors = vectors[np.argsort(np.linalg.norm(vectors @ basis, axis=1))]
     return Wang(weight=of_supercell(supercell, crystal, ones), vectors=vectors)
 
 
