@@ -25,6 +25,7 @@ from matjax.phonons.pair_rules import (
     nearest_that_obeys,
     residuals,
 )
+from matjax.phonons.polar import Polar
 from matjax.phonons.qpoints import regular_mesh
 from matjax.phonons.response import Progress
 from matjax.phonons.symmetry import (
@@ -103,7 +104,7 @@ def sum_rules(phonons: Phonons, *, mesh: tuple[int, int, int] = (2, 2, 2)) -> Su
         return Violation(*(float(np.max(np.abs(x))) for x in numbers))
 
     def of_pairs(rule: Rule) -> Violation | None:
-        source = phonons.source
+        source = _analytic(phonons)
         if not isinstance(source, RealSpaceForceConstants):
             return None
         pairs = merged(source)
@@ -138,7 +139,8 @@ def enforce(
     sources can be given :class:`WithSelfTerms`, which keep translations free.
 
     Args:
-        phonons: with concrete arrays; :func:`sum_rules` says what would change.
+        phonons: with concrete arrays; :func:`sum_rules` says what would change. With a
+            macroscopic field, what is below it is changed.
         hermiticity: implied by any other rule.
         space_group: of the crystal, within 1e-4 Å.
         translation: no force when all atoms move together.
@@ -150,7 +152,7 @@ def enforce(
         ValueError: if rules other than that of translations are asked of a source that
             is not force constants between atoms.
     """
-    source = phonons.source
+    source = _analytic(phonons)
     asked: dict[Rule, bool] = {
         "translation": translation,
         "rotation": rotation,
@@ -164,7 +166,7 @@ def enforce(
             source = averaged(source, phonons.crystal)
         if rules:
             source = nearest_that_obeys(source, phonons.crystal, rules)
-        return phonons.replace(source=source)
+        return _with_analytic(phonons, source)
     if hermiticity or space_group or rotation or huang:
         raise ValueError(
             "only the rule of translations can be enforced on a "
@@ -173,8 +175,21 @@ def enforce(
         )
     if not translation:
         return phonons
-    at_gamma = np.asarray(phonons.force_constants(np.zeros(3)))
-    return phonons.replace(source=WithSelfTerms(source, _self_terms(at_gamma)))
+    at_gamma = np.asarray(source(np.zeros(3)))
+    return _with_analytic(phonons, WithSelfTerms(source, _self_terms(at_gamma)))
+
+
+def _analytic(phonons: Phonons) -> ForceConstants:
+    """The source without a macroscopic field, which vanishes at Γ of its own."""
+    source = phonons.source
+    return source.analytic if isinstance(source, Polar) else source
+
+
+def _with_analytic(phonons: Phonons, analytic: ForceConstants) -> Phonons:
+    source = phonons.source
+    if isinstance(source, Polar):
+        return phonons.replace(source=source.replace(analytic=analytic))
+    return phonons.replace(source=analytic)
 
 
 def _drift(at_gamma: np.ndarray) -> np.ndarray:
