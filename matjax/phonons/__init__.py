@@ -10,6 +10,10 @@ tetrahedra          integrals over the zone
 dos                 density of states, total and in parts
 derivatives         perturbation theory that is safe at degeneracies
 velocities          group velocities, velocities of sound
+gruneisen           how frequencies answer strain
+volumes             free energies at several volumes (quasiharmonic)
+equation_of_state   energy by volume, fitted (quasiharmonic)
+quasiharmonic       thermal expansion, bulk moduli and C_p by temperature
 stability           where the zone is softest
 order_parameter     displacements of a soft mode and their symmetry
 modulation          the way down from an unstable crystal
@@ -17,7 +21,6 @@ thermal             free and internal energy, entropy, heat capacity
 displacements       mean-square displacements and their tensors in CIF files
 sum_rules           rules that force constants obey, how well, and enforcement
 pair_rules          the same for force constants between atoms
-gruneisen           how frequencies answer strain
 polar               macroscopic field of polar crystals, LO-TO splitting
 ewald               sums over dipoles
 interchange         phonons from the files of phonopy
@@ -65,6 +68,9 @@ from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path
 from matjax.phonons.qpoints import path_through as path_through
 from matjax.phonons.qpoints import regular_mesh as regular_mesh
+from matjax.phonons.quasiharmonic import QuasiHarmonic as QuasiHarmonic
+from matjax.phonons.quasiharmonic import gruneisen_expansion as gruneisen_expansion
+from matjax.phonons.quasiharmonic import quasiharmonic as quasiharmonic
 from matjax.phonons.response import Response as Response
 from matjax.phonons.response import force_constant_columns as force_constant_columns
 from matjax.phonons.response import force_constants as force_constants
@@ -82,3 +88,7 @@ from matjax.phonons.thermal import thermal_properties as thermal_properties
 from matjax.phonons.velocities import AcousticVelocities as AcousticVelocities
 from matjax.phonons.velocities import acoustic_velocities as acoustic_velocities
 from matjax.phonons.velocities import group_velocities as group_velocities
+from matjax.phonons.volumes import VolumeScan as VolumeScan
+from matjax.phonons.volumes import thermal_scan as thermal_scan
+from matjax.phonons.volumes import volume_scan as volume_scan
+from matjax.phonons.volumes import volume_series as volume_series
