@@ -27,6 +27,7 @@ interchange         phonons from the files of phonopy
 phonopy_files       parsers of these files
 force_sets          force constants from forces on single displaced atoms
 force_fit           force constants from any displacements
+export              files for phonopy, the phonon website, viewers of modes
 """
 
 from matjax.phonons.bands import Bands as Bands
@@ -43,6 +44,9 @@ from matjax.phonons.dynamical_matrix import ForceConstants as ForceConstants
 from matjax.phonons.dynamical_matrix import Modes as Modes
 from matjax.phonons.dynamical_matrix import Phonons as Phonons
 from matjax.phonons.dynamical_matrix import phonons as phonons
+from matjax.phonons.export import write_animation as write_animation
+from matjax.phonons.export import write_phononwebsite as write_phononwebsite
+from matjax.phonons.export import write_phonopy as write_phonopy
 from matjax.phonons.gruneisen import Gruneisen as Gruneisen
 from matjax.phonons.gruneisen import gruneisen as gruneisen
 from matjax.phonons.interchange import read_phonopy as read_phonopy
