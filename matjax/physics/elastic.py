@@ -82,7 +82,7 @@ class Elasticity(struct.PyTreeNode):
     max_force: Leaf
     """Largest force on an atom, eV/Å: constants are those of a crystal at rest only
     where it is small."""
-    softest: Leaf
+    softest: Leaf | float
     """Lowest eigenvalue of the force constants at Γ besides translations, eV/Å²; where
     it is negative the atoms are at no minimum and the tensor describes no crystal. It
     is infinite for one atom."""
@@ -96,8 +96,18 @@ class Elasticity(struct.PyTreeNode):
 
     @property
     def compliance(self) -> Float[Array, "6 6"]:
-        """Inverse of the tensor, 1/GPa."""
-        return _namespace(self.tensor).linalg.inv(self.tensor)
+        """Inverse of the tensor, 1/GPa.
+
+        Raises:
+            ValueError: if it has none (not under ``jax.jit``).
+        """
+        xp = _namespace(self.tensor)
+        if xp is np and np.linalg.matrix_rank(self.tensor) < 6:
+            raise ValueError(
+                "a compliance, and all that follows from it, needs resistance to every "
+                f"strain; the crystal has {self.eigenvalues} GPa"
+            )
+        return xp.linalg.inv(self.tensor)
 
     @property
     def full(self) -> Float[Array, "3 3 3 3"]:

@@ -1,0 +1,177 @@
+"""Elastic constants, moduli and sound velocities of one crystal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from matjax.config import ExperimentConfig
+from matjax.crystals import Crystal, write
+from matjax.physics import Elasticity, Potential, elastic, relax, sound_velocities
+from matjax.plot import UNCONVERGED, new_figure, style
+from matjax.runs import Run
+from matjax.structures import Prototype, described_crystal
+from matjax.weights import load_potential
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
+PLANES = ("xy", "yz", "zx")
+
+STRESSED = 0.1
+"""GPa; under a larger residual stress constants are not those of the free crystal."""
+
+
+class Config(ExperimentConfig):
+    """Which crystal, in which potential."""
+
+    crystal: str | Prototype
+    """A file that ASE reads, or a structure type."""
+    potential: str = "stillinger-weber-si"
+    """Name or file of a potential."""
+    relax: bool = True
+    """Whether atoms and cell are brought to rest first."""
+    symmetry: bool = True
+    """Whether that keeps the space group."""
+    fmax: float = Field(default=1e-4, gt=0)
+    """Largest force after that, eV/Å."""
+    smax: float = Field(default=1e-6, gt=0)
+    """Largest stress after that, eV/Å³."""
+    max_steps: int = Field(default=500, ge=0)
+    """Most steps of the relaxation."""
+
+
+def main(config: Config, run: Run) -> Mapping[str, float]:
+    """Tables of tensors and sound velocities, a figure, and the moduli."""
+    potential = load_potential(config.potential)
+    crystal = described_crystal(config.crystal)
+    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
+    if config.relax:
+        crystal = _relaxed(config, potential, crystal, run)
+    found = elastic(potential, crystal)
+    _warn(found, run)
+
+    _save_tensor("tensor", np.asarray(found.tensor), run)
+    _save_tensor("clamped", np.asarray(found.clamped), run)
+    _save_velocities(found, crystal, run)
+    if found.stable:
+        run.save_figure("young", _figure(found))
+    return _metrics(found, crystal)
+
+
+def _relaxed(
+    config: Config, potential: Potential, crystal: Crystal, run: Run
+) -> Crystal:
+    result = relax(
+        potential,
+        crystal,
+        fmax=config.fmax,
+        smax=config.smax,
+        max_steps=config.max_steps,
+        symmetry=config.symmetry,
+        progress=run.progress,
+    )
+    if result.interrupted:
+        raise KeyboardInterrupt
+    if not result.converged:
+        run.log.warning("the relaxation has not converged in %d steps", result.steps)
+    write(run.path("relaxed.cif"), result.crystal)
+    return result.crystal
+
+
+def _warn(found: Elasticity, run: Run) -> None:
+    """Say what makes the constants something else than those of a free crystal."""
+    if found.max_force > UNCONVERGED or found.max_stress > STRESSED:
+        run.log.warning(
+            "the crystal is not at rest: the largest force is %.2g eV/Å, the largest "
+            "stress %.2g GPa; relax=true brings it there first",
+            found.max_force,
+            found.max_stress,
+        )
+    if found.softest <= 0:
+        run.log.warning(
+            "the atoms are at no minimum of the energy: the lowest force constant at Γ "
+            "is %.2g eV/Å², and the tensor with relaxed atoms has no meaning",
+            found.softest,
+        )
+    if found.eigenvalues[0] <= 0:
+        run.log.warning(
+            "the crystal is unstable: it resists a strain with %.2g GPa, and its "
+            "compliance has no meaning",
+            found.eigenvalues[0],
+        )
+
+
+def _save_tensor(name: str, tensor: np.ndarray, run: Run) -> None:
+    columns = {
+        f"{c}_GPa": column for c, column in zip(COMPONENTS, tensor.T, strict=True)
+    }
+    run.save_table(name, {"component": COMPONENTS, **columns})
+
+
+def _save_velocities(found: Elasticity, crystal: Crystal, run: Run) -> None:
+    """Velocities along the Cartesian axes and the cell vectors."""
+    directions = np.concatenate([np.eye(3), np.asarray(crystal.cell)])
+    velocities = sound_velocities(found, directions)
+    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    run.save_table(
+        "sound",
+        {
+            "direction": ["x", "y", "z", "a", "b", "c"],
+            **{f"n_{axis}": unit[:, i] for i, axis in enumerate("xyz")},
+            **{f"velocity_{i + 1}_km_per_s": v for i, v in enumerate(velocities.T)},
+        },
+    )
+
+
+def _metrics(found: Elasticity, crystal: Crystal) -> dict[str, float]:
+    metrics = {
+        "bulk_voigt_GPa": found.bulk_voigt,
+        "bulk_reuss_GPa": found.bulk_reuss,
+        "bulk_GPa": found.bulk,
+        "shear_voigt_GPa": found.shear_voigt,
+        "shear_reuss_GPa": found.shear_reuss,
+        "shear_GPa": found.shear,
+        "young_GPa": found.young,
+        "poisson": found.poisson,
+        "anisotropy": found.anisotropy,
+        "min_eigenvalue_GPa": found.eigenvalues[0],
+        "stable": int(found.stable),
+        "density_g_per_cm3": found.density,
+        "max_stress_GPa": found.max_stress,
+        "max_force_eV_per_A": found.max_force,
+        "n_atoms": crystal.n_atoms,
+    }
+    if crystal.n_atoms > 1:
+        metrics["softest_at_gamma_eV_per_A2"] = found.softest
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _figure(found: Elasticity) -> Figure:
+    """Young's modulus along every direction of three planes, and that of the mean."""
+    angle = np.linspace(0, 2 * np.pi, 361)
+    with style():
+        figure, axes = new_figure(
+            1, 3, width=7.5, height=3.0, subplot_kw={"projection": "polar"}, sharey=True
+        )
+        for panel, plane in zip(axes[0], PLANES, strict=True):
+            first, second = ("xyz".index(axis) for axis in plane)
+            directions = np.zeros((len(angle), 3))
+            directions[:, first], directions[:, second] = np.cos(angle), np.sin(angle)
+            mean = np.full_like(angle, found.young)
+            panel.grid(color="0.85", linewidth=0.5)
+            panel.plot(angle, mean, color="0.5", ls="--", label="isotropic mean")
+            panel.plot(angle, found.young_along(directions), label="single crystal")
+            panel.set_rlim(0, None)
+            panel.set_rlabel_position(68)
+            x, y = plane
+            panel.set_thetagrids([0, 90, 180, 270], [x, y, f"−{x}", f"−{y}"])
+        figure.suptitle("Young's modulus (GPa)")
+        figure.legend(
+            *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+        )
+    return figure
