@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matjax.phonons import Bands, DensityOfStates
+from matjax.phonons import Bands, DensityOfStates, Thermal
+from matjax.units import BOLTZMANN, J_PER_MOL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,20 +89,25 @@ def phonon_figure(
     *,
     max_force: float = 0.0,
     points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    color_branches: bool = False,
 ) -> Figure:
-    """Phonon bands and, on the same scale, the density of states.
+    """Phonon bands and, on the same scale, the density of states with its parts.
 
-    Imaginary frequencies are drawn as negative ones, on gray.
+    Connected bands are drawn branch by branch, and cross where they do. Imaginary
+    frequencies are drawn as negative ones, on gray.
 
     Args:
         bands: as :meth:`matjax.phonons.Phonons.bands` returns them.
-        dos: as :meth:`matjax.phonons.Phonons.dos` returns it.
+        dos: as :meth:`matjax.phonons.Phonons.dos` or ``projected_dos`` returns it;
+            parts are drawn where there is more than one.
         max_force: largest force on an atom, eV/Å; said in the title above
             ``UNCONVERGED``.
         points: other frequencies to compare with: for each entry of the legend,
             distances along the path (1/Å) and frequencies (THz).
+        color_branches: whether each connected branch has a color of its own.
     """
     n_panels = 1 if dos is None else 2
+    points = points or {}
     with style():
         figure, axes = new_figure(
             1,
@@ -112,33 +118,85 @@ def phonon_figure(
             sharey=True,
         )
         left = axes[0, 0]
-        for start, end in bands.path.lines:
-            left.plot(
-                bands.path.distance[start:end], bands.frequencies[start:end], color="C0"
-            )
-        places, labels = _merged_ticks(bands)
-        left.set(xticks=places, xticklabels=labels, xlim=(places[0], places[-1]))
-        for place in places[1:-1]:
-            left.axvline(place, color="0.7", linewidth=0.6, zorder=0)
-        for i, (label, (x, y)) in enumerate((points or {}).items(), start=1):
+        _draw_bands(left, bands, color_branches)
+        for i, (label, (x, y)) in enumerate(points.items(), start=1):
             left.plot(
                 x, y, "o", color=f"C{i}", markersize=3, label=label, clip_on=False
             )
         if points:
             left.legend(loc="best")
         if dos is not None:
-            right = axes[0, 1]
-            right.fill_betweenx(
-                dos.frequencies, dos.density, color="C0", alpha=0.3, lw=0
-            )
-            right.plot(dos.density, dos.frequencies, color="C0", linewidth=0.9)
-            right.set(xlabel="DOS (1/THz)", xlim=(0, 1.05 * dos.density.max()))
+            _draw_density(axes[0, 1], dos, first_color=1 + len(points))
         _mark_imaginary(axes[0], float(np.min(bands.frequencies)), dos)
         if max_force > UNCONVERGED:
             left.set_title(
                 f"not at rest: largest force {max_force:.2g} eV/Å", color="C1"
             )
     return figure
+
+
+def thermal_figure(thermal: Thermal, *, n_atoms: int | None = None) -> Figure:
+    """Energies, entropy and heat capacity of a cell against temperature.
+
+    Args:
+        thermal: as :meth:`matjax.phonons.Phonons.thermal` returns it.
+        n_atoms: atoms of the cell; if given, the limit 3R per atom is drawn.
+    """
+    t = thermal.temperatures
+    with style():
+        figure, axes = new_figure(1, 3, width=7.2, height=2.5)
+        energies, entropy, heat = axes[0]
+        energies.plot(t, thermal.free_energy, label="free, $F$")
+        energies.plot(t, thermal.internal_energy, label="internal, $U$")
+        energies.legend()
+        energies.set_ylabel("Energy per cell (eV)")
+        entropy.plot(t, thermal.entropy)
+        entropy.set_ylabel("$S$ per cell (J/(mol K))")
+        heat.plot(t, thermal.heat_capacity)
+        heat.set_ylabel("$C_V$ per cell (J/(mol K))")
+        if n_atoms is not None:
+            limit = 3 * BOLTZMANN * J_PER_MOL * n_atoms
+            heat.axhline(limit, color="0.5", linewidth=0.8, linestyle="--")
+            heat.annotate(
+                "3R per atom",
+                (t[0], limit),
+                xytext=(4, -10),
+                color="0.4",
+                textcoords="offset points",
+            )
+        for panel in axes[0]:
+            panel.set(xlabel="Temperature (K)", xlim=(t[0], t[-1]))
+        for panel in (entropy, heat):
+            panel.set_ylim(bottom=0)
+    return figure
+
+
+def _draw_bands(axes: Axes, bands: Bands, color_branches: bool) -> None:
+    frequencies = bands.frequencies if bands.branches is None else bands.connected
+    color = None if color_branches else "C0"
+    for start, end in bands.path.lines:
+        axes.set_prop_cycle(None)  # the same colors on every line
+        axes.plot(bands.path.distance[start:end], frequencies[start:end], color=color)
+    places, labels = _merged_ticks(bands)
+    axes.set(xticks=places, xticklabels=labels, xlim=(places[0], places[-1]))
+    for place in places[1:-1]:
+        axes.axvline(place, color="0.7", linewidth=0.6, zorder=0)
+
+
+def _draw_density(axes: Axes, dos: DensityOfStates, *, first_color: int) -> None:
+    """Density to the right; its parts, where there are several, as lines over it."""
+    several = dos.parts is not None and len(dos.parts) > 1
+    color = "0.5" if several else "C0"
+    axes.fill_betweenx(dos.frequencies, dos.density, color=color, alpha=0.3, lw=0)
+    if dos.parts is not None and several:
+        labels = dos.labels or [f"part {i + 1}" for i in range(len(dos.parts))]
+        for i, (label, part) in enumerate(zip(labels, dos.parts, strict=True)):
+            color = f"C{(first_color + i) % 7}"
+            axes.plot(part, dos.frequencies, color=color, linewidth=0.9, label=label)
+        axes.legend(loc="best", handlelength=1)
+    else:
+        axes.plot(dos.density, dos.frequencies, color=color, linewidth=0.9)
+    axes.set(xlabel="DOS (1/THz)", xlim=(0, 1.05 * dos.density.max()))
 
 
 def _merged_ticks(bands: Bands) -> tuple[list[float], list[str]]:
@@ -159,7 +217,7 @@ def _mark_imaginary(
     axes: Sequence[Axes] | np.ndarray, lowest: float, dos: DensityOfStates | None
 ) -> None:
     """Zero at the bottom, or gray below it where there are imaginary modes."""
-    if dos is not None:
+    if dos is not None and dos.smearing is None:  # tails of Gaussians are no modes
         lowest = min(lowest, float(dos.frequencies[dos.density > 0].min()))
     imaginary = lowest < -IMAGINARY
     note = ", imaginary below 0" if imaginary else ""

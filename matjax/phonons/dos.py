@@ -29,6 +29,8 @@ class DensityOfStates(NamedTuple):
     """Names of the parts."""
     parts: Float[Array, "parts bins"] | None = None
     """What each part contributes to the density; projections add up to it."""
+    smearing: float | None = None
+    """Standard deviation of the Gaussians, THz; None for tetrahedra."""
 
 
 def density_of_states(
@@ -67,26 +69,28 @@ def density_of_states(
     _require_shapes(mesh, frequencies, weights, labels)
     if n_bins < 1:
         raise ValueError(f"a density needs one interval or more; received {n_bins}")
-    if smearing is not None and not smearing > 0:
-        raise ValueError(f"the smearing must be positive (THz); received {smearing}")
+    if smearing is not None:
+        if not smearing > 0:
+            raise ValueError(f"the smearing must be positive THz; received {smearing}")
+        smearing = float(smearing)
     edges = _edges(frequencies, smearing, window, n_bins)
     counted = np.ones((*frequencies.shape, 1))
     if weights is not None:
         counted = np.concatenate([counted, weights], axis=2)
     if smearing is not None:
-        below = _gaussians_below(mesh, frequencies, counted, edges, float(smearing))
+        below = _gaussians_below(mesh, frequencies, counted, edges, smearing)
     else:
         frequencies = np.asarray(frequencies, dtype=float)
         below = integrals_below(mesh, frequencies, counted, edges)
     densities = (below[1:] - below[:-1]).T / np.diff(edges)
     centers = (edges[1:] + edges[:-1]) / 2
     parts = None if weights is None else densities[1:]
-    return DensityOfStates(centers, densities[0], labels, parts)
+    return DensityOfStates(centers, densities[0], labels, parts, smearing)
 
 
 def _edges(
     frequencies: Array,
-    smearing: float | int | None,
+    smearing: float | None,
     window: tuple[float | int, float | int] | None,
     n_bins: int,
 ) -> np.ndarray:

@@ -118,7 +118,7 @@ def test_frequencies_of_another_mesh_are_refused():
 def test_intervals_and_widths_that_cannot_be_are_refused():
     mesh = regular_mesh(fcc(), (2, 2, 2))
     frequencies = np.ones((len(mesh.q), 3))
-    with pytest.raises(ValueError, match="smearing must be positive"):
+    with pytest.raises(ValueError, match="smearing must be positive THz"):
         density_of_states(mesh, frequencies, smearing=0)
     with pytest.raises(ValueError, match="one interval or more"):
         density_of_states(mesh, frequencies, n_bins=0)
