@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from matjax.config import ExperimentConfig
+from matjax.arrays import Array
+from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal, write
 from matjax.phonons import (
     Bands,
     Phonons,
+    PolarPhonons,
     Thermal,
     band_path,
     density_of_states,
     phonons,
+    read_phonopy,
     regular_mesh,
     thermal_properties,
+    with_polar,
 )
 from matjax.physics import Potential
 from matjax.plot import UNCONVERGED, phonon_figure
@@ -33,17 +39,37 @@ class MeasuredPrototype(Prototype):
     """Frequencies (THz) at named points of the path, to draw into the figure."""
 
 
+Row = tuple[float, float, float]
+Tensor = float | tuple[Row, Row, Row]
+
+
+class Polar(Section):
+    """Born charges of a polar crystal, for the macroscopic field of its dipoles."""
+
+    charges: dict[str, Tensor] | tuple[Tensor, ...]
+    """Of each element, or of each atom: numbers or tensors, e."""
+    dielectric: Tensor
+    """High-frequency dielectric constant or tensor."""
+    grid: tuple[PositiveInt, PositiveInt, PositiveInt]
+    """The supercell within which the potential knows the field."""
+    method: Literal["gonze", "wang"] = "gonze"
+    """Ewald sums, or Wang's interpolation."""
+
+
 class Config(ExperimentConfig):
     """Which crystal, in which potential, and how finely it is sampled."""
 
     crystal: str | MeasuredPrototype
-    """A file that ASE reads, or a structure type."""
+    """A file that ASE reads, a structure type, or a folder of phonopy's files, whose
+    force constants then stand for those of the potential."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
     relax: bool = False
     """Whether atoms and cell are brought to rest first, in the given space group."""
     fmax: float = Field(default=1e-4, gt=0)
     """Largest force after that, eV/Å."""
+    polar: Polar | None = None
+    """Born charges and dielectric tensor, for LO-TO splitting."""
     masses: dict[str, float] = Field(default_factory=dict)
     """Masses (amu) of elements that differ from the standard, for isotopes."""
     spacing: float = Field(default=0.05, gt=0)
@@ -58,12 +84,8 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Tables and a figure of the phonons, and numbers that sum them up."""
-    potential = load_potential(config.potential)
-    crystal = _crystal(config, potential, run)
-    found = phonons(
-        potential, crystal, masses=_masses(config, crystal), progress=run.progress
-    )
-    max_force = float(found.max_force)
+    found = _phonons(config, run)
+    crystal, max_force = found.crystal, float(found.max_force)
     if max_force > UNCONVERGED:
         run.log.warning(
             "the crystal is not at rest: the largest force is %.2g eV/Å; "
@@ -99,10 +121,55 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         "entropy_300K_J_per_mol_K": float(room.entropy[0]),
         "heat_capacity_300K_J_per_mol_K": float(room.heat_capacity[0]),
         "imaginary_fraction": float(room.fraction_imaginary),
-        "max_force_eV_per_A": max_force,
+        # Unknown of force constants from files.
+        **({} if np.isnan(max_force) else {"max_force_eV_per_A": max_force}),
         "n_atoms": crystal.n_atoms,
         "n_mesh_points": len(mesh.q),
     }
+
+
+def _phonons(config: Config, run: Run) -> Phonons:
+    """From phonopy's files or from the potential, with the field if there is one."""
+    source = config.crystal
+    if isinstance(source, str) and (Path(source).is_dir() or source.endswith(".yaml")):
+        if config.relax:
+            raise ValueError(
+                f"force constants of {source} belong to the crystal as it is there; "
+                "relax=true needs a potential and a crystal"
+            )
+        found = read_phonopy(source)
+        masses = _masses(config, found.crystal, found.masses)
+        found = found.replace(masses=masses, progress=run.progress)
+    else:
+        potential = load_potential(config.potential)
+        crystal = _crystal(config, potential, run)
+        masses = _masses(config, crystal, crystal.masses)
+        found = phonons(potential, crystal, masses=masses, progress=run.progress)
+    if config.polar is None:
+        return found
+    if isinstance(found, PolarPhonons):
+        raise ValueError(f"the files of {source} have Born charges; leave out polar")
+    charges = _charges(config.polar, found.crystal)
+    dielectric = _tensor(config.polar.dielectric)
+    polar = config.polar
+    return with_polar(found, charges, dielectric, polar.grid, method=polar.method)
+
+
+def _charges(polar: Polar, crystal: Crystal) -> np.ndarray:
+    """Of all atoms, e."""
+    given = polar.charges
+    if isinstance(given, tuple):
+        return np.array([_tensor(charge) for charge in given]).reshape(-1, 3, 3)
+    if given.keys() != set(crystal.symbols):
+        raise ValueError(
+            f"polar.charges must be of {' '.join(sorted(set(crystal.symbols)))}; "
+            f"received {' '.join(sorted(given))}"
+        )
+    return np.array([_tensor(given[symbol]) for symbol in crystal.symbols])
+
+
+def _tensor(given: Tensor) -> np.ndarray:
+    return np.array(given) if isinstance(given, tuple) else given * np.eye(3)
 
 
 def _crystal(config: Config, potential: Potential, run: Run) -> Crystal:
@@ -120,14 +187,14 @@ def _crystal(config: Config, potential: Potential, run: Run) -> Crystal:
     return relaxed.crystal
 
 
-def _masses(config: Config, crystal: Crystal) -> np.ndarray:
+def _masses(config: Config, crystal: Crystal, masses: Array) -> np.ndarray:
     absent = sorted(config.masses.keys() - set(crystal.symbols))
     if absent:
         raise ValueError(
             f"masses must be of elements of the crystal; {', '.join(absent)} is not in "
             f"{' '.join(crystal.symbols)}"
         )
-    pairs = zip(crystal.symbols, crystal.masses, strict=True)
+    pairs = zip(crystal.symbols, masses, strict=True)
     return np.array([config.masses.get(symbol, mass) for symbol, mass in pairs])
 
 
@@ -180,4 +247,9 @@ def _at_points(bands: Bands, found: Phonons) -> dict[str, float]:
         metrics["gamma_optical_THz"] = float(optical.max())
     if "X" in dict(bands.path.ticks).values():
         metrics["x_ta_THz"] = float(bands.at("X").min())
+    if isinstance(found, PolarPhonons):
+        without = float(found.frequencies(np.zeros(3)).max())
+        metrics["lo_to_splitting_THz"] = float(at_gamma.max()) - without
+        charges = abs(found.source.dipoles.residual).max()
+        metrics["born_charge_sum_e"] = float(charges)
     return metrics

@@ -21,8 +21,10 @@ correction that vanishes on the grid, Γ itself included, and has the limit Φ�
 
 On top of a potential's exact phonons either adds what its range leaves out, if it has
 learned the interaction within the supercell of the grid: choose one about as wide as
-the distance to which its forces reach. The sum rule at Γ stays as it was, because the
-correction vanishes there unless a direction is given.
+the distance to which its forces reach, such as 24 Å for four layers of 6 Å. Where the
+grid is smaller part of the field is counted twice, where it is larger a part is missing
+and LO branches dip near Γ. The sum rule at Γ stays as it was, because the correction
+vanishes there unless a direction is given.
 """
 
 from __future__ import annotations
