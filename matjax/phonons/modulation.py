@@ -6,7 +6,7 @@ random in case the lowest phase is none of these; what is reached is examined in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import gcd
 from typing import NamedTuple
@@ -134,13 +134,13 @@ def descend(
     max_stages: int = 3,
     n_modes: int = 1,
     progress: Progress | None = None,
-) -> tuple[Stage, ...]:
+) -> Iterator[Stage]:
     """The way down from a crystal at rest: unstable modes are followed until none is.
 
-    At each stage the lowest unstable modes are followed, and the crystal of lowest
-    energy that they lead to is examined next. The last stage says whether the end is
-    stable; it may not be, if there were not enough stages, if no mode lowers the
-    energy, or if only the cell is unstable.
+    Yields each stage when it is complete. At each the lowest unstable modes are
+    followed, and the crystal of lowest energy that they lead to is the next. The last
+    stage says whether the end is stable; it may not be, if there were not enough
+    stages, if no mode lowers the energy, or if only the cell is unstable.
 
     Args:
         potential: that the crystal is at rest in.
@@ -155,17 +155,15 @@ def descend(
     Raises:
         ValueError: as :func:`examine_stability` and :func:`follow_mode`.
     """
-    stages: list[Stage] = []
-    while True:
+    for number in range(1, max_stages + 1):
         found = phonons(potential, crystal, progress=progress or False)
         stability = examine_stability(found, mesh=mesh)
-        last = len(stages) + 1 >= max_stages
-        modes = () if last else stability.unstable[:n_modes]
+        modes = stability.unstable[:n_modes] if number < max_stages else ()
         descents = [follow_mode(potential, found, mode, settings) for mode in modes]
         descents.sort(key=lambda descent: descent.lowest.energy)
-        stages.append(Stage(found, stability, tuple(descents)))
+        yield Stage(found, stability, tuple(descents))
         if not descents or descents[0].gain_per_atom <= 0:
-            return tuple(stages)
+            return
         mesh = _as_dense(mesh, crystal, descents[0].lowest.crystal)
         crystal = descents[0].lowest.crystal
 

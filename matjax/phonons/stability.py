@@ -26,12 +26,13 @@ from matjax.phonons.qpoints import (
     require_q,
 )
 from matjax.phonons.response import Response, force_constant_columns
+from matjax.units import THZ
 
 THRESHOLD = 0.1
 """THz; softer imaginary modes are taken for the error of force constants."""
 
 SOUND = 0.1
-"""1/Å; wave number at which sound waves are judged: 0.016 THz for each 0.1 km/s."""
+"""1/Å; wave number at which long waves are judged: 0.16 THz for 1 km/s."""
 
 DENOMINATORS = (1, 2, 3, 4, 6, 8)
 """Of the components of q that a minimum near them is moved to, if that is no higher."""
@@ -74,8 +75,11 @@ class Stability(NamedTuple):
     """Its local minima as far as they were followed, the lowest first, each star once;
     for a stable crystal the first are the translations at Γ."""
     sound: float
-    """Slowest velocity of long waves over 13 directions, km/s; negative where the
-    crystal yields to a strain that no wave of finite length relieves."""
+    """Slowest velocity of long acoustic waves over 13 directions, km/s; negative where
+    they are imaginary: the crystal yields to a homogeneous strain."""
+    sound_error: float
+    """km/s; round-off, and what the frequencies of translations, which ought to be
+    zero, amount to."""
     threshold: float
     """THz; imaginary frequencies below it count as zero."""
     n_matrices: int
@@ -99,8 +103,8 @@ class Stability(NamedTuple):
 
     @property
     def elastically_stable(self) -> bool:
-        """Whether no long wave is imaginary beyond the threshold."""
-        return bool(self.sound > -_velocity(self.threshold))
+        """Whether no long wave is imaginary beyond the error."""
+        return self.sound >= -self.sound_error
 
     @property
     def stable(self) -> bool:
@@ -155,12 +159,14 @@ def examine_stability(
         if not any(_same(image, q) for _, p in found for image in landscape.star(p)):
             found.append((value, q))
     found.sort(key=lambda pair: pair[0])
+    sound, sound_error = landscape.slowest_sound()
     return Stability(
         minima=tuple(
             mode_at(phonons, q, degenerate=degenerate, star=landscape.star(q))
             for _, q in found
         ),
-        sound=landscape.slowest_sound(),
+        sound=sound,
+        sound_error=sound_error,
         threshold=threshold,
         n_matrices=landscape.n_matrices,
         n_gradients=landscape.n_gradients,
@@ -275,19 +281,25 @@ class _Landscape:
         arms.sort(key=lambda arm: not _same(arm, q))  # q itself first
         return np.array(arms)
 
-    def slowest_sound(self) -> float:
-        """Velocity of the softest long wave, km/s; negative if it is imaginary."""
+    def slowest_sound(self) -> tuple[float, float]:
+        """Velocity of the softest long wave, negative if imaginary; its error; km/s."""
         directions = np.array(list(np.ndindex(3, 3, 3)))[14:] - 1  # one of each ±
         directions = directions[~(directions[:, ~self.periodic] != 0).any(axis=1)]
         k = np.linalg.norm(directions @ _reciprocal(self.phonons), axis=1)
-        frequencies = []
-        for q in directions * (SOUND / k)[:, None]:
-            nu, vectors = self.phonons.modes(q)
-            sound = _translations(self.phonons, q).conj().T @ vectors
-            acoustic = np.argsort(np.linalg.norm(sound, axis=0))[-3:]
-            frequencies.append(nu[acoustic].min())
-        self.n_matrices += len(directions)
-        return float(_velocity(min(frequencies)))
+        waves = directions * (SOUND / k)[:, None]
+        softest = min(self.acoustic(q).min() for q in waves)
+        round_off = THZ * np.sqrt(32 * self.noise * self.scale)
+        error = max(float(abs(self.acoustic(np.zeros(3))).max()), round_off)
+        return float(_velocity(softest)), float(_velocity(error))
+
+    def acoustic(self, q: np.ndarray) -> np.ndarray:
+        """Frequencies of the three modes most like translations at a small q, THz."""
+        self.n_matrices += 1
+        frequencies, vectors = self.phonons.modes(q)
+        shares = np.linalg.norm(
+            _translations(self.phonons, q).conj().T @ vectors, axis=0
+        )
+        return np.asarray(frequencies)[np.argsort(shares)[-3:]]
 
 
 @jax.jit
