@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import nbformat
@@ -21,23 +22,38 @@ def test_notebooks_are_stripped_of_outputs(path):
             assert cell.execution_count is None
 
 
-def test_cif_becomes_phonons_in_ten_cells(tmp_path):
-    notebook = nbformat.read(FOLDER / "01_cif_to_phonons.ipynb", as_version=4)
-    assert len(notebook.cells) == 10
+def displayed(name, folder):
+    """What the code cells of a notebook show, by the number of the cell."""
+    notebook = nbformat.read(FOLDER / name, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=300,
         kernel_name="python3",
-        resources={"metadata": {"path": tmp_path}},
+        resources={"metadata": {"path": folder}},
     )
     client.execute()
-    shown = [
-        output["data"]
-        for cell in notebook.cells
+    return {
+        number: output["data"]
+        for number, cell in enumerate(notebook.cells, start=1)
         for output in cell.get("outputs", [])
         if "data" in output
-    ]
+    }
+
+
+def test_cif_becomes_phonons_in_ten_cells(tmp_path):
+    shown = displayed("01_cif_to_phonons.ipynb", tmp_path)
+    assert max(shown) == 10
     # The potential was fitted to 5.431 Å, given to four digits.
-    lattice_constant = float(shown[2]["text/plain"].strip("()").split(",")[-1])
+    lattice_constant = float(shown[5]["text/plain"].strip("()").split(",")[-1])
     np.testing.assert_allclose(lattice_constant, 5.431, atol=5e-4)
-    assert any("image/png" in data for data in shown)
+    assert "image/png" in shown[7]
+
+
+def test_derivatives_of_phonons_equal_differences_and_fit_a_potential(tmp_path):
+    shown = displayed("02_differentiable_phonons.ipynb", tmp_path)
+    errors = ast.literal_eval(shown[5]["text/plain"])
+    assert errors.keys() == {"strain", "parameters"}
+    assert max(errors.values()) < 1e-6  # round-off of the differences
+    before, after = ast.literal_eval(shown[10]["text/plain"])
+    assert after < before / 2
+    assert "image/png" in shown[11]
