@@ -24,6 +24,7 @@ LAYERS = [
     "phonons train weights",
     "characterisation search",
     "testing plot structures catalog runs cli",
+    "survey",
 ]
 LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.split()}
 

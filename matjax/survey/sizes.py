@@ -1,0 +1,115 @@
+"""Graphs of few sizes: compiling for a crystal takes longer than computing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from matjax.crystals import Crystal, Graph, bucket, neighbors, symmetrized
+from matjax.physics import Potential, ase_calculator
+from matjax.weights import load_potential
+
+NODES = (6, 12, 24, 40, 64, 104, 192)
+"""Numbers of nodes."""
+DEGREES = (40, 80, 160)
+"""Edge slots of each node."""
+
+
+class SizedPotential(Potential):
+    """A potential that pads its graphs to the few sizes of this module.
+
+    It stands wherever a potential does that makes its own graphs: on a calculator, in
+    phonons, in elastic constants. Larger crystals come in the usual buckets.
+    """
+
+    def graph(
+        self,
+        crystal: Crystal,
+        *,
+        n_nodes: int | None = None,
+        degree: int | None = None,
+    ) -> Graph:
+        """As :meth:`matjax.physics.Potential.graph`, in a size of this module."""
+        receivers = neighbors(crystal, self.cutoff).receivers
+        needed = int(np.bincount(receivers, minlength=1).max())
+        return super().graph(
+            crystal,
+            n_nodes=n_nodes or _size(crystal.n_atoms, NODES),
+            degree=degree or _size(needed, DEGREES),
+        )
+
+
+@lru_cache(maxsize=1)
+def sized_potential(name: str, precision: str) -> SizedPotential:
+    """A potential by name or file, loaded once in a process.
+
+    Args:
+        name: see :func:`matjax.load_potential`.
+        precision: ``float32`` or ``float64``.
+    """
+    loaded = load_potential(name, dtype=jnp.dtype(precision))
+    return SizedPotential(params=loaded.params, model=loaded.model)
+
+
+class Rest(NamedTuple):
+    """A crystal at rest, or as near to it as its relaxation came."""
+
+    crystal: Crystal
+    max_force: float
+    """eV/Å."""
+    max_stress: float
+    """Largest component, eV/Å³."""
+    steps: int
+    converged: bool
+
+
+def relax_sized(
+    potential: SizedPotential,
+    crystal: Crystal,
+    *,
+    fmax: float = 1e-3,
+    max_steps: int = 300,
+    symprec: float = 1e-3,
+) -> Rest:
+    """The crystal at rest, its atoms and cell relaxed within its space group.
+
+    :func:`matjax.relax` does the same with its loop compiled, which is faster for one
+    crystal and compiles for each number of atoms, neighbors and symmetry operations.
+    Here ASE's L-BFGS drives the potential on graphs of few sizes.
+
+    Args:
+        potential: any.
+        crystal: periodic in three directions.
+        fmax: largest force at the end, and largest virial by atom, eV/Å and eV.
+        max_steps: after which the crystal is returned as not converged.
+        symprec: of the space group that is kept, Å.
+    """
+    from ase.constraints import FixSymmetry
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import LBFGS
+
+    atoms = symmetrized(crystal, symprec).to_ase()
+    atoms.calc = ase_calculator(potential)
+    atoms.set_constraint(FixSymmetry(atoms, symprec=symprec))
+    moving = FrechetCellFilter(atoms)
+    optimizer = LBFGS(moving, logfile=None)  # type: ignore[arg-type]
+    converged = bool(optimizer.run(fmax=fmax, steps=max_steps))
+    max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+    max_stress = float(np.abs(atoms.get_stress()).max())
+    atoms.set_constraint()
+    return Rest(
+        crystal=symmetrized(Crystal.from_ase(atoms), symprec),
+        max_force=max_force,
+        max_stress=max_stress,
+        steps=int(optimizer.nsteps),
+        converged=converged,
+    )
+
+
+def _size(needed: int, sizes: Sequence[int]) -> int:
+    """The smallest of the sizes that is enough, or the usual bucket above them."""
+    return next((size for size in sizes if size >= needed), bucket(needed))
