@@ -123,7 +123,9 @@ def _gaussians_below(
 
         return jax.lax.map(below, jnp.asarray(edges, modes.dtype))
     modes = np.asarray(frequencies, dtype=float).reshape(-1)
-    return np.array([ndtr((edge - modes) / width) @ weights for edge in edges])
+    columns = np.ascontiguousarray(weights.T)
+    below_each = (ndtr((edge - modes) / width) for edge in edges)
+    return np.array([np.einsum("pn,n->p", columns, x) for x in below_each])
 
 
 def _require_shapes(

@@ -48,13 +48,17 @@ def integrals_below(
         edges: ascending, in the unit of the values.
     """
     rows, values = np.asarray(tetrahedra(mesh)), np.asarray(values)
+    n_modes = values.shape[1]
     order = np.argsort(values[rows], axis=1)  # (tetrahedra, 4, modes)
     e = np.take_along_axis(values[rows], order, axis=1)
-    e = e.transpose(1, 0, 2).reshape(4, -1)
-    n_modes = values.shape[1]
     points = np.take_along_axis(rows[:, :, None], order, axis=1) * n_modes
-    points = (points + np.arange(n_modes)).transpose(1, 0, 2).reshape(4, -1)
-    weights = weights.reshape(values.size, -1)
+    points += np.arange(n_modes)
+    # All tetrahedra of all modes in a row, by ascending lowest corner.
+    e, points = (x.transpose(1, 0, 2).reshape(4, -1) for x in (e, points))
+    order = np.argsort(e[0])
+    e, points = e[:, order], points[:, order]
+    begun = np.searchsorted(e[0], edges)
+    columns = np.ascontiguousarray(np.reshape(weights, (values.size, -1)).T)
 
     def gathered(shares: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Sum of corner shares of the chosen tetrahedra at each point and mode."""
@@ -62,14 +66,17 @@ def integrals_below(
             points[:, chosen].ravel(), shares.ravel(), minlength=values.size
         )
 
-    result = np.empty((len(edges), weights.shape[1]))
-    full, previous = np.zeros(values.size), -np.inf
-    for k, edge in enumerate(edges):
-        filled = np.flatnonzero((e[3] > previous) & (e[3] <= edge))
-        full += gathered(np.full((4, len(filled)), 0.25), filled)
-        previous = edge
-        cut = np.flatnonzero((e[0] < edge) & (edge < e[3]))
-        result[k] = (full + gathered(_corner_shares(e[:, cut], edge), cut)) @ weights
+    result = np.empty((len(edges), len(columns)))
+    full, cut, first = np.zeros(values.size), np.empty(0, dtype=int), 0
+    for k, (edge, last) in enumerate(zip(edges, begun, strict=True)):
+        cut = np.concatenate([cut, np.arange(first, last)])
+        first = last
+        filled = e[3, cut] <= edge
+        full += gathered(np.full((4, np.count_nonzero(filled)), 0.25), cut[filled])
+        cut = cut[~filled]
+        counted = full + gathered(_corner_shares(e[:, cut], edge), cut)
+        # Not columns @ counted: the threads of BLAS cost more than such a product.
+        result[k] = np.einsum("pn,n->p", columns, counted)
     return result / len(rows)
 
 
