@@ -17,6 +17,7 @@ two rules treats its entries alike, and the primal is computed once.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,12 +106,53 @@ def sum_at(
     return jax.ops.segment_sum(values, index, num_segments=size)
 
 
+class Images(NamedTuple):
+    """Which edges of each node come from images of each other, while a response runs.
+
+    For a network that sums over the images of a sender before displacements enter.
+    """
+
+    senders: Array
+    """Sending node of each slot, (nodes, degree)."""
+    phases: Array
+    """2π q·shift of each slot, (nodes, degree), of the precision of the positions."""
+
+    def sums(self, values: Array) -> Array:
+        """Σ over the images of s in the slots k of n: (n, s, ...) from (n, k, ...)."""
+        return jnp.einsum("nsk,nk...->ns...", self._held(), values)
+
+    def sums_at_q(self, values: Array) -> Array:
+        """The same times cos φ and times sin φ: (2, n, s, ...)."""
+        turns = jnp.stack([jnp.cos(self.phases), jnp.sin(self.phases)])
+        held = self._held() * turns[:, :, None, :].astype(self.phases.dtype)
+        return jnp.einsum("znsk,nk...->zns...", held, values)
+
+    def slots(self, pairs: Array) -> Array:
+        """What each slot has of its pair: (n, k, ...) from (n, s, ...)."""
+        return pairs[jnp.arange(len(self.senders))[:, None], self.senders]
+
+    def _held(self) -> Array:
+        nodes = jnp.arange(len(self.senders), dtype=self.senders.dtype)
+        held = self.senders[:, None, :] == nodes[:, None]
+        return held.astype(self.phases.dtype)
+
+
+def turned(tangent: Array, direction: int = 1) -> Array:
+    """The two terms of a product with exp(±iφ): with cos φ, and with sin φ.
+
+    Their scalar product with (cos φ, sin φ) is the tangent turned; it is the real or
+    the imaginary part, and the other is its partner.
+    """
+    partner = jax.lax.ppermute(tangent, AXIS, [(0, 1), (1, 0)])
+    sign = direction * (2 * jax.lax.axis_index(AXIS) - 1)
+    return jnp.stack([tangent, sign.astype(tangent.dtype) * partner])
+
+
 def _rotate(tangent: Array, phases: Array) -> Array:
     """Product with exp(iφ) of a complex tangent held along the mapped axis."""
     phases = phases.reshape(phases.shape + (1,) * (tangent.ndim - 1))
     # (re, im) -> (re cos - im sin, im cos + re sin): the partner is the other entry.
-    partner = jax.lax.ppermute(tangent, AXIS, [(0, 1), (1, 0)])
-    sign = 2 * jax.lax.axis_index(AXIS) - 1
+    with_cos, with_sin = turned(tangent)
     cos = jnp.cos(phases).astype(tangent.dtype)
     sin = jnp.sin(phases).astype(tangent.dtype)
-    return cos * tangent + sign.astype(tangent.dtype) * sin * partner
+    return cos * with_cos + sin * with_sin

@@ -76,6 +76,11 @@ class Graph(struct.PyTreeNode):
         return jnp.repeat(jnp.arange(self.n_nodes, dtype=jnp.int32), self.degree)
 
     @property
+    def responds(self) -> bool:
+        """Whether derivatives by positions are responses at some q."""
+        return self.phases is not None
+
+    @property
     def is_small(self) -> bool:
         """Whether pairs of nodes are fewer than edges, and few.
 
@@ -130,6 +135,13 @@ class Graph(struct.PyTreeNode):
         """The graph on which derivatives by positions are responses at q."""
         phases = 2 * jnp.pi * (self.shifts.astype(self.cell.dtype) @ q)
         return self.replace(phases=phases, rest=self.positions)
+
+    def images(self) -> bloch.Images:
+        """Which slots hold images of which nodes, with their phases."""
+        slots = (self.n_nodes, self.degree)
+        if self.phases is None:
+            raise ValueError("no response is being computed: call responding(q) first")
+        return bloch.Images(self.senders.reshape(slots), self.phases.reshape(slots))
 
     def _vectors(self, sent: Array, received: Array) -> Array:
         shifts = self.shifts.reshape(self.n_nodes, self.degree, 3)

@@ -166,10 +166,7 @@ def directions(graph: Graph, harmonics: Callable[[Array], Array]) -> Directions:
 class Geometry(NamedTuple):
     """What the convolution knows of the edges."""
 
-    senders: Array
-    """(n, k)."""
-    phases: Array
-    """(n, k), 2π q·R."""
+    images: bloch.Images
     v: Array
     """(n, k, 1 + 3, m): weighted harmonics, and their derivatives by r."""
     weights: Array
@@ -202,8 +199,7 @@ def geometry(
         for b in lay.blocks
     ]
     return Geometry(
-        senders=graph.senders.reshape(slots),
-        phases=graph.phases.reshape(slots),
+        images=graph.images(),
         v=_join(v),
         weights=weights,
         directions=rest,
@@ -250,19 +246,19 @@ convolve_at_rest.defvjp(_fwd, _bwd)
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _forward(h: Array, x: Array, edges: Geometry, lay: Layout) -> Array:
     del x
-    return _apply(lay, _operators_a(lay, _images(edges)[:, :, 0]), h)
+    return _apply(lay, _operators_a(lay, edges.images.sums(edges.v)[:, :, 0]), h)
 
 
 @_forward.defjvp
 def _forward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     (h, x, edges), (dh, u, _) = primals, tangents
-    at_0, at_q = _images(edges), _images_at_q(edges)
+    at_0, at_q = edges.images.sums(edges.v), edges.images.sums_at_q(edges.v)
     hc = _features_coupled(lay, h)
     p_0 = _operators_p(lay, at_0, hc).sum(1)
     p = jax.vmap(partial(_operators_p, lay), (0, None))(at_q, hc)
     a = jax.vmap(partial(_operators_a, lay))(at_q[:, :, :, 0])
-    moved = jax.vmap(partial(_apply, lay))(a, _turned(dh)).sum(0)
-    moved += jnp.einsum("znsaf,zsa->nf", p, _turned(u))
+    moved = jax.vmap(partial(_apply, lay))(a, bloch.turned(dh)).sum(0)
+    moved += jnp.einsum("znsaf,zsa->nf", p, bloch.turned(u))
     moved -= jnp.einsum("naf,na->nf", p_0, u)
     return _forward(h, x, edges, lay), moved
 
@@ -272,7 +268,7 @@ def _backward(
     h: Array, x: Array, g: Array, edges: Geometry, lay: Layout
 ) -> tuple[Array, Array]:
     del x
-    at_0 = _images(edges)
+    at_0 = edges.images.sums(edges.v)
     p = _operators_p(lay, at_0, _features_coupled(lay, h))
     h_bar = _apply_adjoint(lay, _operators_a(lay, at_0[:, :, 0]), g)
     pull = jnp.einsum("nsaf,nf->nsa", p, g)
@@ -282,7 +278,7 @@ def _backward(
 @_backward.defjvp
 def _backward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple:
     (h, x, g, edges), (dh, u, dg, _) = primals, tangents
-    at_0, at_q = _images(edges), _images_at_q(edges)
+    at_0, at_q = edges.images.sums(edges.v), edges.images.sums_at_q(edges.v)
     hc, gc = _features_coupled(lay, h), _cotangents_coupled(lay, g)
     p_0 = _operators_p(lay, at_0, hc).sum(1)
     q_0 = _operators_q(lay, at_0, gc).sum(0)
@@ -290,11 +286,10 @@ def _backward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple:
     q = jax.vmap(partial(_operators_q, lay), (0, None))(at_q, gc)
     a = jax.vmap(partial(_operators_a, lay))(at_q[:, :, :, 0])
     second = _second_derivatives(lay, edges, h, gc)
-    r_0 = jnp.einsum("nsk,nkab->nsab", _images_of(edges), second)
-    r = jnp.einsum("znsk,nkab->znsab", _phased(edges), second)
+    r_0, r = edges.images.sums(second), edges.images.sums_at_q(second)
 
-    dh_q, u_q = _turned(dh), _turned(u)
-    dg_back, u_back = _turned(dg, -1), _turned(u, -1)
+    dh_q, u_q = bloch.turned(dh), bloch.turned(u)
+    dg_back, u_back = bloch.turned(dg, -1), bloch.turned(u, -1)
     h_bar = jax.vmap(partial(_apply_adjoint, lay))(a, dg_back).sum(0)
     h_bar += jnp.einsum("saf,sa->sf", q_0, u)
     h_bar -= jnp.einsum("znsaf,zna->sf", q, u_back)
@@ -306,38 +301,6 @@ def _backward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple:
     x_bar -= jnp.einsum("znsaf,zsf->na", q, dh_q)
     x_bar -= jnp.einsum("znsab,zsb->na", r, u_q)
     return _backward(h, x, g, edges, lay), (h_bar, x_bar)
-
-
-def _turned(tangent: Array, direction: int = 1) -> Array:
-    """The two terms of a product with exp(±iφ): with cos φ, and with sin φ.
-
-    The tangent is the real or the imaginary part; the other is its partner.
-    """
-    partner = jax.lax.ppermute(tangent, bloch.AXIS, [(0, 1), (1, 0)])
-    sign = direction * (2 * jax.lax.axis_index(bloch.AXIS) - 1)
-    return jnp.stack([tangent, sign.astype(tangent.dtype) * partner])
-
-
-def _images_of(edges: Geometry) -> Array:
-    """(n, s, k): which slots of n hold an image of s."""
-    nodes = jnp.arange(edges.senders.shape[0], dtype=edges.senders.dtype)
-    return (edges.senders[:, None, :] == nodes[:, None]).astype(edges.v.dtype)
-
-
-def _phased(edges: Geometry) -> Array:
-    """(2, n, s, k): the same times cos φ and sin φ."""
-    turns = jnp.stack([jnp.cos(edges.phases), jnp.sin(edges.phases)])
-    return _images_of(edges) * turns[:, :, None, :]
-
-
-def _images(edges: Geometry) -> Array:
-    """(n, s, 4, m): sums over the images of each sender."""
-    return jnp.einsum("nsk,nkam->nsam", _images_of(edges), edges.v)
-
-
-def _images_at_q(edges: Geometry) -> Array:
-    """(2, n, s, 4, m): sums with cos φ and sin φ."""
-    return jnp.einsum("znsk,nkam->znsam", _phased(edges), edges.v)
 
 
 def _harmonics(lay: Layout, coupling: Coupling, array: Array) -> Array:
@@ -430,11 +393,10 @@ def _second_derivatives(
     lay: Layout, edges: Geometry, h: Array, gc: list[Array]
 ) -> Array:
     """∂²(g·m)/∂r∂r of each slot: (n, k, 3, 3)."""
-    nodes = jnp.arange(len(h))[:, None]
     terms: list[Array] = [jnp.zeros(())] * len(lay.blocks)
     for k, c in zip(lay.couplings, gc, strict=True):
         pairs = jnp.einsum("sci,ncim->nscm", _split(k, h, k.features), c)
-        slots = pairs[nodes, edges.senders]
+        slots = edges.images.slots(pairs)
         start = 0
         for p in k.paths:
             block = lay.blocks[p]

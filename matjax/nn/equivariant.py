@@ -62,12 +62,13 @@ def edge_basis(
         ).array
 
     vectors = graph.edge_vectors()
-    responds = graph.phases is not None and graph.is_small
     return EdgeBasis(
         harmonics=e3nn.IrrepsArray(irreps, harmonics_of(vectors)),
         radial=radial_of(safe_norm(vectors)),
         radial_of=radial_of,
-        rest=directions(graph, harmonics_of) if responds else None,
+        rest=directions(graph, harmonics_of)
+        if graph.responds and graph.is_small
+        else None,
     )
 
 

@@ -1,0 +1,141 @@
+"""Phonons of one crystal by one route, in a process whose peak of memory is its own.
+
+Started by ``phonons_cost.py``. Reads a job (JSON), compiles what it needs, and answers
+with frequencies at the job's wave vectors, and what they took after that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import numpy as np
+
+from matjax.crystals import Crystal
+from matjax.phonons import phonons
+from matjax.physics import Potential, ase_calculator
+from matjax.weights import load_potential
+
+Work = Callable[[], tuple[np.ndarray, dict[str, Any]]]
+
+
+def main() -> None:
+    """Answer one job."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print goes to the error output
+    job = json.loads(sys.stdin.readline())
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_compilation_cache_dir", job["cache"])
+    potential = load_potential(job["potential"]).astype("float64")
+    crystal = Crystal.create(
+        job["numbers"], np.array(job["cell"]), fractional=job["fractional"]
+    )
+    start = perf_counter()
+    work = ROUTES[job["route"]](job, potential, crystal)
+    prepared = perf_counter() - start
+    forget_peak()
+    start = perf_counter()
+    frequencies, details = work()
+    result = {
+        "seconds": perf_counter() - start,
+        "peak_MB": peak_memory(),
+        "prepared_s": prepared,
+        "frequencies": frequencies.tolist(),
+        **details,
+    }
+    answers.write(json.dumps(result) + "\n")
+    answers.flush()
+
+
+def exact(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
+    """Force constants at every wave vector by themselves."""
+    found = phonons(potential, crystal)  # compiles
+    q = np.array(job["q"])
+    return lambda: (found.frequencies(q), {})
+
+
+def tolerance(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
+    """An exact grid, refined until the measured error is below the tolerance."""
+    phonons(potential, crystal)  # compiles
+
+    def work() -> tuple[np.ndarray, dict[str, Any]]:
+        found = phonons(potential, crystal, tolerance=job["tolerance"])
+        details = {"grid": found.grid, "measured_THz": found.interpolation_error}
+        return found.frequencies(np.array(job["q"])), details
+
+    return work
+
+
+def supercell(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
+    """Finite displacements by phonopy, forces through ASE."""
+    from phonopy import Phonopy
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    size = job["size"]
+    atoms = crystal.to_ase() * (size, size, size)
+    calculator = ase_calculator(potential)
+
+    def displaced() -> tuple[Phonopy, list[PhonopyAtoms]]:
+        cell = PhonopyAtoms(
+            numbers=np.asarray(crystal.numbers),
+            cell=np.asarray(crystal.cell),
+            scaled_positions=np.asarray(crystal.fractional),
+            masses=np.asarray(crystal.masses),
+        )
+        found = Phonopy(cell, np.eye(3, dtype=int) * size, np.eye(3))
+        found.generate_displacements(distance=job["distance"])
+        return found, [x for x in found.supercells_with_displacements if x is not None]
+
+    def forces(supercell: PhonopyAtoms) -> np.ndarray:
+        moved = atoms.copy()
+        moved.numbers = supercell.numbers  # in an order of phonopy's own
+        moved.positions = supercell.positions
+        moved.calc = calculator
+        return moved.get_forces()
+
+    def work() -> tuple[np.ndarray, dict[str, Any]]:
+        found, supercells = displaced()
+        found.forces = [forces(supercell) for supercell in supercells]
+        found.produce_force_constants()
+        found.symmetrize_force_constants()
+        found.run_qpoints(job["q"])
+        details = {"n_displacements": len(supercells), "n_atoms": len(atoms)}
+        return np.asarray(found.qpoints.frequencies), details
+
+    forces(displaced()[1][0])  # compiles
+    return work
+
+
+ROUTES: dict[str, Callable[[dict[str, Any], Potential, Crystal], Work]] = {
+    "exact": exact,
+    "tolerance": tolerance,
+    "supercell": supercell,
+}
+
+
+def forget_peak() -> None:
+    """Begin to watch for the peak of memory anew, where the system can."""
+    switch = Path("/proc/self/clear_refs")
+    if switch.exists():
+        switch.write_text("5")
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process since then, MB (2²⁰ bytes)."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
+        return int(peak.split()[1]) / 2**10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+if __name__ == "__main__":
+    main()

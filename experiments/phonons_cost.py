@@ -1,0 +1,175 @@
+"""Time, memory and accuracy of phonons by exact response and by supercells."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from matjax.config import ExperimentConfig
+from matjax.crystals import Crystal
+from matjax.physics import relax
+from matjax.plot import new_figure, style
+from matjax.runs import Run
+from matjax.structures import Prototype, described_crystal
+from matjax.weights import load_potential
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WORKER = Path(__file__).with_name("_phonons_cost_worker.py")
+
+
+class Config(ExperimentConfig):
+    """Which crystals, and what is held against the exact frequencies."""
+
+    crystals: dict[str, str | Prototype]
+    """Files or structure types, by name; relaxed in the potential first."""
+    potential: str = "nequix-mp-1-pft"
+    """Name or file of a potential."""
+    fmax: float = Field(default=1e-4, gt=0)
+    """Largest force after the relaxation, eV/Å."""
+    tolerance: float = Field(default=0.05, gt=0)
+    """Of the interpolation, THz."""
+    sizes: tuple[int, ...] = (2, 3, 4)
+    """Supercells n × n × n of phonopy's finite displacements."""
+    distance: float = Field(default=0.01, gt=0)
+    """Of these displacements, Å."""
+    n_q: int = Field(default=50, ge=1)
+    """Random wave vectors at which frequencies are compared."""
+
+
+def main(config: Config, run: Run) -> Mapping[str, float]:
+    """A table, a figure, and in how many crystals the tolerance route is cheaper."""
+    q = np.random.default_rng(config.seed).uniform(-0.5, 0.5, (config.n_q, 3))
+    routes = ["exact", "tolerance", *(f"supercell_{n}" for n in config.sizes)]
+    potential = load_potential(config.potential)
+    rows: list[dict[str, Any]] = []
+    for name, description in run.progress(list(config.crystals.items()), "crystals"):
+        relaxed = relax(
+            potential, described_crystal(description), fmax=config.fmax, symmetry=True
+        )
+        if not relaxed.converged:
+            run.log.warning("%s has not come to rest", name)
+        found = {r: _work(r, relaxed.crystal, q, config, run) for r in routes}
+        exact = np.array(found["exact"]["frequencies"])
+        for route, result in found.items():
+            error = np.abs(np.array(result["frequencies"]) - exact).max()
+            row = {"crystal": name, "route": route, "error_THz": float(error)}
+            rows.append({**row, **result})
+            run.log.info(
+                "%s, %s: %.2f s, %.0f MB, error %.3f THz",
+                name,
+                route,
+                result["seconds"],
+                result["peak_MB"],
+                error,
+            )
+        keys = ("crystal", "route", "seconds", "peak_MB", "prepared_s", "error_THz")
+        run.save_table("cost", {key: [row[key] for row in rows] for key in keys})
+    run.save_figure("cost", _figure(rows, config))
+    return _metrics(rows, config)
+
+
+def _work(
+    route: str, crystal: Crystal, q: np.ndarray, config: Config, run: Run
+) -> dict[str, Any]:
+    """What one process answers."""
+    import jax
+
+    kind, _, size = route.partition("_")
+    job = {
+        "route": kind,
+        "size": int(size or 1),
+        "potential": config.potential,
+        "numbers": np.asarray(crystal.numbers).tolist(),
+        "cell": np.asarray(crystal.cell).tolist(),
+        "fractional": np.asarray(crystal.fractional).tolist(),
+        "q": q.tolist(),
+        "tolerance": config.tolerance,
+        "distance": config.distance,
+        "cache": jax.config.jax_compilation_cache_dir,  # pyright: ignore
+    }
+    log = run.path("workers.log")
+    with log.open("a") as errors:
+        done = subprocess.run(
+            [sys.executable, WORKER],
+            input=json.dumps(job) + "\n",
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            check=False,
+        )
+    if done.returncode or not done.stdout:
+        raise RuntimeError(f"{route} has ended early; {log} says why")
+    return json.loads(done.stdout)
+
+
+def _metrics(rows: list[dict[str, Any]], config: Config) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for row in rows:
+        place = f"{row['crystal']}_{row['route']}"
+        metrics[f"{place}_s"] = row["seconds"]
+        metrics[f"{place}_peak_MB"] = row["peak_MB"]
+        metrics[f"{place}_error_THz"] = row["error_THz"]
+        if row["route"] == "exact":
+            metrics[f"{place}_s_per_q"] = row["seconds"] / config.n_q
+    faster = smaller = 0
+    for name in config.crystals:
+        mine = [row for row in rows if row["crystal"] == name]
+        ours = next(row for row in mine if row["route"] == "tolerance")
+        peer = _peer(mine, config.tolerance)
+        faster += ours["seconds"] <= peer["seconds"]
+        smaller += ours["peak_MB"] <= peer["peak_MB"]
+    return {
+        **metrics,
+        "tolerance_THz": config.tolerance,
+        "n_crystals": len(config.crystals),
+        "n_no_slower_than_supercell": faster,
+        "n_no_more_memory_than_supercell": smaller,
+    }
+
+
+def _peer(rows: list[dict[str, Any]], tolerance: float) -> dict[str, Any]:
+    """The smallest supercell within the tolerance, or else the largest at all."""
+    supercells = [row for row in rows if row["route"].startswith("supercell")]
+    accurate = [row for row in supercells if row["error_THz"] <= tolerance]
+    return accurate[0] if accurate else supercells[-1]
+
+
+def _figure(rows: list[dict[str, Any]], config: Config) -> Figure:
+    """Error against time, a panel for each crystal."""
+    n_columns = min(3, len(config.crystals))
+    n_rows = -(-len(config.crystals) // n_columns)
+    with style():
+        figure, axes = new_figure(
+            n_rows, n_columns, width=2.4 * n_columns, height=2.2 * n_rows
+        )
+        for ax, name in zip(axes.flat, config.crystals, strict=False):
+            mine = [row for row in rows if row["crystal"] == name]
+            cells = [row for row in mine if row["route"].startswith("supercell")]
+            ours = [row for row in mine if row["route"] == "tolerance"]
+            for marker, some, label in (
+                ("o-", cells, "supercells"),
+                ("*", ours, f"tolerance {config.tolerance} THz"),
+            ):
+                x = [row["seconds"] for row in some]
+                ax.loglog(x, [row["error_THz"] for row in some], marker, label=label)
+            for row in cells:
+                size = row["route"].partition("_")[2]
+                place = (row["seconds"], row["error_THz"])
+                ax.annotate(
+                    f"{size}³", place, xytext=(3, 3), textcoords="offset points"
+                )
+            ax.axhline(config.tolerance, color="0.7", linewidth=0.8, zorder=0)
+            ax.set(title=name, xlabel="time (s)", ylabel="largest error (THz)")
+        for ax in list(axes.flat)[len(config.crystals) :]:
+            ax.set_axis_off()
+        axes[0, 0].legend()
+    return figure
