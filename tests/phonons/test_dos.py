@@ -270,3 +270,12 @@ def test_projections_by_tetrahedra_equal_phonopys(phonopys):
     # Means of five points stand for means over our intervals.
     expected = points.reshape(2, -1, 5).mean(axis=2)
     assert_allclose(dos.parts, expected, atol=0.03 * expected.max())
+
+
+def test_parts_and_meshes_that_are_none_are_refused(hexagonal):
+    with pytest.raises((ValueError, TypeCheckError), match=r"onto"):
+        hexagonal.projected_dos(onto="species")
+    with pytest.raises(ValueError, match="three positive integers"):
+        hexagonal.projected_dos((4, 0, 4))
+    with pytest.raises(ValueError, match="smearing must be positive"):
+        hexagonal.dos((2, 2, 2), smearing=-0.1)
