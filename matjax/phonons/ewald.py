@@ -147,9 +147,11 @@ def ewald(
     q = commensurate_q(supercell.matrix)
     on_grid = _far(dipoles, q, vectors, np.asarray(width)) + real(q)
     xp = namespace(dipoles)
-    phases = np.exp(-2j * np.pi * (supercell.translation @ q.T)) / len(q)
-    on_grid = xp.reshape(on_grid, (len(q), n, 3, n, 3))[:, :, :, supercell.atom]
-    blocks = xp.einsum("sq,qiasb->isab", phases, on_grid).real
+    phases = np.exp(-2j * np.pi * (supercell.translation[::n] @ q.T)) / len(q)
+    blocks = (phases @ xp.reshape(on_grid, (len(q), -1))).real
+    # From (cells, i, 3, j, 3) to (i, sites, 3, 3), with sites cell by cell.
+    blocks = xp.transpose(xp.reshape(blocks, (-1, n, 3, n, 3)), (1, 0, 3, 2, 4))
+    blocks = xp.reshape(blocks, (n, -1, 3, 3))
     interpolated = of_supercell(supercell, dipoles.crystal, blocks)
     near = RealSpaceForceConstants(
         blocks=xp.concatenate([real.blocks, -interpolated.blocks]),

@@ -266,8 +266,8 @@ def _force_constants(
     n = phonons.crystal.n_atoms
     q = commensurate_q(matrix)
     phases = np.exp(-2j * np.pi * (cells @ q.T)) / len(q)
-    on_grid = phonons.force_constants(q).reshape(len(q), n, 3, n, 3)
-    blocks = np.einsum("rq,qiajb->ijrab", phases, on_grid).real
+    on_grid = np.asarray(phonons.force_constants(q)).reshape(len(q), -1)
+    blocks = (phases @ on_grid).real.reshape(-1, n, 3, n, 3).transpose(1, 3, 0, 2, 4)
     yield "force_constants:"
     yield '  format: "compact"'
     yield f"  shape: [ {n}, {n * len(cells)} ]"

@@ -260,8 +260,8 @@ def _units(path: Path, content: dict[str, Any]) -> Units:
     said = content.get("physical_unit") or {}
     calculator = str((content.get("phonopy") or {}).get("calculator"))
     default = _CALCULATORS.get(calculator, "eV/angstrom^2")
-    name = str(said.get("force_constants", default))
-    length = said.get("length", "au" if name.endswith("au^2") else "angstrom")
+    name = str(said.get("force_constants", default)).replace("Angstrom", "angstrom")
+    length = said.get("length", "au" if name.endswith("au^2") else "angstrom").lower()
     energy, _, lengths = name.partition("/")
     lengths = lengths.replace("angstrom^2", "angstrom.angstrom")
     lengths = lengths.replace("au^2", "au.au").split(".")
@@ -336,9 +336,12 @@ def _single_displacements(
 
 def _numbers(path: Path, lines: list[str]) -> np.ndarray:
     try:
-        return np.array(" ".join(lines).split(), dtype=float)
+        numbers = np.array(" ".join(lines).split(), dtype=float)
     except ValueError as error:
         raise ValueError(f"{path} must hold numbers only: {error}") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{path} must hold finite numbers only")
+    return numbers
 
 
 def _text(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import constants as si
 
 import matjax as mj
 from matjax.phonons import regular_mesh
@@ -154,6 +155,18 @@ def test_random_displacements_give_the_force_constants_of_the_springs(name, tmp_
     ordered.produce_force_constants()
     # FORCE_SETS of all atoms has eight digits: 1e-8 eV/Å over 0.02 Å
     assert_allclose(found.frequencies(Q), frequencies(ordered), atol=1e-4)
+
+
+def test_noisy_forces_on_random_displacements_are_fitted_as_by_symfc(tmp_path):
+    pytest.importorskip("symfc", reason="symfc is not installed")
+    made = displaced("wurtzite", random=6)
+    rng = np.random.default_rng(1)
+    made.forces = made.forces + rng.normal(scale=1e-3, size=made.forces.shape)
+    write_disp(made, tmp_path)
+    made.produce_force_constants(fc_calculator="symfc")
+    # THz; eight digits of FORCE_SETS, where the noise makes 0.02
+    found = mj.read_phonopy(tmp_path).frequencies(Q)
+    assert_allclose(found, frequencies(made), atol=1e-5)
 
 
 def test_too_few_random_displacements_are_refused(tmp_path):
@@ -428,6 +441,24 @@ def test_dft_phonons_of_salts_are_phonopys(name, method):
         assert ours_there[5] - ours_there[4] > 2
 
 
+@pytest.fixture
+def our_constants():
+    """Phonopy with the physical constants of CODATA 2018, as ours are."""
+    units = pytest.importorskip(
+        "phonopy.physical_units", reason="this phonopy has fixed physical constants"
+    )
+    units.set_physical_units(
+        KB_J=si.k,
+        PlanckConstant=si.h / si.e,
+        Avogadro=si.N_A,
+        AMU=si.atomic_mass,
+        EV=si.e,
+    )
+    yield
+    units.set_physical_units()
+
+
+@pytest.mark.usefixtures("our_constants")
 @pytest.mark.filterwarnings("ignore:primitive_matrix defaulted")
 @pytest.mark.parametrize("name", ["NaCl", "MgO"])
 def test_dft_density_of_states_and_thermal_properties_are_phonopys(name):
@@ -443,12 +474,12 @@ def test_dft_density_of_states_and_thermal_properties_are_phonopys(name):
     theirs.run_mesh(shape, is_gamma_center=True)
     theirs.run_thermal_properties(temperatures=temperatures, cutoff_frequency=1e-3)
     expected, found = theirs.thermal_properties, ours.thermal(temperatures, shape)
-    # phonopy prints seven decimals of kJ/mol and J/(mol K); its constants have seven
-    # to eight digits, and its mesh leaves out no mode but those below the cutoff.
-    kj = 96.48533212
-    assert_allclose(found.free_energy * kj, expected.free_energy, rtol=1e-5)
-    assert_allclose(found.entropy, expected.entropy, rtol=1e-5, atol=1e-7)
-    assert_allclose(found.heat_capacity, expected.heat_capacity, rtol=1e-5, atol=1e-7)
+    # phonopy prints seven decimals of kJ/mol and J/(mol K); what is left is the
+    # real-space part of its Ewald sum, 5e-6 THz.
+    kj = si.e * si.N_A / 1000
+    assert_allclose(found.free_energy * kj, expected.free_energy, atol=5e-7)
+    assert_allclose(found.entropy, expected.entropy, atol=5e-7)
+    assert_allclose(found.heat_capacity, expected.heat_capacity, atol=5e-7)
     mesh = regular_mesh(ours.crystal, shape)
     assert len(mesh.q) == len(theirs.mesh.frequencies)
     points = np.linspace(0.5, 1.1 * ours.frequencies(mesh.q).max(), 60)
