@@ -18,8 +18,8 @@ import jax
 import numpy as np
 
 from matjax.crystals import Crystal
-from matjax.phonons import phonons
-from matjax.physics import Potential, ase_calculator
+from matjax.phonons import finite_displacements, phonons
+from matjax.physics import Potential
 from matjax.weights import load_potential
 
 Work = Callable[[], tuple[np.ndarray, dict[str, Any]]]
@@ -74,41 +74,14 @@ def tolerance(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Wo
 
 def supercell(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
     """Finite displacements by phonopy, forces through ASE."""
-    from phonopy import Phonopy
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    size = job["size"]
-    atoms = crystal.to_ase() * (size, size, size)
-    calculator = ase_calculator(potential)
-
-    def displaced() -> tuple[Phonopy, list[PhonopyAtoms]]:
-        cell = PhonopyAtoms(
-            numbers=np.asarray(crystal.numbers),
-            cell=np.asarray(crystal.cell),
-            scaled_positions=np.asarray(crystal.fractional),
-            masses=np.asarray(crystal.masses),
-        )
-        found = Phonopy(cell, np.eye(3, dtype=int) * size, np.eye(3))
-        found.generate_displacements(distance=job["distance"])
-        return found, [x for x in found.supercells_with_displacements if x is not None]
-
-    def forces(supercell: PhonopyAtoms) -> np.ndarray:
-        moved = atoms.copy()
-        moved.numbers = supercell.numbers  # in an order of phonopy's own
-        moved.positions = supercell.positions
-        moved.calc = calculator
-        return moved.get_forces()
+    size = (job["size"],) * 3
 
     def work() -> tuple[np.ndarray, dict[str, Any]]:
-        found, supercells = displaced()
-        found.forces = [forces(supercell) for supercell in supercells]
-        found.produce_force_constants()
-        found.symmetrize_force_constants()
-        found.run_qpoints(job["q"])
-        details = {"n_displacements": len(supercells), "n_atoms": len(atoms)}
-        return np.asarray(found.qpoints.frequencies), details
+        found = finite_displacements(potential, crystal, size, distance=job["distance"])
+        details = {"n_displacements": found.n_displacements}
+        return found.frequencies(np.array(job["q"])), details
 
-    forces(displaced()[1][0])  # compiles
+    work()  # compiles; every displacement may have a bucket of its own
     return work
 
 

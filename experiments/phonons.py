@@ -16,9 +16,12 @@ from matjax.phonons import (
     Bands,
     Phonons,
     PolarPhonons,
+    RealSpaceForceConstants,
+    Response,
     Thermal,
     band_path,
     density_of_states,
+    finite_displacements,
     phonons,
     read_phonopy,
     regular_mesh,
@@ -70,6 +73,12 @@ class Config(ExperimentConfig):
     """Largest force after that, eV/Å."""
     polar: Polar | None = None
     """Born charges and dielectric tensor, for LO-TO splitting."""
+    grid: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """Grid of exact q between which to interpolate; by default every q is exact."""
+    tolerance: float | None = Field(default=None, gt=0)
+    """Refine such a grid until the measured error is below this, THz."""
+    supercell: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """Show phonopy's finite displacements in this supercell beside."""
     masses: dict[str, float] = Field(default_factory=dict)
     """Masses (amu) of elements that differ from the standard, for isotopes."""
     spacing: float = Field(default=0.05, gt=0)
@@ -106,14 +115,15 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     run.save_table("dos", columns)
     steps = np.arange(0, config.max_temperature + 1e-9, config.temperature_step)
     _save_thermal(thermal_properties(mesh, frequencies, steps), run)
-    figure = phonon_figure(
-        bands, dos, max_force=max_force, points=_measured(config, bands)
-    )
+    beside = _finite_displacements(config, found, bands, run)
+    points = {**_measured(config, bands), **beside}
+    figure = phonon_figure(bands, dos, max_force=max_force, points=points)
     run.save_figure("phonons", figure)
 
     room = thermal_properties(mesh, frequencies, [300.0])
     return {
         **_at_points(bands, found),
+        **_errors(found, bands, beside),
         "min_frequency_THz": float(min(bands.frequencies.min(), frequencies.min())),
         "max_frequency_THz": float(max(bands.frequencies.max(), frequencies.max())),
         "zero_point_energy_eV": float(room.zero_point_energy),
@@ -144,7 +154,16 @@ def _phonons(config: Config, run: Run) -> Phonons:
         potential = load_potential(config.potential)
         crystal = _crystal(config, potential, run)
         masses = _masses(config, crystal, crystal.masses)
-        found = phonons(potential, crystal, masses=masses, progress=run.progress)
+        found = phonons(
+            potential,
+            crystal,
+            masses=masses,
+            grid=config.grid,
+            tolerance=config.tolerance,
+            progress=run.progress,
+        )
+        if found.grid is not None:
+            run.log.info("exact on a grid of %s", " x ".join(map(str, found.grid)))
     if config.polar is None:
         return found
     if isinstance(found, PolarPhonons):
@@ -153,6 +172,55 @@ def _phonons(config: Config, run: Run) -> Phonons:
     dielectric = _tensor(config.polar.dielectric)
     polar = config.polar
     return with_polar(found, charges, dielectric, polar.grid, method=polar.method)
+
+
+Curves = dict[str, tuple[list, list]]
+"""For each entry of the legend, distances along the path and frequencies."""
+
+
+def _finite_displacements(
+    config: Config, found: Phonons, bands: Bands, run: Run
+) -> Curves:
+    """Frequencies along the path by phonopy and the same potential."""
+    if config.supercell is None:
+        return {}
+    if not isinstance(found.source, Response | RealSpaceForceConstants) or (
+        isinstance(config.crystal, str) and Path(config.crystal).is_dir()
+    ):
+        raise ValueError(
+            "finite displacements are those of a potential without macroscopic field: "
+            "leave out supercell, or polar and the folder of phonopy's files"
+        )
+    other = finite_displacements(
+        load_potential(config.potential),
+        found.crystal,
+        config.supercell,
+        masses=found.masses,
+        progress=run.progress,
+    )
+    frequencies = other.frequencies(bands.path.q)
+    run.save_table(
+        "finite_displacements",
+        {
+            "distance_per_A": bands.path.distance,
+            **{f"frequency_{i + 1}_THz": f for i, f in enumerate(frequencies.T)},
+        },
+    )
+    places = np.repeat(bands.path.distance, frequencies.shape[1])
+    label = "phonopy " + "×".join(map(str, config.supercell))
+    return {label: (places.tolist(), frequencies.ravel().tolist())}
+
+
+def _errors(found: Phonons, bands: Bands, beside: Curves) -> dict[str, float]:
+    """Of interpolation, as measured, and of a supercell along the path."""
+    metrics = {}
+    if found.interpolation_error is not None:
+        metrics["interpolation_error_THz"] = found.interpolation_error
+    for _, frequencies in beside.values():
+        other = np.reshape(frequencies, bands.frequencies.shape)
+        ours = np.sort(bands.frequencies, axis=1)
+        metrics["supercell_error_THz"] = float(abs(np.sort(other) - ours).max())
+    return metrics
 
 
 def _charges(polar: Polar, crystal: Crystal) -> np.ndarray:
@@ -223,7 +291,7 @@ def _save_thermal(thermal: Thermal, run: Run) -> None:
     )
 
 
-def _measured(config: Config, bands: Bands) -> dict[str, tuple[list, list]]:
+def _measured(config: Config, bands: Bands) -> Curves:
     """Measured frequencies, at the places of their points on the path."""
     if isinstance(config.crystal, str) or not config.crystal.measured:
         return {}

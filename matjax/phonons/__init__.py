@@ -28,6 +28,7 @@ phonopy_files       parsers of these files
 force_sets          force constants from forces on single displaced atoms
 force_fit           force constants from any displacements
 export              files for phonopy, the phonon website, viewers of modes
+finite_displacements    phonons by phonopy and supercells, to compare with
 """
 
 from matjax.phonons.bands import Bands as Bands
@@ -47,6 +48,12 @@ from matjax.phonons.dynamical_matrix import phonons as phonons
 from matjax.phonons.export import write_animation as write_animation
 from matjax.phonons.export import write_phononwebsite as write_phononwebsite
 from matjax.phonons.export import write_phonopy as write_phonopy
+from matjax.phonons.finite_displacements import (
+    FiniteDisplacements as FiniteDisplacements,
+)
+from matjax.phonons.finite_displacements import (
+    finite_displacements as finite_displacements,
+)
 from matjax.phonons.gruneisen import Gruneisen as Gruneisen
 from matjax.phonons.gruneisen import gruneisen as gruneisen
 from matjax.phonons.interchange import read_phonopy as read_phonopy

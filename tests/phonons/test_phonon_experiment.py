@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from matjax import catalog
 from matjax.config import ConfigError, build_config
 from matjax.crystals import Crystal, write
-from matjax.phonons import phonons
+from matjax.phonons import finite_displacements, phonons
 from matjax.plot import phonon_figure, save_figure
 from matjax.runs import Run
 from matjax.weights import PUBLISHED, find, load_potential
@@ -55,6 +55,18 @@ def test_a_file_and_other_masses_can_be_given(tmp_path):
     assert metrics["max_force_eV_per_A"] < 1e-3
     # Four times the mass, at the potential's own lattice constant of 5.4310 Å.
     assert_allclose(metrics["gamma_optical_THz"], 17.83 / 2, atol=0.01)
+
+
+def test_grids_and_finite_displacements_stand_beside_the_exact_bands(tmp_path):
+    settings = ["tolerance=0.05", "supercell=[3,3,3]"]
+    output, metrics = run(tmp_path / "run", *settings)
+    assert "finite_displacements.csv" in {path.name for path in output.files}
+    assert metrics["interpolation_error_THz"] < 0.05
+    # Forces of this potential reach second neighbors (7.5 Å): a supercell of 10 Å cuts
+    # some of them.
+    assert metrics["supercell_error_THz"] < 0.3
+    with pytest.raises(ValueError, match="three positive integers"):
+        finite_displacements(stillinger_weber(), silicon(), (0, 2, 2))
 
 
 def test_settings_that_make_no_sense_are_refused(tmp_path):
