@@ -57,7 +57,7 @@ def exact(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
     """Force constants at every wave vector by themselves."""
     found = phonons(potential, crystal)  # compiles
     q = np.array(job["q"])
-    return lambda: (found.frequencies(q), {})
+    return lambda: (np.asarray(found.frequencies(q)), {})
 
 
 def tolerance(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
@@ -67,7 +67,7 @@ def tolerance(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Wo
     def work() -> tuple[np.ndarray, dict[str, Any]]:
         found = phonons(potential, crystal, tolerance=job["tolerance"])
         details = {"grid": found.grid, "measured_THz": found.interpolation_error}
-        return found.frequencies(np.array(job["q"])), details
+        return np.asarray(found.frequencies(np.array(job["q"]))), details
 
     return work
 
@@ -79,7 +79,7 @@ def supercell(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Wo
     def work() -> tuple[np.ndarray, dict[str, Any]]:
         found = finite_displacements(potential, crystal, size, distance=job["distance"])
         details = {"n_displacements": found.n_displacements}
-        return found.frequencies(np.array(job["q"])), details
+        return np.asarray(found.frequencies(np.array(job["q"]))), details
 
     work()  # compiles; every displacement may have a bucket of its own
     return work
