@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt
 
 from matjax.arrays import Array, Complex, Float
 from matjax.config import ExperimentConfig
-from matjax.crystals import Crystal, Graph, Symmetry, heights, space_group
+from matjax.crystals import Crystal, Graph, Symmetry, heights, primitive, space_group
 from matjax.phonons import force_constant_columns, regular_mesh, thermal_properties
 from matjax.physics import Potential
 from matjax.runs import Run
@@ -93,7 +93,9 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
     """Heat capacity of the cell at 300 K, J/(mol K), and how it came about."""
     potential = sized_potential(settings["potential"], settings["potential_precision"])
-    crystal = item_crystal(item)
+    given = item_crystal(item)
+    crystal = primitive(given)
+    n_cells = given.n_atoms / crystal.n_atoms
     rest = relax_sized(
         potential, crystal, fmax=settings["fmax"], max_steps=settings["max_steps"]
     )
@@ -101,7 +103,7 @@ def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
     matrices = mesh_force_constants(potential, rest.crystal, shape)
     capacity, imaginary, frequencies = capacity_of_mesh(rest.crystal, shape, matrices)
     return {
-        "heat_capacity": capacity,
+        "heat_capacity": n_cells * capacity,
         "imaginary_fraction": imaginary,
         "min_frequency_THz": float(frequencies.min()),
         "max_frequency_THz": float(frequencies.max()),

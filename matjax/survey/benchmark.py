@@ -129,8 +129,9 @@ def report(
     """
     _save_table(records, items, units, run)
     failed = failures(records)
-    if failed:
-        run.path("failures.txt").write_text("\n".join(failed) + "\n", encoding="utf-8")
+    run.path("failures.txt").write_text(
+        "".join(f"{line}\n" for line in failed), encoding="utf-8"
+    )
     if len(failed) == len(records):
         raise ValueError(f"no crystal has a result; the first: {failed[0]}")
     run.save_figure("parity", _parity(records, items, units))
@@ -145,7 +146,9 @@ def report(
             metrics[name.format("rmse")] = float(np.sqrt((difference**2).mean()))
             metrics[name.format("bias")] = float(difference.mean())
             metrics[name.format("median_ae")] = float(np.median(np.abs(difference)))
-    metrics["n_crystals"] = len(records) - len(failed)
+    good = [len(items[key]["numbers"]) for key, r in records.items() if "values" in r]
+    metrics["n_crystals"] = len(good)
+    metrics["mean_atoms"] = float(np.mean(good))
     metrics["n_failed"] = len(failed)
     metrics["crystal_seconds"] = float(sum(r["seconds"] for r in records.values()))
     return metrics

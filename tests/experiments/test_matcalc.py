@@ -1,0 +1,178 @@
+"""Heat capacities and moduli of many crystals: symmetry, limits, tables, failures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.io import write
+from numpy.testing import assert_allclose
+
+from matjax import catalog
+from matjax.config import build_config
+from matjax.crystals import Crystal, primitive, symmetrized
+from matjax.phonons import force_constants, phonons, regular_mesh
+from matjax.runs import Run
+from matjax.survey import choose, read_items
+from matjax.survey.sizes import DEGREES, NODES, SizedPotential, relax_sized
+from tests.phonons.lattices import silicon, stillinger_weber
+
+CV = catalog.load_experiment(catalog.experiments()["matcalc_cv"])
+
+
+def wurtzite():
+    return Crystal.from_ase(bulk("SiSi", "wurtzite", 3.84, 6.27))
+
+
+def monoclinic():
+    atoms = bulk("Si", "diamond", 5.43, cubic=True)
+    cell = atoms.cell[:].copy()
+    cell[2, 0] += 0.4
+    atoms.set_cell(cell, scale_atoms=True)
+    return primitive(Crystal.from_ase(atoms))
+
+
+@pytest.mark.parametrize(
+    ("crystal", "shape"),
+    [
+        (silicon(), (2, 2, 2)),
+        (wurtzite(), (2, 2, 1)),
+        (wurtzite(), (3, 3, 1)),
+        (monoclinic(), (3, 2, 2)),  # a mesh that only a part of the group keeps
+    ],
+)
+def test_few_columns_give_all_matrices_of_the_mesh(crystal, shape):
+    potential, crystal = stillinger_weber(), symmetrized(crystal)
+    found = CV.mesh_force_constants(potential, crystal, shape)
+    q = regular_mesh(crystal, shape, symmetry=False).q
+    direct = force_constants(
+        potential, potential.graph(crystal), q, n_atoms=crystal.n_atoms
+    )
+    x = np.repeat(crystal.fractional, 3, axis=0)
+    apart = x[None] - x[:, None]
+    phases = np.exp(2j * np.pi * np.einsum("ijc,qc->qij", apart, q))
+    assert_allclose(found, direct * phases, atol=1e-10)  # round-off of 20 eV/Å²
+
+
+def test_silicon_needs_four_columns_of_forty_eight():
+    crystal = symmetrized(silicon())
+    q = regular_mesh(crystal, (2, 2, 2), symmetry=False).q
+    jobs = CV._needed_columns(crystal, CV._keeping(CV.space_group(crystal), q), q)
+    # Γ needs one direction, X and L two: along their axes and across.
+    assert sum(len(directions) for _, _, directions in jobs) <= 5
+
+
+def test_coarse_mesh_gives_the_heat_capacity_of_a_fine_one():
+    crystal = silicon()
+    exact = phonons(stillinger_weber(), crystal).thermal([300.0], (8, 8, 8))
+    shape = CV.divisions(crystal, 6.0)
+    assert shape == (2, 2, 2)
+    matrices = CV.mesh_force_constants(stillinger_weber(), crystal, shape)
+    capacity, imaginary, _ = CV.capacity_of_mesh(crystal, shape, matrices)
+    assert imaginary == 0
+    # 0.05 J/(mol K) by atom is the accuracy that the mesh is chosen for; the fine mesh
+    # lacks the translations at Γ, 3R/512.
+    expected = float(exact.heat_capacity[0]) + 3 * 8.314462618 / 512
+    assert_allclose(capacity, expected, atol=2 * 0.05)
+
+
+def test_graphs_come_in_few_sizes_and_energies_stay():
+    plain = stillinger_weber()
+    sized = SizedPotential(params=plain.params, model=plain.model)
+    graph = sized.graph(silicon())
+    assert (graph.n_nodes, graph.degree) == (NODES[0], DEGREES[0])
+    assert_allclose(sized(silicon()).energy, plain(silicon()).energy, atol=1e-12)
+    assert isinstance(sized.astype("float32"), SizedPotential)
+
+
+def test_relaxation_finds_the_lattice_constant_within_the_group():
+    plain = stillinger_weber()
+    sized = SizedPotential(params=plain.params, model=plain.model)
+    rest = relax_sized(sized, silicon().strained(0.02 * np.eye(3)))
+    assert rest.converged
+    assert rest.max_stress < 1e-4
+    # Stillinger and Weber's minimum; fmax leaves 1e-4 of it.
+    assert_allclose(rest.crystal.volume, 5.431**3 / 4, rtol=5e-4)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two crystals of silicon, and one of an element the potential does not know."""
+    frames = [bulk("Si", "diamond", 5.43), bulk("Si", "diamond", 5.5), bulk("Cu")]
+    for number, atoms in enumerate(frames):
+        atoms.info |= {
+            "material_id": f"test-{number}",
+            "heat_capacity": 39.0,
+            "bulk_modulus_vrh": 90.0,
+            "shear_modulus_vrh": 60.0,
+        }
+    write(tmp_path / "data.extxyz", frames)
+    return tmp_path / "data.extxyz"
+
+
+def run(study, folder, data, *settings):
+    study = catalog.find_study(study)
+    experiment = catalog.load_experiment(study.experiment)
+    common = [
+        "potential=stillinger-weber-si",
+        f"data={data}",
+        "potential_precision=float64",
+        "max_atoms=2",
+    ]
+    config = build_config(experiment.Config, study.values, [*common, *settings])
+    output = Run(folder, overwrite=True)
+    output.save_config(study.experiment.stem, config)
+    return output.save_metrics(experiment.main(config, output))
+
+
+def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
+    metrics = run("phonons/matcalc_cv", tmp_path / "run", data)
+    assert metrics["n_crystals"] == 2
+    assert metrics["n_failed"] == 1
+    # Both are relaxed to the same crystal: Cv(300 K) of this potential is 37.25.
+    assert_allclose(metrics["heat_capacity_mae_J_per_mol_K"], 39 - 37.25, atol=0.1)
+    assert_allclose(
+        metrics["heat_capacity_mae_per_atom_J_per_mol_K"] * 2,
+        metrics["heat_capacity_mae_J_per_mol_K"],
+    )
+    (failure,) = (tmp_path / "run" / "failures.txt").read_text().splitlines()
+    assert failure.startswith("test-2: ValueError: the potential knows Si")
+    header, *rows = (tmp_path / "run" / "crystals.csv").read_text().splitlines()
+    assert header.startswith("crystal,formula,n_atoms,heat_capacity_J_per_mol_K")
+    assert len(rows) == 3
+    assert (tmp_path / "run" / "parity.png").stat().st_size > 10_000
+
+    # The same command again computes nothing and finds the same.
+    lines = (tmp_path / "run" / "crystals.jsonl").read_text()
+    assert run("phonons/matcalc_cv", tmp_path / "run", data) == metrics
+    assert (tmp_path / "run" / "crystals.jsonl").read_text() == lines
+
+
+def test_moduli_are_those_of_the_potential_and_results_are_joined(tmp_path, data):
+    metrics = run("elastic/matcalc", tmp_path / "run", data)
+    # C11, C12, C44 of this potential are 151.4, 76.4 and 56.4 GPa (Balamane, Halicioglu
+    # and Tiller, Phys. Rev. B 46, 2250 (1992)): K = 101.4, G by Hill's mean 47.8.
+    assert_allclose(metrics["bulk_modulus_vrh_bias_GPa"], 101.4 - 90, atol=0.5)
+    assert_allclose(metrics["shear_modulus_vrh_bias_GPa"], 47.8 - 60, atol=0.5)
+
+    path = Path(catalog.experiments()["matcalc_cv"]).with_name("_matcalc_results.py")
+    collect = catalog.importlib.util.spec_from_file_location("_results", path)
+    module = catalog.importlib.util.module_from_spec(collect)
+    collect.loader.exec_module(module)
+    module.main(tmp_path / "all.json", "two cores", [tmp_path / "run"])
+    results = json.loads((tmp_path / "all.json").read_text())
+    assert results["stillinger_weber_si_n_failed"] == 1
+    assert (
+        results["stillinger_weber_si_k_bias_GPa"]
+        == metrics["bulk_modulus_vrh_bias_GPa"]
+    )
+    assert results["command"].startswith("matjax run elastic/matcalc potential=still")
+
+
+def test_data_that_lack_something_are_refused(tmp_path, data):
+    with pytest.raises(ValueError, match=r"crystal 0 lacks \['gap'\]"):
+        read_items(str(data), ("gap",))
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_items("nowhere.extxyz", ("gap",))
+    assert len(choose(read_items(str(data), ()), 2, seed=0)) == 2
