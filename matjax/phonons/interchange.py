@@ -1,8 +1,9 @@
-"""Phonons from the files of phonopy, and files that phonopy opens."""
+"""Phonons from the files of phonopy: forces, force constants and Born charges."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ def read_phonopy(
     folder: str | os.PathLike[str],
     *,
     symmetrize: bool = True,
-    primitive_matrix: Float[Array, "3 3"] | None = None,
+    primitive_matrix: Float[Array, "3 3"] | Sequence | None = None,
     method: str | None = None,
     symprec: float = 1e-5,
 ) -> Phonons:
@@ -124,13 +125,19 @@ def _parameters_file(folder: Path) -> Path:
     return found
 
 
-def _cells(parameters: Parameters, matrix: Array | None, symprec: float) -> _Cells:
+def _cells(
+    parameters: Parameters, given: Array | Sequence | None, symprec: float
+) -> _Cells:
     unit, supercell = parameters.unit_cell, parameters.supercell
-    matrix = parameters.primitive_matrix if matrix is None else np.asarray(matrix)
-    if matrix is None:
+    given = parameters.primitive_matrix if given is None else given
+    if given is None:
         cell = np.asarray(primitive(unit, symprec).cell)
+    elif np.shape(given) != (3, 3) or np.linalg.matrix_rank(given) < 3:
+        raise ValueError(
+            f"a primitive matrix is 3 x 3 and not singular; received {given}"
+        )
     else:
-        cell = matrix.T @ unit.cell
+        cell = np.asarray(given, dtype=float).T @ unit.cell
     exact = supercell.cell @ np.linalg.inv(cell)
     integers = np.rint(exact).astype(int)
     if abs(exact - integers).max() > 1e-4:

@@ -94,7 +94,8 @@ class Wang(struct.PyTreeNode):
 class Polar(struct.PyTreeNode):
     """Force constants with a macroscopic field; a pytree that is a function of q.
 
-    Derivatives with respect to q are exact, and of the charges and ε as well.
+    Derivatives with respect to q are exact; so are those of :func:`with_polar` and its
+    result with respect to the charges.
     """
 
     analytic: ForceConstants
@@ -167,7 +168,7 @@ def with_polar(
         phonons: without it, from any source.
         charges: Born charges, e, first the field, then the displacement; their mean is
             subtracted, and their sum kept as ``source.dipoles.residual``.
-        dielectric: high-frequency dielectric tensor.
+        dielectric: high-frequency dielectric tensor, with concrete numbers.
         grid: where the force constants are right as they are: those commensurate with
             a supercell, three integers or a matrix in units of the crystal's cell.
         method: ``gonze`` or ``wang``.

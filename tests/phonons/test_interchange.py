@@ -289,6 +289,10 @@ def test_the_primitive_cell_is_found_where_the_file_names_none(tmp_path):
     found = mj.read_phonopy(tmp_path)
     assert_allclose(found.crystal.cell, made.primitive.cell, atol=1e-9)
     assert_allclose(found.frequencies(Q), expected.frequencies(Q), atol=1e-7)
+    with pytest.raises(ValueError, match="3 x 3 and not singular"):
+        mj.read_phonopy(tmp_path, primitive_matrix=[[1, 0, 0]])
+    with pytest.raises(ValueError, match="must be lattice vectors"):
+        mj.read_phonopy(tmp_path, primitive_matrix=np.diag([1, 1, 0.3]))
     whole = mj.read_phonopy(tmp_path, primitive_matrix=np.eye(3))
     assert whole.crystal.n_atoms == 8
     top = whole.frequencies(np.zeros(3)).max()
