@@ -24,8 +24,9 @@ SPLIT = 1e-6
 STILL = 1e-5
 """THz; softer modes have no derivative: round-off of an eigenvalue that is zero."""
 
-CHUNK = 16
-"""Most wave vectors in one compiled call."""
+CHUNK = 8
+"""Wave vectors in one compiled call, unless there is only one: two compilations serve
+every number of them."""
 
 _Derive = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -41,7 +42,7 @@ def in_chunks(
         progress: wraps the sequence of calls.
     """
     n = len(points)
-    size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
+    size = CHUNK if n > 1 else 1
     rows = np.minimum(np.arange(-(-max(n, 1) // size) * size), max(n - 1, 0))
     points = points if n else np.zeros((1, 3))
     jobs = list(points[rows].reshape(-1, size, 3))

@@ -24,12 +24,17 @@ from matjax.phonons.derivatives import (
     relative_slopes,
 )
 from matjax.phonons.dynamical_matrix import ForceConstants, Phonons, Points
+from matjax.phonons.polar import PolarPhonons
 from matjax.phonons.qpoints import require_q
 from matjax.units import THZ
 
 GENERIC = (1.0, 2.0, 3.0)
 """Cartesian direction that tells modes apart where none is asked for: cubic and
 hexagonal lattices in their usual setting have no symmetry that keeps it."""
+
+NEAR = 1e-3
+"""1/Å; how far from Γ the limit of polar crystals is taken. Slopes of acoustic branches
+change by the square of it times that of a lattice constant."""
 
 KM_PER_S = 2 * np.pi * THZ / 10
 """Velocity in km/s of 1 Å·sqrt(eV/(Å² amu))."""
@@ -61,8 +66,9 @@ def group_velocities(
     with the exact derivative (Hellmann and Feynman). Within a degenerate set the e are
     the modes into which a step along the direction splits it, in the order of their
     slopes: the component along the direction is the slope of each branch there.
-    Acoustic modes at Γ have their limit from that side, :func:`acoustic_velocities`.
-    Other modes of zero frequency get 0.
+    Acoustic modes at Γ have their limit from that side, :func:`acoustic_velocities`; in
+    polar crystals, where D itself has limits only, all modes are those at the distance
+    :data:`NEAR` along the direction. Other modes of zero frequency get 0.
 
     Args:
         phonons: with concrete arrays.
@@ -79,9 +85,12 @@ def group_velocities(
     generic = _unit(GENERIC)
     ahead = generic if direction is None else _unit(direction)
     points = q.reshape(-1, 3)
+    at_gamma = (points == np.round(points)).all(axis=1)
+    if isinstance(phonons, PolarPhonons):
+        points = points + np.outer(at_gamma, NEAR * ahead @ _dual(phonons))
+        at_gamma = np.zeros_like(at_gamma)
     matrices, slopes = _matrix_and_slopes(phonons, points)
     velocities = np.empty((*matrices.shape[:2], 3))
-    at_gamma = (points == np.round(points)).all(axis=1)
     sound = acoustic_velocities(phonons, ahead).group if at_gamma.any() else None
     for i, (matrix, slope) in enumerate(zip(matrices, slopes, strict=True)):
         values, vectors = np.linalg.eigh(matrix)
@@ -111,12 +120,12 @@ def acoustic_velocities(
     Source: Born and Huang, Dynamical Theory of Crystal Lattices (1954), §26.
 
     Args:
-        phonons: with concrete arrays; force constants analytic at Γ.
+        phonons: with concrete arrays, without a macroscopic field.
         directions: Cartesian, of any length.
 
     Raises:
         ValueError: if a direction is zero or has not three finite components, or the
-            derivatives at Γ are not finite.
+            phonons are those of a polar crystal.
     """
     units = _unit(directions)
     tensor = acoustic_tensor(phonons)
@@ -143,14 +152,15 @@ def acoustic_tensor(phonons: Phonons) -> Float[Array, "3 3 3 3"]:
     See :func:`acoustic_velocities`.
     """
     masses = np.asarray(phonons.masses)
+    if isinstance(phonons, PolarPhonons):
+        raise ValueError(
+            "long waves need force constants that are analytic at Γ; received those of "
+            "a polar crystal with its field: take group_velocities(phonons, [0, 0, 0], "
+            "direction=...)"
+        )
     constants, first, second = jax.device_get(
         _expansion(phonons.source, jnp.asarray(_dual(phonons)))
     )
-    if not all(np.isfinite(x).all() for x in (constants, first, second)):
-        raise ValueError(
-            "sound velocities need force constants that are analytic at Γ; the "
-            "derivatives of these are not finite: leave the non-analytical term out"
-        )
     flat, first, second = (hermitian(x, masses) for x in (constants, first, second))
     translations = np.tile(np.eye(3), (len(masses), 1))
     translations *= np.sqrt(np.repeat(masses, 3) / masses.sum())[:, None]

@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, reciprocal
 from matjax.phonons import acoustic_velocities, group_velocities, phonons
+from matjax.phonons.interpolation import from_grid
+from matjax.phonons.polar import with_polar
 from matjax.units import THZ
 from tests.phonons.lattices import (
     DISTANCE,
@@ -137,6 +139,39 @@ def test_free_modes_do_not_move():
     assert_allclose(velocities[:4], 0, atol=1e-12)  # nothing holds them
     assert velocities[4, 0] > 1
     assert_allclose(velocities[4:, 1:], 0, atol=1e-12)
+
+
+def test_velocities_of_interpolated_force_constants_are_those_of_their_bands(
+    of_silicon,
+):
+    grid = np.stack(np.meshgrid(*[np.arange(3) / 3] * 3, indexing="ij"), axis=-1)
+    source = from_grid(silicon(), of_silicon.force_constants(grid))
+    found = of_silicon.replace(source=source)
+    q = RNG.uniform(-1, 1, (3, 3))
+    # h² of the differences
+    assert_allclose(group_velocities(found, q), differences(found, q), atol=1e-5)
+    # Neighbors are nearer than the images of this grid.
+    acoustic = acoustic_velocities(found, [1, 2, 0])
+    expected = acoustic_velocities(of_silicon, [1, 2, 0])
+    assert_allclose(acoustic.speeds, expected.speeds, rtol=1e-9)
+
+
+def test_velocities_of_polar_crystals_follow_their_field(of_silicon):
+    """Silicon whose two atoms bear opposite charges: piezoelectric along [111]."""
+    charges = 1.2 * np.array([np.eye(3), -np.eye(3)])
+    found = with_polar(of_silicon, charges, 6 * np.eye(3), (3, 3, 3))
+    q = RNG.uniform(-1, 1, (3, 3))
+    # h² of the differences
+    assert_allclose(group_velocities(found, q), differences(found, q), atol=1e-5)
+    direction = np.ones(3) / np.sqrt(3)
+    at_gamma = group_velocities(found, [0, 0, 0], direction=direction)
+    k = 2e-3
+    slopes = THZ_A * found.frequencies(q_of(silicon(), k * direction))[:3] / k
+    # k² of the dispersion
+    assert_allclose(at_gamma[:3] @ direction, slopes, rtol=1e-5)
+    assert slopes[2] > 1.01 * acoustic_velocities(of_silicon, direction).speeds[2]
+    with pytest.raises(ValueError, match="analytic at Γ"):
+        acoustic_velocities(found, direction)
 
 
 def test_velocities_keep_the_shape_of_q(of_silicon):
