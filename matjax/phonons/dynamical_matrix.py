@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -289,6 +290,8 @@ def phonons(
             f"a grid is given or found by its tolerance, not both; received {grid} and "
             f"{tolerance} THz"
         )
+    if grid is not None or tolerance is not None:
+        _require_concrete(potential, crystal)
     masses = _require_masses(crystal, masses)
     potential = potential.astype(jnp.zeros((), dtype or float).dtype)
     graph = potential.graph(crystal)
@@ -315,6 +318,14 @@ def phonons(
     return result.replace(
         source=found.source, grid=found.grid, interpolation_error=found.error
     )
+
+
+def _require_concrete(potential: Potential, crystal: Crystal) -> None:
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves((potential, crystal))):
+        raise ValueError(
+            "phonons on a grid need a concrete potential and crystal, whose symmetry "
+            "they use; received traced ones: under jit and grad go without a grid"
+        )
 
 
 def _frequencies_of(force_constants: Array, masses: Array) -> Array:

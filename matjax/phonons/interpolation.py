@@ -22,7 +22,7 @@ from matjax.crystals import Crystal, niggli_reduce
 from matjax.phonons.response import Progress
 
 MEMORY = 2**28
-"""Bytes that the phases of the points summed together may take."""
+"""Bytes that one part of a long list of points, or of pairs, may take."""
 
 TOLERANCE = 1e-5
 """Å; images of an atom whose distances differ by less share its force constants. That
@@ -73,7 +73,7 @@ class RealSpaceForceConstants(struct.PyTreeNode):
 
         # A complex product would take the zeros of the real blocks along.
         traced = isinstance(q, Tracer) or isinstance(dense, Tracer)
-        chunk = max(1, MEMORY // (16 * len(cells)))
+        chunk = max(1, MEMORY // (32 * len(cells) + 40 * dense.shape[1]))
         if traced:
             return jax.lax.map(
                 lambda point: _fourier_sum(point[None], cells, dense)[0],
@@ -220,7 +220,7 @@ def _nearest_images(
     wrap = -np.rint(inside).astype(np.int64)
     steps = np.indices((3, 3, 3)).reshape(3, -1).T - 1
     rows, shifts, weights = [], [], []
-    chunk = max(1, MEMORY // (27 * 3 * 8))
+    chunk = max(1, MEMORY // (27 * 64))
     for start in range(0, len(apart), chunk):
         part = slice(start, start + chunk)
         candidates = (inside + wrap)[part, None] + steps

@@ -170,3 +170,11 @@ def test_bad_grids_and_tolerances_are_refused():
             phonons(potential, fcc(), tolerance=tolerance)
     with pytest.raises(ValueError, match="not both"):
         phonons(potential, fcc(), grid=(2, 2, 2), tolerance=0.1)
+
+
+def test_grids_under_a_transformation_are_refused():
+    def total(potential):
+        return phonons(potential, fcc(), grid=(2, 2, 2)).frequencies(Q).sum()
+
+    with pytest.raises(ValueError, match="need a concrete potential and crystal"):
+        jax.grad(total)(springs())
