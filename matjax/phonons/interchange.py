@@ -187,9 +187,11 @@ def _force_constants(
         return _chosen_rows(path, blocks, rows, cells), False
     path = find_file(folder, "FORCE_SETS")
     if path is None:
+        binary = find_file(folder, "force_constants.hdf5")
         raise FileNotFoundError(
             f"{parameters.path} has neither forces nor force constants, and {folder} "
             "neither FORCE_SETS nor FORCE_CONSTANTS"
+            + ("; write force_constants.hdf5 as text, which is read" if binary else "")
         )
     sets = read_force_sets(path, n_sites, parameters.units)
     require_same_displacements(path, sets, parameters)

@@ -320,6 +320,9 @@ class TestFilesThatDoNotBelongTogether:
         (folder / "FORCE_SETS").unlink()
         with pytest.raises(FileNotFoundError, match="neither FORCE_SETS nor"):
             mj.read_phonopy(folder)
+        (folder / "force_constants.hdf5").write_bytes(b"")
+        with pytest.raises(FileNotFoundError, match="as text"):
+            mj.read_phonopy(folder)
 
     def test_forces_of_another_supercell(self, folder):
         other = displaced("skewed")
