@@ -57,3 +57,18 @@ def test_derivatives_of_phonons_equal_differences_and_fit_a_potential(tmp_path):
     before, after = ast.literal_eval(shown[10]["text/plain"])
     assert after < before / 2
     assert "image/png" in shown[11]
+
+
+def test_simple_cubic_argon_follows_its_soft_modes_to_close_packing(tmp_path):
+    shown = displayed("03_soft_modes.ipynb", tmp_path)
+    label, frequency, *counts = ast.literal_eval(shown[4]["text/plain"])
+    assert label == "M"
+    np.testing.assert_allclose(frequency, -0.624, atol=1e-3)  # digits
+    assert counts == [1, 3, 3]
+    _, elastically_stable, stable = ast.literal_eval(shown[5]["text/plain"])
+    assert not elastically_stable
+    assert not stable
+    assert "image/png" in shown[6]
+    assert "image/png" in shown[8]
+    path = ast.literal_eval(shown[9]["text/plain"])
+    assert path == [("Pm-3m", False), ("I4/mmm", False), ("P6_3/mmc", True)]
