@@ -1,104 +1,27 @@
-"""Phonopy's files against phonopy itself: made by it, and those of DFT calculations."""
+"""Phonopy's files against phonopy itself, that made them of forces of springs."""
 
 import gzip
-import os
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import constants as si
 
 import matjax as mj
-from matjax.phonons import regular_mesh
-from matjax.phonons.tetrahedra import integrals_below
-from tests.phonons.ionic import rocksalt, spring_constants, triclinic, wurtzite
-
-phonopy = pytest.importorskip("phonopy", reason="phonopy is not installed")
-file_io = pytest.importorskip("phonopy.file_IO", reason="phonopy is not installed")
-
-Q = np.random.default_rng(7).uniform(-0.5, 0.5, (50, 3))
-FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-DIELECTRIC = np.diag([2.4, 2.4, 2.6])
-
-CONSTANTS = 1e-5
-"""THz; phonopy's physical constants have seven digits."""
-
-
-def atoms(crystal):
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    return PhonopyAtoms(
-        symbols=crystal.symbols,
-        cell=crystal.cell,
-        scaled_positions=crystal.fractional,
-        masses=crystal.masses,
-    )
-
-
-def conventional_rocksalt():
-    from ase.build import bulk
-
-    return mj.Crystal.from_ase(bulk("NaCl", "rocksalt", 5.69, cubic=True))
-
-
-CASES = {
-    "rocksalt": (conventional_rocksalt, np.diag([1, 1, 1]), FCC),
-    "skewed": (rocksalt, np.array([[2, 0, 1], [0, 2, 0], [-1, 0, 2]]), np.eye(3)),
-    "wurtzite": (wurtzite, np.diag([2, 2, 1]), np.eye(3)),
-    "triclinic": (triclinic, np.diag([2, 1, 2]), np.eye(3)),
-}
-
-
-def displaced(name, *, random=0):
-    """A calculation of phonopy with the forces of springs."""
-    make, matrix, primitive = CASES[name]
-    made = phonopy.Phonopy(atoms(make()), matrix, primitive_matrix=primitive)
-    options = {"number_of_snapshots": random, "random_seed": 5} if random else {}
-    made.generate_displacements(distance=0.02, **options)
-    cell = made.supercell
-    blocks = spring_constants(cell.cell, cell.scaled_positions, cell.numbers)
-    made.forces = [
-        -np.einsum(
-            "iajb,jb->ia", blocks.swapaxes(1, 2), moved.positions - cell.positions
-        )
-        for moved in made.supercells_with_displacements
-    ]
-    return made
-
-
-def born_charges(made):
-    """Of the symmetry of all the crystals here: along z, and across it."""
-    sign = {"Na": 1, "Cl": -1, "Ga": 1, "N": -1}
-    signs = np.array([sign[s] for s in made.primitive.symbols])
-    same = np.diag([1.1, 1.1, 1.1 if "Na" in made.primitive.symbols else 1.3])
-    return signs[:, None, None] * same
-
-
-def with_born(made, method="gonze"):
-    dielectric = DIELECTRIC
-    if "Na" in made.primitive.symbols:
-        dielectric = 2.4 * np.eye(3)
-    made.nac_params = {
-        "born": born_charges(made),
-        "dielectric": dielectric,
-        "factor": 14.4,
-        "method": method,
-    }
-    return made
-
-
-def frequencies(made, q=Q, direction=None):
-    made.run_qpoints(q, nac_q_direction=direction)
-    return made.qpoints.frequencies
-
-
-def write_disp(made, folder, *, sets=True):
-    settings = {"force_sets": False, "displacements": True, "force_constants": False}
-    made.save(folder / "phonopy_disp.yaml", settings=settings)
-    if sets:
-        file_io.write_FORCE_SETS(made.dataset, filename=folder / "FORCE_SETS")
+from tests.phonons.calculations import (
+    CASES,
+    CONSTANTS,
+    FCC,
+    Q,
+    atoms,
+    conventional_rocksalt,
+    displaced,
+    file_io,
+    first_zone,
+    frequencies,
+    phonopy,
+    with_born,
+    write_disp,
+)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -245,14 +168,6 @@ def test_polar_frequencies_are_phonopys(name, method, tmp_path):
         assert_allclose(limit[3:], expected[3:], atol=CONSTANTS)
 
 
-def first_zone(q, cell):
-    """The shortest of equivalent q, which is what Wang's term is for."""
-    shifts = np.indices((5, 5, 5)).reshape(3, -1).T - 2
-    images = q[:, None] + shifts
-    lengths = np.linalg.norm(images @ np.linalg.inv(cell).T, axis=-1)
-    return images[np.arange(len(q)), lengths.argmin(axis=1)]
-
-
 @pytest.mark.parametrize("name", ["rocksalt", "wurtzite"])
 def test_born_files_are_expanded_by_symmetry(name, tmp_path):
     made = with_born(displaced(name))
@@ -298,212 +213,3 @@ def test_the_primitive_cell_is_found_where_the_file_names_none(tmp_path):
     top = whole.frequencies(np.zeros(3)).max()
     everywhere = [found.frequencies(q) for q in ([0, 0, 0], [0.5, 0.5, 0])]
     assert_allclose(top, np.max(everywhere), atol=1e-7)
-
-
-class TestFilesThatDoNotBelongTogether:
-    @pytest.fixture
-    def folder(self, tmp_path):
-        made = with_born(displaced("rocksalt"))
-        params = made.nac_params
-        made.nac_params = None
-        write_disp(made, tmp_path)
-        file_io.write_BORN(
-            made.primitive, params["born"], params["dielectric"], tmp_path / "BORN"
-        )
-        return tmp_path
-
-    def test_no_file(self, folder):
-        with pytest.raises(FileNotFoundError, match=r"phonopy_params\.yaml"):
-            mj.read_phonopy(folder / "nothing")
-
-    def test_no_forces(self, folder):
-        (folder / "FORCE_SETS").unlink()
-        with pytest.raises(FileNotFoundError, match="neither FORCE_SETS nor"):
-            mj.read_phonopy(folder)
-        (folder / "force_constants.hdf5").write_bytes(b"")
-        with pytest.raises(FileNotFoundError, match="as text"):
-            mj.read_phonopy(folder)
-
-    def test_forces_of_another_supercell(self, folder):
-        other = displaced("skewed")
-        file_io.write_FORCE_SETS(other.dataset, filename=folder / "FORCE_SETS")
-        with pytest.raises(ValueError, match="forces on the 8 atoms"):
-            mj.read_phonopy(folder)
-
-    def test_forces_of_other_displacements(self, folder):
-        path = folder / "FORCE_SETS"
-        path.write_text(path.read_text().replace("0.0200000", "0.0300000"))
-        with pytest.raises(ValueError, match=r"set 1 differ by 0\.01 Å"):
-            mj.read_phonopy(folder)
-
-    def test_a_set_too_few(self, folder):
-        path = folder / "FORCE_SETS"
-        lines = path.read_text().splitlines()
-        lines[1] = "1"
-        path.write_text("\n".join(lines[: 2 + (len(lines) - 2) // 2]))
-        with pytest.raises(ValueError, match="each of 2 displacements"):
-            mj.read_phonopy(folder)
-
-    def test_forces_cut_short(self, folder):
-        path = folder / "FORCE_SETS"
-        path.write_text("\n".join(path.read_text().splitlines()[:-2]))
-        with pytest.raises(ValueError, match="cut short"):
-            mj.read_phonopy(folder)
-
-    def test_forces_that_are_no_numbers(self, folder):
-        path = folder / "FORCE_SETS"
-        path.write_text(path.read_text() + "end\n")
-        with pytest.raises(ValueError, match="numbers only"):
-            mj.read_phonopy(folder)
-
-    def test_a_set_of_an_atom_is_missing(self, folder):
-        path = folder / "FORCE_SETS"
-        lines = path.read_text().splitlines()
-        lines[1] = "1"
-        path.write_text("\n".join(lines[: 2 + (len(lines) - 2) // 2]))
-        yaml = folder / "phonopy_disp.yaml"
-        text = yaml.read_text()
-        yaml.write_text(text[: text.index("displacements:")])
-        with pytest.raises(ValueError, match="sets of forces missing"):
-            mj.read_phonopy(folder)
-
-    def test_charges_of_another_number_of_atoms(self, folder):
-        path = folder / "BORN"
-        path.write_text(path.read_text() + "\n" + "1.0 0 0 0 1.0 0 0 0 1.0")
-        with pytest.raises(ValueError, match="of the 2 atoms"):
-            mj.read_phonopy(folder)
-
-    def test_charges_that_do_not_add_up(self, folder):
-        path = folder / "BORN"
-        path.write_text(path.read_text().replace("-1.1", " 1.1"))
-        with pytest.raises(ValueError, match="add up to zero"):
-            mj.read_phonopy(folder)
-
-    def test_charges_that_break_the_symmetry(self, folder):
-        lines = (folder / "BORN").read_text().splitlines()
-        lines[2] = "1.1 0 0.5 0 1.1 0 0 0 1.1"
-        (folder / "BORN").write_text("\n".join(lines))
-        with pytest.raises(ValueError, match="space group Fm-3m"):
-            mj.read_phonopy(folder)
-
-    def test_a_line_of_eight_numbers(self, folder):
-        path = folder / "BORN"
-        path.write_text(path.read_text().rsplit(maxsplit=1)[0])
-        with pytest.raises(ValueError, match="nine numbers"):
-            mj.read_phonopy(folder)
-
-    def test_force_constants_of_another_supercell(self, folder):
-        other = displaced("skewed")
-        other.produce_force_constants()
-        file_io.write_FORCE_CONSTANTS(
-            other.force_constants, filename=folder / "FORCE_CONSTANTS"
-        )
-        with pytest.raises(ValueError, match="all 8 of the supercell"):
-            mj.read_phonopy(folder)
-
-    def test_yaml_that_is_none(self, folder):
-        (folder / "phonopy_disp.yaml").write_text("a: [1, 2")
-        with pytest.raises(ValueError, match="cannot be read as YAML"):
-            mj.read_phonopy(folder)
-        (folder / "phonopy_disp.yaml").write_text("a: 1\n")
-        with pytest.raises(ValueError, match="unit_cell is missing"):
-            mj.read_phonopy(folder)
-
-    def test_an_unknown_method(self, folder):
-        with pytest.raises(ValueError, match="'gonze' or 'wang'"):
-            mj.read_phonopy(folder, method="ewald")
-
-
-def dft(name):
-    root = os.environ.get("MATJAX_DATA")
-    folder = Path(root or "") / "dft_phonons" / name
-    if root is None or not folder.is_dir():
-        pytest.skip(f"DFT force sets of {name} are not here (MATJAX_DATA)")
-    return folder
-
-
-@pytest.mark.filterwarnings("ignore:primitive_matrix defaulted")
-@pytest.mark.parametrize("method", ["gonze", "wang"])
-@pytest.mark.parametrize("name", ["NaCl", "MgO"])
-def test_dft_phonons_of_salts_are_phonopys(name, method):
-    folder = dft(name)
-    theirs = phonopy.load(
-        folder / "phonopy_disp.yaml",
-        force_sets_filename=folder / "FORCE_SETS",
-        born_filename=folder / "BORN",
-        primitive_matrix="auto",
-    )
-    theirs.nac_params = {**theirs.nac_params, "method": method}
-    ours = mj.read_phonopy(folder, method=method)
-    # THz; measured 4e-6, of 20
-    q = Q if method == "gonze" else first_zone(Q, theirs.primitive.cell)
-    assert_allclose(ours.frequencies(q), frequencies(theirs, q), atol=1e-4)
-    for end in ([0.5, 0.5, 0], [0.5, 0.5, 0.5], [0.375, 0.375, 0.75]):
-        line = np.linspace(0.01, 1, 30)[:, None] * end
-        expected = frequencies(theirs, line)
-        assert_allclose(ours.frequencies(line), expected, atol=1e-4)
-        limit = frequencies(theirs, [[0, 0, 0]], end)[0]
-        ours_there = ours.towards(end).frequencies(np.zeros(3))
-        assert_allclose(ours_there[3:], limit[3:], atol=1e-4)
-        assert ours_there[5] - ours_there[4] > 2
-
-
-@pytest.fixture
-def our_constants():
-    """Phonopy with the physical constants of CODATA 2018, as ours are."""
-    units = pytest.importorskip(
-        "phonopy.physical_units", reason="this phonopy has fixed physical constants"
-    )
-    units.set_physical_units(
-        KB_J=si.k,
-        PlanckConstant=si.h / si.e,
-        Avogadro=si.N_A,
-        AMU=si.atomic_mass,
-        EV=si.e,
-    )
-    yield
-    units.set_physical_units()
-
-
-@pytest.mark.usefixtures("our_constants")
-@pytest.mark.filterwarnings("ignore:primitive_matrix defaulted")
-@pytest.mark.parametrize("name", ["NaCl", "MgO"])
-def test_dft_density_of_states_and_thermal_properties_are_phonopys(name):
-    folder = dft(name)
-    theirs = phonopy.load(
-        folder / "phonopy_disp.yaml",
-        force_sets_filename=folder / "FORCE_SETS",
-        born_filename=folder / "BORN",
-        primitive_matrix="auto",
-    )
-    ours = mj.read_phonopy(folder)
-    shape, temperatures = (8, 8, 8), np.array([0.0, 100.0, 300.0, 1000.0])
-    theirs.run_mesh(shape, is_gamma_center=True)
-    theirs.run_thermal_properties(temperatures=temperatures, cutoff_frequency=1e-3)
-    expected, found = theirs.thermal_properties, ours.thermal(temperatures, shape)
-    # phonopy prints seven decimals of kJ/mol and J/(mol K); what is left is the
-    # real-space part of its Ewald sum, 5e-6 THz.
-    kj = si.e * si.N_A / 1000
-    assert_allclose(found.free_energy * kj, expected.free_energy, atol=5e-7)
-    assert_allclose(found.entropy, expected.entropy, atol=5e-7)
-    assert_allclose(found.heat_capacity, expected.heat_capacity, atol=5e-7)
-    mesh = regular_mesh(ours.crystal, shape)
-    assert len(mesh.q) == len(theirs.mesh.frequencies)
-    points = np.linspace(0.5, 1.1 * ours.frequencies(mesh.q).max(), 60)
-    theirs.run_total_dos(
-        freq_min=points[0],
-        freq_max=points[-1],
-        freq_pitch=points[1] - points[0],
-        use_tetrahedron_method=True,
-    )
-    nu, ones, h = ours.frequencies(mesh.q), np.ones((len(mesh.q), 6, 1)), 1e-6
-    edges = np.stack([points - h, points + h], axis=1).ravel()
-    states = integrals_below(mesh, nu, ones, edges)[:, 0]
-    density = (states[1::2] - states[::2]) / (2 * h)
-    assert_allclose(density, theirs.total_dos.dos[:60], atol=1e-4)  # 1/THz, of some 2
-
-
-def test_silicon_without_forces_says_what_is_missing(tmp_path):
-    shutil.copy(dft("Si") / "phonopy_disp.yaml", tmp_path)
-    with pytest.raises(FileNotFoundError, match="neither FORCE_SETS"):
-        mj.read_phonopy(tmp_path)
