@@ -88,13 +88,29 @@ def connect(bands: Bands, eigenvectors: Complex[Array, "q modes modes"]) -> Band
     branches = np.empty(frequencies.shape, dtype=np.int32)
     for start, end in bands.path.lines:
         branches[start] = np.arange(frequencies.shape[1])
-        carried = np.asarray(eigenvectors[start])
+        groups = degenerate_groups(frequencies[start], tolerance)
+        carried = _definite(np.asarray(eigenvectors[start]), groups)
         for row in range(start + 1, end):
             groups = degenerate_groups(frequencies[row], tolerance)
             branches[row], carried = _next_point(
                 branches[row - 1], carried, np.asarray(eigenvectors[row]), groups
             )
     return bands._replace(branches=branches)
+
+
+def _definite(vectors: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """The same spaces, with bases that no round-off chooses.
+
+    In each group they diagonalize one matrix, diagonal in the coordinates and without a
+    symmetry: branches that a bend of the path makes differ are then always the same.
+    """
+    vectors = vectors.copy()
+    marks = np.sqrt(np.arange(1, len(vectors) + 1))
+    for group in groups:
+        inside = vectors[:, group]
+        _, turn = np.linalg.eigh(inside.conj().T @ (marks[:, None] * inside))
+        vectors[:, group] = inside @ turn
+    return vectors
 
 
 def _next_point(
@@ -118,11 +134,8 @@ def _next_point(
         # Polar factor: of all orthonormal bases of the group, the one nearest to the
         # vectors that come in.
         u, _, vh = np.linalg.svd(amplitudes[np.ix_(rows, group)].conj().T)
-        turn = u @ vh
-        following[:, rows] = vectors[:, group] @ turn
-        # Members of a group differ by round-off or little more: the nearest takes each.
-        _, order = linear_sum_assignment(np.abs(turn.T) ** 2, maximize=True)
-        modes[rows] = group[order]
+        following[:, rows] = vectors[:, group] @ (u @ vh)
+        modes[rows] = group  # of one frequency, up to round-off: in the same order
     return modes, following
 
 

@@ -110,6 +110,20 @@ def test_connected_bands_of_silicon_are_the_same_frequencies_in_another_order():
     assert plain.branches is None
 
 
+def test_connection_does_not_depend_on_the_basis_of_degenerate_groups():
+    crystal = silicon()
+    corners = [[("X", (0.5, 0, 0.5)), ("Γ", (0, 0, 0)), ("L", (0.5, 0.5, 0.5))]]
+    path = path_through(crystal, corners, spacing=0.1)
+    frequencies, vectors = phonons(stillinger_weber(), crystal).modes(path.q)
+    plain = Bands(path, frequencies)
+    expected = connect(plain, vectors).connected
+    for row, nu in enumerate(frequencies):
+        for group in np.split(np.arange(6), np.flatnonzero(np.diff(nu) > 1e-4) + 1):
+            turn = random_unitary(len(group))
+            vectors[row][:, group] = vectors[row][:, group] @ turn
+    assert_allclose(connect(plain, vectors).connected, expected, atol=1e-6)
+
+
 def test_connection_does_not_depend_on_the_choice_of_home_atoms():
     crystal = silicon()
     moved = crystal.replace(
