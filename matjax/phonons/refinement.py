@@ -22,8 +22,8 @@ from matjax.phonons.interpolation import RealSpaceForceConstants, from_grid
 from matjax.phonons.response import Progress, Response
 from matjax.phonons.symmetry import operations_of
 
-START = 8.0
-"""Å; distance between images on the first grid. Few force constants are shorter."""
+START = 10.0
+"""Å; distance between images on the first grid. Learned potentials reach farther."""
 
 SLACK = 0.1
 """Share of a height by which a grid may fall short of the distance asked for."""
