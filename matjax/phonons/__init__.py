@@ -3,6 +3,9 @@
 response            force constants at any q, without supercells
 dynamical_matrix    dynamical matrix, frequencies and modes; the public record
 interpolation       force constants between atoms, and their Fourier sum
+symmetry            how symmetry acts on force constants, columns that it leaves
+grids               exact force constants on grids of q
+refinement          interpolation from grids, with a measured error
 qpoints             symmetry-reduced meshes and paths of q
 bands               frequencies along a path, and their branches
 projections         shares of modes on atoms, elements and directions
@@ -54,6 +57,7 @@ from matjax.phonons.finite_displacements import (
 from matjax.phonons.finite_displacements import (
     finite_displacements as finite_displacements,
 )
+from matjax.phonons.grids import SymmetricResponse as SymmetricResponse
 from matjax.phonons.gruneisen import Gruneisen as Gruneisen
 from matjax.phonons.gruneisen import gruneisen as gruneisen
 from matjax.phonons.interchange import read_phonopy as read_phonopy

@@ -29,10 +29,12 @@ from matjax.numerics import safe_where
 from matjax.phonons.bands import Bands, connect
 from matjax.phonons.displacements import Displacements, mean_square_displacements
 from matjax.phonons.dos import DensityOfStates, density_of_states
+from matjax.phonons.grids import SymmetricResponse
 from matjax.phonons.projections import Onto, projections, require_onto
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
 from matjax.phonons.refinement import interpolated, refined
 from matjax.phonons.response import Progress, Response
+from matjax.phonons.symmetry import operations_of
 from matjax.phonons.thermal import (
     SOFTEST,
     Thermal,
@@ -260,6 +262,7 @@ def phonons(
     dtype: DTypeLike | None = None,
     grid: Sequence[int] | None = None,
     tolerance: float | int | None = None,
+    symmetry: bool = False,
     progress: Progress | bool = False,
 ) -> Phonons:
     """Phonons of a crystal in a potential: exact at every q, or exact on a grid.
@@ -277,6 +280,8 @@ def phonons(
             grid and interpolated between its points.
         tolerance: THz; the grid is refined until frequencies at some random q differ
             less from the exact ones. The error that remains stands in the result.
+        symmetry: whether the space group saves columns at single q too; as exact as
+            the crystal is symmetric, within 1e-4 Å.
         progress: whether long calculations show a bar, or what wraps their steps
             instead of ``tqdm.tqdm``.
 
@@ -290,7 +295,7 @@ def phonons(
             f"a grid is given or found by its tolerance, not both; received {grid} and "
             f"{tolerance} THz"
         )
-    if grid is not None or tolerance is not None:
+    if grid is not None or tolerance is not None or symmetry:
         _require_concrete(potential, crystal)
     masses = _require_masses(crystal, masses)
     potential = potential.astype(jnp.zeros((), dtype or float).dtype)
@@ -313,6 +318,9 @@ def phonons(
             partial(_frequencies_of, masses=masses),
             progress=result.progress,
         )
+    elif symmetry:
+        reduced = SymmetricResponse(exact, operations_of(crystal))
+        return result.replace(source=reduced)
     else:
         return result
     return result.replace(
@@ -323,8 +331,8 @@ def phonons(
 def _require_concrete(potential: Potential, crystal: Crystal) -> None:
     if any(isinstance(x, Tracer) for x in jax.tree.leaves((potential, crystal))):
         raise ValueError(
-            "phonons on a grid need a concrete potential and crystal, whose symmetry "
-            "they use; received traced ones: under jit and grad go without a grid"
+            "phonons on a grid, or by symmetry, need a concrete potential and crystal; "
+            "received traced ones: under jit and grad go without"
         )
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
+from flax import struct
+from jax.core import Tracer
 
 from matjax.arrays import Array, Complex, Float
 from matjax.phonons import symmetry
@@ -24,6 +27,31 @@ class Reduced(NamedTuple):
 
 Known = dict[tuple[int, ...], Array]
 """Φ(q) by q as three fractions in lowest terms, numerators first."""
+
+
+class SymmetricResponse(struct.PyTreeNode):
+    """Exact force constants at any q, from the fewest columns that symmetry leaves.
+
+    They are as exact as the symmetry of the crystal; under ``jit`` and ``grad`` all
+    columns are computed.
+    """
+
+    response: Response
+    operations: Operations
+    """Of the crystal, :func:`matjax.phonons.symmetry.operations_of`."""
+
+    def __call__(
+        self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
+    ) -> Complex[Array, "*q modes modes"]:
+        """Force constants Φ(q), eV/Å²."""
+        if any(isinstance(x, Tracer) for x in jax.tree.leaves((self, q))):
+            return self.response(q, progress=progress)
+        points = np.asarray(q, dtype=float).reshape(-1, 3)
+        found = symmetric_force_constants(
+            self.response, points, self.operations, progress=progress
+        )
+        n = 3 * self.response.n_atoms
+        return found.force_constants.reshape(*np.shape(q)[:-1], n, n)
 
 
 class Star(NamedTuple):
@@ -52,6 +80,9 @@ def symmetric_force_constants(
         operations: of the crystal, :func:`matjax.phonons.symmetry.operations_of`.
         progress: wraps the sequence of calls of the compiled function.
     """
+    if len(q) == 0:
+        n = 3 * response.n_atoms
+        return Reduced(np.empty((0, n, n), complex), 0)
     patterns = [symmetry.displacements(operations, point) for point in q]
     counts = [len(u) for u in patterns]
     found = response.columns(

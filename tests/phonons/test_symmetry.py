@@ -1,5 +1,6 @@
 """Force constants related by symmetry, against those computed one by one."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
 from matjax.models import LennardJones, Springs
-from matjax.phonons import Response, regular_mesh
+from matjax.phonons import Response, SymmetricResponse, regular_mesh
 from matjax.phonons.grids import star_of_grid, symmetric_force_constants, unfold
 from matjax.phonons.symmetry import (
     Elements,
@@ -210,3 +211,14 @@ def test_the_little_group_of_a_generic_point_is_small(of_silicon):
     assert_allclose(np.sort(elements.reversal), [False, True])
     everything = little_group(of_silicon.operations, np.zeros(3))
     assert len(everything.operation) == 96
+
+
+def test_a_response_by_symmetry_is_one_at_all_points(of_silicon):
+    source = SymmetricResponse(of_silicon.response, of_silicon.operations)
+    expected = of_silicon.response(Q)
+    assert_allclose(source(Q), expected, atol=1e-9)  # round-off
+    assert_allclose(source(Q.reshape(2, 4, 3))[1, 3], expected[7], atol=1e-9)
+    assert_allclose(source(Q[1]), expected[1], atol=1e-9)
+    assert source(np.zeros((0, 3))).shape == (0, 6, 6)
+    by_jit = jax.jit(lambda source, q: source(q))(source, Q[:1])
+    assert_allclose(by_jit[0], expected[0], atol=1e-9)
