@@ -31,7 +31,7 @@ class Bands(NamedTuple):
     """THz, ascending at each point; imaginary ones negative."""
     branches: Int[Array, "q modes"] | None = None
     """Mode of each branch, at each point: its column of ``frequencies``. Branches are
-    followed along each unbroken line of the path, and begin in ascending order."""
+    followed along each unbroken line of the path, and ascend at its second point."""
 
     @property
     def connected(self) -> Float[Array, "q modes"]:
@@ -77,7 +77,7 @@ def connect(bands: Bands, eigenvectors: Complex[Array, "q modes modes"]) -> Band
     Raises:
         ValueError: if the eigenvectors are not those of the bands.
     """
-    frequencies = np.asarray(bands.frequencies)
+    frequencies, eigenvectors = np.asarray(bands.frequencies), np.asarray(eigenvectors)
     expected = (*frequencies.shape, frequencies.shape[1])
     if eigenvectors.shape != expected:
         raise ValueError(
@@ -86,15 +86,24 @@ def connect(bands: Bands, eigenvectors: Complex[Array, "q modes modes"]) -> Band
         )
     tolerance = DEGENERATE * np.max(frequencies**2)
     branches = np.empty(frequencies.shape, dtype=np.int32)
+
+    def follow(row: int, before: int, carried: np.ndarray) -> np.ndarray:
+        groups = degenerate_groups(frequencies[row], tolerance)
+        branches[row], carried = _next_point(
+            branches[before], carried, eigenvectors[row], groups
+        )
+        return carried
+
     for start, end in bands.path.lines:
-        branches[start] = np.arange(frequencies.shape[1])
-        groups = degenerate_groups(frequencies[start], tolerance)
-        carried = _definite(np.asarray(eigenvectors[start]), groups)
-        for row in range(start + 1, end):
-            groups = degenerate_groups(frequencies[row], tolerance)
-            branches[row], carried = _next_point(
-                branches[row - 1], carried, np.asarray(eigenvectors[row]), groups
-            )
+        # Numbered at the second point: at the first, often Γ, degenerate ones have not
+        # parted yet.
+        second = min(start + 1, end - 1)
+        groups = degenerate_groups(frequencies[second], tolerance)
+        carried = _definite(eigenvectors[second], groups)
+        branches[second] = np.arange(frequencies.shape[1])
+        follow(start, second, carried)
+        for row in range(second + 1, end):
+            carried = follow(row, row - 1, carried)
     return bands._replace(branches=branches)
 
 

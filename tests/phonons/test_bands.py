@@ -101,7 +101,8 @@ def test_connected_bands_of_silicon_are_the_same_frequencies_in_another_order():
     bands = found.bands(spacing=0.05)
     assert_allclose(np.sort(bands.connected, axis=1), bands.frequencies, atol=0)
     for start, end in bands.path.lines:
-        assert_allclose(bands.connected[start], bands.frequencies[start], atol=0)
+        first = slice(start, start + 2)
+        assert_allclose(bands.connected[first], bands.frequencies[first], atol=1e-4)
         # THz, within one step of 0.05/Å: sound travels 85 Å THz at most, /2π
         steps = abs(np.diff(bands.connected[start:end], axis=0))
         assert steps.max() < 0.05 * 85 / (2 * np.pi)
