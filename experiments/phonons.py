@@ -14,6 +14,7 @@ from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal, write
 from matjax.phonons import (
     Bands,
+    DensityOfStates,
     Phonons,
     PolarPhonons,
     RealSpaceForceConstants,
@@ -23,13 +24,14 @@ from matjax.phonons import (
     density_of_states,
     finite_displacements,
     phonons,
+    projections,
     read_phonopy,
     regular_mesh,
     thermal_properties,
     with_polar,
 )
 from matjax.physics import Potential
-from matjax.plot import UNCONVERGED, phonon_figure
+from matjax.plot import UNCONVERGED, phonon_figure, thermal_figure
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.weights import load_potential
@@ -109,12 +111,15 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 
     mesh = regular_mesh(crystal, config.mesh, masses=found.masses)
     run.log.info("mesh: %d points, %d by symmetry", mesh.index.size, len(mesh.q))
-    frequencies = found.frequencies(mesh.q)
-    dos = density_of_states(mesh, frequencies)
-    columns = {"frequency_THz": dos.frequencies, "density_per_THz": dos.density}
-    run.save_table("dos", columns)
+    modes = found.modes(mesh.q)
+    frequencies = modes.frequencies
+    labels, shares = projections(crystal, *modes, masses=found.masses)
+    dos = density_of_states(mesh, frequencies, weights=shares, labels=labels)
+    _save_density(dos, run)
     steps = np.arange(0, config.max_temperature + 1e-9, config.temperature_step)
-    _save_thermal(thermal_properties(mesh, frequencies, steps), run)
+    thermal = thermal_properties(mesh, frequencies, steps)
+    _save_thermal(thermal, run)
+    run.save_figure("thermal", thermal_figure(thermal, n_atoms=crystal.n_atoms))
     beside = _finite_displacements(config, found, bands, run)
     points = {**_measured(config, bands), **beside}
     figure = phonon_figure(bands, dos, max_force=max_force, points=points)
@@ -279,12 +284,21 @@ def _save_bands(bands: Bands, run: Run) -> None:
     )
 
 
+def _save_density(dos: DensityOfStates, run: Run) -> None:
+    columns = {"frequency_THz": dos.frequencies, "density_per_THz": dos.density}
+    if len(dos.labels) > 1:
+        parts = zip(dos.labels, np.asarray(dos.parts), strict=True)
+        columns |= {f"{label}_per_THz": part for label, part in parts}
+    run.save_table("dos", columns)
+
+
 def _save_thermal(thermal: Thermal, run: Run) -> None:
     run.save_table(
         "thermal",
         {
             "temperature_K": thermal.temperatures,
             "free_energy_eV": thermal.free_energy,
+            "internal_energy_eV": thermal.internal_energy,
             "entropy_J_per_mol_K": thermal.entropy,
             "heat_capacity_J_per_mol_K": thermal.heat_capacity,
         },

@@ -106,8 +106,10 @@ class Phonons(struct.PyTreeNode):
         Raises:
             ValueError: if q has not three components, or is not finite.
         """
-        roots = np.sqrt(np.repeat(self.masses, 3))
-        return self.force_constants(q) / np.outer(roots, roots)
+        # Masses are traced where the whole record is an argument of a jitted function.
+        xp = jnp if isinstance(self.masses, Tracer) else np
+        roots = xp.sqrt(xp.repeat(self.masses, 3))
+        return self.force_constants(q) / (roots[:, None] * roots)
 
     def frequencies(self, q: Points) -> Float[Array, "*q modes"]:
         """Frequencies ν, THz, ascending; those of imaginary modes negative.

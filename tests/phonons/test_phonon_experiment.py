@@ -30,7 +30,8 @@ def run(folder, *settings):
 def test_the_experiment_writes_tables_a_figure_and_metrics(tmp_path):
     output, metrics = run(tmp_path / "run")
     names = {path.name for path in output.files}
-    assert names == {"bands.csv", "dos.csv", "thermal.csv", "phonons.png"}
+    figures = {"phonons.png", "thermal.png"}
+    assert names == {"bands.csv", "dos.csv", "thermal.csv", *figures}
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
     assert_allclose(metrics["gamma_optical_THz"], 17.83232, atol=1e-4)  # pinned
     assert_allclose(metrics["x_ta_THz"], 6.65196, atol=1e-4)  # pinned
