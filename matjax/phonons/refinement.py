@@ -32,6 +32,10 @@ DECAY = 2.5
 """Å over which the error falls by e, until two grids have shown it; NequIP has 2.7 to 5
 in silicon and about 5 in GaN."""
 
+AIM = 0.8
+"""Share of the tolerance for which a grid is chosen: to miss it barely costs another
+grid, and that is most of the work."""
+
 LONGEST = 40.0
 """Å; distance between images beyond which no grid is tried."""
 
@@ -182,7 +186,7 @@ def _next_distance(
         shorter, larger = errors[-2]
         rate = np.log(larger / error) / (distance - shorter)
         decay = 1 / max(rate, 1 / (4 * DECAY))
-    predicted = distance + decay * np.log(error / tolerance)
+    predicted = distance + decay * np.log(error / (AIM * tolerance))
     return max(smallest, min(predicted, 1.5 * distance))
 
 
