@@ -243,10 +243,14 @@ def _bwd(lay: Layout, residuals: tuple, g: Array) -> tuple:
 convolve_at_rest.defvjp(_fwd, _bwd)
 
 
+def _at_rest(h: Array, edges: Geometry, lay: Layout) -> Array:
+    return _apply(lay, _operators_a(lay, edges.images.sums(edges.v)[:, :, 0]), h)
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _forward(h: Array, x: Array, edges: Geometry, lay: Layout) -> Array:
     del x
-    return _apply(lay, _operators_a(lay, edges.images.sums(edges.v)[:, :, 0]), h)
+    return _at_rest(h, edges, lay)
 
 
 @_forward.defjvp
@@ -260,7 +264,18 @@ def _forward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple[Array, A
     moved = jax.vmap(partial(_apply, lay))(a, bloch.turned(dh)).sum(0)
     moved += jnp.einsum("znsaf,zsa->nf", p, bloch.turned(u))
     moved -= jnp.einsum("naf,na->nf", p_0, u)
-    return _forward(h, x, edges, lay), moved
+    # Ordinary operations: derivatives around this one are not responses at q.
+    return _at_rest(h, edges, lay), moved
+
+
+def _pullback_at_rest(
+    h: Array, g: Array, edges: Geometry, lay: Layout
+) -> tuple[Array, Array]:
+    at_0 = edges.images.sums(edges.v)
+    p = _operators_p(lay, at_0, _features_coupled(lay, h))
+    h_bar = _apply_adjoint(lay, _operators_a(lay, at_0[:, :, 0]), g)
+    pull = jnp.einsum("nsaf,nf->nsa", p, g)
+    return h_bar, pull.sum(0) - pull.sum(1)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(4,))
@@ -268,11 +283,7 @@ def _backward(
     h: Array, x: Array, g: Array, edges: Geometry, lay: Layout
 ) -> tuple[Array, Array]:
     del x
-    at_0 = edges.images.sums(edges.v)
-    p = _operators_p(lay, at_0, _features_coupled(lay, h))
-    h_bar = _apply_adjoint(lay, _operators_a(lay, at_0[:, :, 0]), g)
-    pull = jnp.einsum("nsaf,nf->nsa", p, g)
-    return h_bar, pull.sum(0) - pull.sum(1)
+    return _pullback_at_rest(h, g, edges, lay)
 
 
 @_backward.defjvp
@@ -300,7 +311,7 @@ def _backward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple:
     x_bar -= jnp.einsum("naf,nf->na", p_0, dg)
     x_bar -= jnp.einsum("znsaf,zsf->na", q, dh_q)
     x_bar -= jnp.einsum("znsab,zsb->na", r, u_q)
-    return _backward(h, x, g, edges, lay), (h_bar, x_bar)
+    return _pullback_at_rest(h, g, edges, lay), (h_bar, x_bar)
 
 
 def _harmonics(lay: Layout, coupling: Coupling, array: Array) -> Array:

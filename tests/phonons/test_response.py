@@ -63,13 +63,20 @@ def test_any_batch_gives_the_same_force_constants(potential, graph, monkeypatch)
         assert_allclose(parts, whole, atol=1e-12)  # round-off
 
 
-def test_sums_over_images_change_nothing(monkeypatch):
+@pytest.fixture(scope="module")
+def network():
     model = NequIP(
         species=(14, 32), hidden="2x0e + 2x1o", lmax=1, layers=2, basis=3, cutoff=4.0
     )
-    potential = Potential.create(model).astype(jnp.float64)
-    crystal = silicon().replace(numbers=np.array([14, 32]))
-    crystal = crystal.replace(fractional=np.array([[0.01, 0, 0], [0.25, 0.27, 0.2]]))
+    crystal = silicon().replace(
+        numbers=np.array([14, 32]),
+        fractional=np.array([[0.01, 0, 0], [0.25, 0.27, 0.2]]),
+    )
+    return Potential.create(model).astype(jnp.float64), crystal
+
+
+def test_sums_over_images_change_nothing(network, monkeypatch):
+    potential, crystal = network
     graph = potential.graph(crystal, n_nodes=3)
     assert graph.is_small
     over_images = force_constants(potential, graph, Q[:2], n_atoms=2)
@@ -79,6 +86,32 @@ def test_sums_over_images_change_nothing(monkeypatch):
     over_edges = force_constants(potential, graph, Q[:2], n_atoms=2)
     assert abs(over_edges).max() > 0.1
     assert_allclose(over_images, over_edges, rtol=0, atol=1e-12)  # round-off
+
+
+def test_derivatives_of_a_network_s_response_are_finite_differences(network):
+    # Once the values that the rules return were of the rules' own kind, and derivatives
+    # by parameters and strain lacked what comes through the first layers.
+    potential, crystal = network
+    graph = potential.graph(crystal, n_nodes=3)
+    rng = np.random.default_rng(0)
+    weights = jnp.asarray(rng.normal(size=(6, 6)))
+    place = (potential.params, graph.positions, graph.cell, jnp.asarray(Q[0]))
+    way = jax.tree.map(lambda x: jnp.asarray(0.1 * rng.normal(size=x.shape)), place)
+
+    @jax.jit
+    def number(params, positions, cell, q):
+        moved = graph.replace(positions=positions, cell=cell)
+        matrix = force_constants(potential.replace(params=params), moved, q, n_atoms=2)
+        return jnp.sum(weights * (matrix.real + 2 * matrix.imag))
+
+    gradient = jax.jit(jax.grad(number, argnums=(0, 1, 2, 3)))(*place)
+    products = jax.tree.map(lambda x, d: jnp.sum(x * d), gradient, way)
+    slope = sum(jax.tree.leaves(products))
+    h = 1e-5
+    ends = [jax.tree.map(lambda x, d, s=s: x + s * d, place, way) for s in (-h, h)]
+    below, above = (number(*end) for end in ends)
+    # error h² of central differences, and round-off over h
+    assert_allclose(slope, (above - below) / (2 * h), rtol=1e-6)
 
 
 def test_products_of_any_patterns_are_those_of_the_matrix(potential, graph):
