@@ -265,7 +265,8 @@ class _Landscape:
         simple = [np.round(q * d) / d for d in DENOMINATORS]
         simple += [np.where(abs(q - x) < NEAR, x, q) for x in simple]
         # The start counts at any distance: where λ is flat, descent rests anywhere.
-        near = [start, *(x for x in simple if (abs(x - q) < NEAR).all()), q]
+        near = [start, *(x for x in simple if (abs(x - q) < NEAR).all())]
+        near = [*{tuple(np.round(x, 12)): x for x in near}.values(), q]
         values, _ = self.lowest(np.array(near))
         limit = values[-1] + 32 * self.noise * self.scale
         first = int(np.argmax(values <= limit))
