@@ -255,7 +255,7 @@ def _forward(h: Array, x: Array, edges: Geometry, lay: Layout) -> Array:
 
 @_forward.defjvp
 def _forward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    (h, x, edges), (dh, u, _) = primals, tangents
+    (h, _, edges), (dh, u, _) = primals, tangents
     at_0, at_q = edges.images.sums(edges.v), edges.images.sums_at_q(edges.v)
     hc = _features_coupled(lay, h)
     p_0 = _operators_p(lay, at_0, hc).sum(1)
@@ -288,7 +288,7 @@ def _backward(
 
 @_backward.defjvp
 def _backward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple:
-    (h, x, g, edges), (dh, u, dg, _) = primals, tangents
+    (h, _, g, edges), (dh, u, dg, _) = primals, tangents
     at_0, at_q = edges.images.sums(edges.v), edges.images.sums_at_q(edges.v)
     hc, gc = _features_coupled(lay, h), _cotangents_coupled(lay, g)
     p_0 = _operators_p(lay, at_0, hc).sum(1)
