@@ -98,7 +98,7 @@ def group_velocities(
         steps = [np.tensordot(n, slope, 1) for n in (ahead, generic)]
         vectors = adapted_vectors(frequencies, vectors, steps, tolerance=tolerance)
         relative = relative_slopes(values, expectations(vectors, slope))
-        velocities[i] = 2 * np.pi / 10 * abs(frequencies)[:, None] * relative
+        velocities[i] = 2 * np.pi / 10 * frequencies[:, None] * relative
         if at_gamma[i]:
             velocities[i, np.sort(np.argsort(abs(frequencies))[:3])] = sound
     return velocities.reshape(*q.shape[:-1], matrices.shape[-1], 3)
