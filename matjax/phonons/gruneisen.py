@@ -203,7 +203,7 @@ def _require_response(phonons: Phonons) -> Response:
         raise ValueError(
             "Grüneisen parameters need a potential, whose force constants follow a "
             f"strain; received {type(phonons.source).__name__}: use phonons of "
-            "matjax.phonons(potential, crystal)"
+            "matjax.phonons(potential, crystal), without a grid or tolerance"
         )
     return phonons.source
 
