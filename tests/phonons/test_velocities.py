@@ -141,6 +141,16 @@ def test_free_modes_do_not_move():
     assert_allclose(velocities[4:, 1:], 0, atol=1e-12)
 
 
+def test_velocities_of_imaginary_modes_equal_differences():
+    crystal = chain().strained(np.diag([-0.03, 0, 0]))
+    found = phonons(springs((11, 17)), crystal)
+    q = np.array([[0.2, 0, 0]])
+    assert (found.frequencies(q)[0, :4] < -0.1).all()
+    velocities = group_velocities(found, q, direction=[1, 0, 0])[..., 0]
+    # h² of the differences
+    assert_allclose(velocities, differences(found, q)[..., 0], atol=1e-5)
+
+
 def test_velocities_of_interpolated_force_constants_are_those_of_their_bands(
     of_silicon,
 ):
