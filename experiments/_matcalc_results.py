@@ -1,12 +1,15 @@
 """One file of results from finished runs of ``matcalc_cv`` or ``matcalc_elastic``.
 
-    python experiments/_matcalc_results.py RESULTS.json HARDWARE RUN [RUN ...]
+    python experiments/_matcalc_results.py RESULTS.json HARDWARE RUN ... [NAME=RUN ...]
 
 RUN are output folders of ``matjax run``, one for each potential, of the same crystals.
+A run with a NAME is a check: some crystals of the first one with another setting. It
+adds the largest change of a property by atom.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from datetime import UTC, datetime
@@ -22,7 +25,9 @@ SETTINGS = ("limit", "max_atoms", "seed", "fmax", "length", "potential_precision
 """What of the configuration goes into the command."""
 
 
-def main(target: Path, hardware: str, runs: list[Path]) -> None:
+def main(
+    target: Path, hardware: str, runs: list[Path], checks: dict[str, Path] | None = None
+) -> None:
     """Write the file.
 
     Raises:
@@ -52,10 +57,40 @@ def main(target: Path, hardware: str, runs: list[Path]) -> None:
         chosen.add(tuple(line.split(",")[0] for line in table))
     if len(chosen) != 1:
         raise ValueError("the runs must be of the same crystals; they are not")
+    for name, run in (checks or {}).items():
+        results |= _changes(name, runs[0], run)
     results["command"] = "; ".join(commands)
     text = json.dumps(results, indent=2, ensure_ascii=False)
     target.write_text(text + "\n", encoding="utf-8")
 
 
+def _changes(name: str, first: Path, other: Path) -> dict[str, float]:
+    """Largest change of the property by atom, over the crystals of both runs."""
+    key = "heat_capacity"
+    ours, theirs = _values(first, key), _values(other, key)
+    common = sorted(ours.keys() & theirs.keys())
+    changes = [abs(ours[c] - theirs[c]) for c in common]
+    return {
+        f"check_{name}_n_crystals": len(common),
+        f"check_{name}_largest_change_J_per_mol_K_per_atom": max(changes),
+    }
+
+
+def _values(run: Path, key: str) -> dict[str, float]:
+    with (run / "crystals.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        row["crystal"]: float(row[f"{key}_J_per_mol_K"]) / int(row["n_atoms"])
+        for row in rows
+        if not row["failure"]
+    }
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], [Path(run) for run in sys.argv[3:]])
+    named = dict(word.split("=", 1) for word in sys.argv[3:] if "=" in word)
+    main(
+        Path(sys.argv[1]),
+        sys.argv[2],
+        [Path(word) for word in sys.argv[3:] if "=" not in word],
+        {name: Path(run) for name, run in named.items()},
+    )
