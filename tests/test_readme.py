@@ -35,7 +35,29 @@ def neighbor_rows() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("rows", [potential_rows, neighbor_rows])
+def heat_capacity_rows() -> list[str]:
+    r = results("matcalc_cv")
+    return [
+        f"| {name} | {r[f'{key}_n_crystals']} | {r[f'{key}_n_failed']} | "
+        f"{r[f'{key}_cv_mae_J_per_mol_K']:.2f} J/(mol K) | "
+        f"{r[f'{key}_cv_median_ae_J_per_mol_K']:.2f} J/(mol K) |"
+        for name in ("nequix-oam-1-pft", "nequix-mp-1-pft")
+        for key in [name.replace("-", "_")]
+    ]
+
+
+def modulus_rows() -> list[str]:
+    r = results("matcalc_elastic")
+    key = "nequix_oam_1_pft"
+    return [
+        f"| nequix-oam-1-pft | {r[f'{key}_n_crystals']} | {r[f'{key}_n_failed']} | "
+        f"{r[f'{key}_k_mae_GPa']:.1f} GPa | {r[f'{key}_g_mae_GPa']:.1f} GPa |"
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows", [potential_rows, neighbor_rows, heat_capacity_rows, modulus_rows]
+)
 def test_tables_are_made_from_the_committed_results(rows):
     missing = [row for row in rows() if row not in README]
     assert not missing, "README lacks\n" + "\n".join(missing)
