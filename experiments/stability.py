@@ -174,6 +174,8 @@ def _named(mode: SoftMode) -> str:
 def _verdict(stages: Sequence[Stage]) -> str:
     stability = stages[-1].stability
     if stages[-1].descents:
+        if stages[-1].descents[0].gain_per_atom > 0:
+            return "The crystal of lowest energy has not been examined yet."
         return "The energy does not fall along the modes that were followed."
     if stability.stable:
         return "The last crystal is stable."
