@@ -22,5 +22,17 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_compiled_functions():
+    """Forget compiled functions after each file.
+
+    Each takes some dozen memory mappings; a process may have 65,530 of them on Linux,
+    and XLA aborts beyond. What another file needs again comes from the cache on disk.
+    """
+    yield
+    jax.clear_caches()
