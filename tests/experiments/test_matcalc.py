@@ -11,8 +11,7 @@ from numpy.testing import assert_allclose
 
 from matjax import catalog
 from matjax.config import build_config
-from matjax.crystals import Crystal, primitive, symmetrized
-from matjax.phonons import force_constants, phonons, regular_mesh
+from matjax.phonons import phonons
 from matjax.runs import Run
 from matjax.survey import choose, read_items
 from matjax.survey.sizes import DEGREES, NODES, SizedPotential, relax_sized
@@ -21,54 +20,13 @@ from tests.phonons.lattices import silicon, stillinger_weber
 CV = catalog.load_experiment(catalog.experiments()["matcalc_cv"])
 
 
-def wurtzite():
-    return Crystal.from_ase(bulk("SiSi", "wurtzite", 3.84, 6.27))
-
-
-def monoclinic():
-    atoms = bulk("Si", "diamond", 5.43, cubic=True)
-    cell = atoms.cell[:].copy()
-    cell[2, 0] += 0.4
-    atoms.set_cell(cell, scale_atoms=True)
-    return primitive(Crystal.from_ase(atoms))
-
-
-@pytest.mark.parametrize(
-    ("crystal", "shape"),
-    [
-        (silicon(), (2, 2, 2)),
-        (wurtzite(), (2, 2, 1)),
-        (monoclinic(), (3, 2, 2)),  # a mesh that only a part of the group keeps
-    ],
-)
-def test_few_columns_give_all_matrices_of_the_mesh(crystal, shape):
-    potential, crystal = stillinger_weber(), symmetrized(crystal)
-    found = CV.mesh_force_constants(potential, crystal, shape)
-    q = regular_mesh(crystal, shape, symmetry=False).q
-    direct = force_constants(
-        potential, potential.graph(crystal), q, n_atoms=crystal.n_atoms
-    )
-    x = np.repeat(crystal.fractional, 3, axis=0)
-    apart = x[None] - x[:, None]
-    phases = np.exp(2j * np.pi * np.einsum("ijc,qc->qij", apart, q))
-    assert_allclose(found, direct * phases, atol=1e-10)  # round-off of 20 eV/Å²
-
-
-def test_silicon_needs_four_columns_of_forty_eight():
-    crystal = symmetrized(silicon())
-    q = regular_mesh(crystal, (2, 2, 2), symmetry=False).q
-    jobs = CV._needed_columns(crystal, CV._keeping(CV.space_group(crystal), q), q)
-    # Γ needs one direction, X and L two: along their axes and across.
-    assert sum(len(directions) for _, _, directions in jobs) <= 5
-
-
 def test_coarse_mesh_gives_the_heat_capacity_of_a_fine_one():
     crystal = silicon()
     exact = phonons(stillinger_weber(), crystal).thermal([300.0], (8, 8, 8))
     shape = CV.divisions(crystal, 6.0)
     assert shape == (2, 2, 2)
-    matrices = CV.mesh_force_constants(stillinger_weber(), crystal, shape)
-    capacity, imaginary, _ = CV.capacity_of_mesh(crystal, shape, matrices)
+    found = phonons(stillinger_weber(), crystal, grid=shape)
+    capacity, imaginary, _ = CV.capacity_on_mesh(found, shape)
     assert imaginary == 0
     # 0.05 J/(mol K) by atom is the accuracy that the mesh is chosen for; the fine mesh
     # lacks the translations at Γ, 3R/512.
