@@ -1,14 +1,13 @@
 """Exact force constants against phonopy's finite displacements with the same forces."""
 
-import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, commensurate_q
+from matjax.crystals import commensurate_q
 from matjax.phonons import density_of_states, phonons, regular_mesh
-from matjax.physics import forces
 from tests.phonons.lattices import silicon, stillinger_weber
+from tests.phonons.phonopy_oracle import phonopy_of
 
 SIZE = (2, 2, 2)
 
@@ -16,30 +15,10 @@ SIZE = (2, 2, 2)
 @pytest.fixture(scope="module")
 def both():
     """Our phonons and phonopy's, of silicon with a strained cell of low symmetry."""
-    phonopy = pytest.importorskip("phonopy", reason="phonopy is not installed")
-    from phonopy.structure.atoms import PhonopyAtoms
-
     strain = np.array([[0.01, 0.004, 0], [0.004, -0.008, 0.002], [0, 0.002, 0.005]])
     crystal, potential = silicon().strained(strain), stillinger_weber()
-    cell = PhonopyAtoms(
-        symbols=crystal.symbols,
-        cell=crystal.cell,
-        scaled_positions=crystal.fractional,
-        masses=crystal.masses,
-    )
-    theirs = phonopy.Phonopy(cell, np.diag(SIZE), primitive_matrix=np.eye(3))
-    theirs.generate_displacements(distance=1e-3, is_plusminus=True)
-    act = jax.jit(forces)
-    sets = []
-    for moved in theirs.supercells_with_displacements:
-        displaced = Crystal.create(
-            moved.numbers, moved.cell, fractional=moved.scaled_positions
-        )
-        graph = potential.graph(displaced, degree=8)
-        sets.append(np.asarray(act(potential, graph))[: displaced.n_atoms])
     # Forces that the strained cell has at rest cancel in pairs of displacements ±.
-    theirs.forces = sets
-    theirs.produce_force_constants()
+    theirs = phonopy_of(crystal, potential, SIZE, degree=8)
     return phonons(potential, crystal), theirs
 
 
