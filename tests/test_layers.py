@@ -17,7 +17,7 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics config",
+    "arrays units elements numerics config progress",
     "crystals",
     "nn descriptors",
     "models physics generate",

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from matjax.phonons.response import Progress
+from matjax.progress import Progress
 from matjax.units import THZ
 
 DEGENERATE = 1e-4

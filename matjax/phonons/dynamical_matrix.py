@@ -33,7 +33,7 @@ from matjax.phonons.grids import SymmetricResponse
 from matjax.phonons.projections import Onto, projections, require_onto
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
 from matjax.phonons.refinement import interpolated, refined
-from matjax.phonons.response import Progress, Response
+from matjax.phonons.response import Response
 from matjax.phonons.symmetry import operations_of
 from matjax.phonons.thermal import (
     SOFTEST,
@@ -42,6 +42,7 @@ from matjax.phonons.thermal import (
     thermal_properties,
 )
 from matjax.physics import Potential
+from matjax.progress import Progress, progress_of
 from matjax.units import THZ
 
 
@@ -308,7 +309,7 @@ def phonons(
         source=exact,
         masses=masses,
         max_force=_require_finite(exact.max_force()),
-        progress=_progress(progress),
+        progress=progress_of(progress),
     )
     if grid is not None:
         found = interpolated(exact, crystal, grid, progress=result.progress)
@@ -354,14 +355,6 @@ def _require_finite(max_force: Array) -> Array:
             "too close, or the parameters damaged?"
         )
     return np.asarray(max_force)
-
-
-def _progress(progress: Progress | bool) -> Progress | None:
-    if progress is True:
-        from tqdm import tqdm
-
-        return tqdm
-    return progress or None
 
 
 def _frequencies(eigenvalues: Float[Array, "*axes"]) -> Float[Array, "*axes"]:

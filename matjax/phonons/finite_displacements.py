@@ -9,8 +9,8 @@ import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
-from matjax.phonons.response import Progress
 from matjax.physics import Potential, ase_calculator
+from matjax.progress import Progress
 
 
 class FiniteDisplacements(NamedTuple):

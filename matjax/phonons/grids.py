@@ -12,8 +12,9 @@ from jax.core import Tracer
 
 from matjax.arrays import Array, Complex, Float
 from matjax.phonons import symmetry
-from matjax.phonons.response import Progress, Response
+from matjax.phonons.response import Response
 from matjax.phonons.symmetry import Elements, Operations
+from matjax.progress import Progress
 
 
 class Reduced(NamedTuple):

@@ -19,7 +19,7 @@ from jax.core import Tracer
 
 from matjax.arrays import Array, Complex, Float, Int, Leaf
 from matjax.crystals import Crystal, niggli_reduce
-from matjax.phonons.response import Progress
+from matjax.progress import Progress
 
 MEMORY = 2**28
 """Bytes that one part of a long list of points, or of pairs, may take."""

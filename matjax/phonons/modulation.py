@@ -29,9 +29,9 @@ from matjax.phonons.order_parameter import (
     half_star,
     symmetric_directions,
 )
-from matjax.phonons.response import Progress
 from matjax.phonons.stability import SoftMode, Stability, examine_stability, mode_at
 from matjax.physics import Potential, relax
+from matjax.progress import Progress
 
 SYMPREC = 0.01
 """Å; symmetry of what has been relaxed, which is exact to forces only."""

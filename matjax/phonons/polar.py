@@ -52,7 +52,7 @@ from matjax.phonons.ewald import (
 )
 from matjax.phonons.interpolation import RealSpaceForceConstants
 from matjax.phonons.qpoints import Path, band_path
-from matjax.phonons.response import Progress
+from matjax.progress import Progress
 
 STEP = 1e-5
 """How far, as a share of the next step of a path, its ends at Γ are from Γ."""

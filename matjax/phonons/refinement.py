@@ -19,8 +19,9 @@ from matjax.phonons.grids import (
     symmetric_force_constants,
 )
 from matjax.phonons.interpolation import RealSpaceForceConstants, from_grid
-from matjax.phonons.response import Progress, Response
+from matjax.phonons.response import Response
 from matjax.phonons.symmetry import operations_of
+from matjax.progress import Progress
 
 START = 10.0
 """Å; distance between images on the first grid. Learned potentials reach farther."""

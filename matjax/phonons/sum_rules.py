@@ -27,7 +27,6 @@ from matjax.phonons.pair_rules import (
 )
 from matjax.phonons.polar import Polar
 from matjax.phonons.qpoints import regular_mesh
-from matjax.phonons.response import Progress
 from matjax.phonons.symmetry import (
     Elements,
     Operations,
@@ -35,6 +34,7 @@ from matjax.phonons.symmetry import (
     operations_of,
     rotate,
 )
+from matjax.progress import Progress
 
 
 class Violation(NamedTuple):

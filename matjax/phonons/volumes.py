@@ -11,9 +11,9 @@ from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.phonons.dynamical_matrix import Phonons, phonons
 from matjax.phonons.qpoints import regular_mesh
-from matjax.phonons.response import Progress
 from matjax.phonons.thermal import SOFTEST, require_temperatures, thermal_properties
 from matjax.physics import Potential, Relaxation, relax
+from matjax.progress import Progress
 
 RATIOS = tuple(np.linspace(0.96, 1.06, 9).round(4).tolist())
 """Volumes as shares of the given one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,7 @@ from matjax.crystals import (
     allocate_neighbor_list,
     neighbors,
 )
-
-Progress = Callable[..., Iterable]
-"""What wraps the steps of a long calculation, such as ``tqdm.tqdm``: it is called with
-an iterable, a description and ``total=``."""
+from matjax.progress import Progress, progress_of
 
 SLACK = 1.25
 """Room in a neighbor list for a density grown by this factor."""
@@ -67,8 +64,5 @@ def watched(
     progress: Progress | bool,
 ) -> Iterable[None]:
     """The steps, shown as they are taken if ``progress`` wants it."""
-    if progress is True:
-        from tqdm import tqdm
-
-        progress = tqdm
-    return progress(steps, description, total=total) if progress else steps
+    shown = progress_of(progress)
+    return shown(steps, description, total=total) if shown else steps

@@ -22,7 +22,6 @@ from matjax.crystals import Crystal, build_graph
 from matjax.physics.chunks import (
     SLACK,
     DivergenceError,
-    Progress,
     next_limit,
     next_slack,
     roomy_neighbor_list,
@@ -40,6 +39,7 @@ from matjax.physics.motion import (
 )
 from matjax.physics.potential import Potential
 from matjax.physics.trajectory import Trajectory
+from matjax.progress import Progress
 from matjax.units import BOLTZMANN, FEMTOSECOND
 
 

@@ -28,7 +28,6 @@ from matjax.crystals import (
 from matjax.physics.chunks import (
     SLACK,
     DivergenceError,
-    Progress,
     next_limit,
     next_slack,
     roomy_neighbor_list,
@@ -38,6 +37,7 @@ from matjax.physics.fire import FireState, fire_init, fire_step
 from matjax.physics.landscape import Landscape, Point, make_landscape
 from matjax.physics.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
 from matjax.physics.potential import Potential
+from matjax.progress import Progress
 
 State = FireState | LBFGSState
 

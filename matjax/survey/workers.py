@@ -15,18 +15,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from matjax.progress import Progress
+
 Item = Mapping[str, Any]
 """What a function is told of one item: anything that JSON holds."""
-
-Progress = Callable[..., Iterable]
-"""Wraps the items as they end, with a description and ``total=``."""
 
 PROCESS = str(Path(__file__).with_name("process.py"))
 """Run as a file: a worker imports what its function needs, and no more."""

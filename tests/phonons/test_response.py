@@ -55,7 +55,7 @@ def test_batches_have_the_shape_of_q_and_the_values_of_single_q(potential, graph
 
 def test_any_batch_gives_the_same_force_constants(potential, graph, monkeypatch):
     whole = force_constants(potential, graph, Q)
-    assert response.batch_of(graph) == (4, 3)
+    assert response.batch_of(graph) == (4, 6)
     for rows, columns in ((1, 6), (3, 4)):  # 4 does not divide the 6 columns
         batch = response.Batch(rows, columns)
         monkeypatch.setattr(response, "batch_of", lambda _, batch=batch: batch)
@@ -183,8 +183,8 @@ def test_progress_sees_every_call(potential, graph):
 
     source = Response(potential, graph, n_atoms=2)
     source(Q, progress=progress)
-    # five q of six columns are ten rows of three: three batches of four rows
-    assert seen == ["force constants"] * 3
+    # five q of six columns each: two batches of four
+    assert seen == ["force constants"] * 2
 
 
 def test_the_largest_force_is_that_of_the_displaced_atom(potential):
