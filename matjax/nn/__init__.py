@@ -4,6 +4,7 @@ radial         bases of the edge length, envelopes
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 bloch_convolution    the convolution's response at a wave vector
+bloch_geometry       what of it no displacement enters
 """
 
 from matjax.nn.equivariant import EdgeBasis as EdgeBasis

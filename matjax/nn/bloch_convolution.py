@@ -23,201 +23,16 @@ with A = ∂m/∂h, P = ∂m/∂r, Q = ∂(g·m)/∂h∂r and R = ∂²(g·m)/�
 (superscript 0: without), all contracted as their shapes demand.
 """
 
-# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
-# pyright: reportAttributeAccessIssue=false
-# e3nn-jax takes and returns more than its annotations say.
-
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import NamedTuple
+from functools import partial
 
-import e3nn_jax as e3nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from matjax.arrays import Array, Float
-from matjax.crystals import Graph, bloch
-
-
-class Block(NamedTuple):
-    """Weighted harmonics (c, m) of one path."""
-
-    weights: slice
-    """Place of its weights (c) among the weights."""
-    harmonic: slice
-    """Place of its harmonic (m) among the harmonics."""
-    place: slice
-    """Place of the products (c, m) among all paths'."""
-
-
-class Coupling(NamedTuple):
-    """All paths of one feature irrep: features (c, i), weighted harmonics (c, m)."""
-
-    channels: int
-    features: slice
-    """Place of its components (c, i) among the features."""
-    paths: tuple[int, ...]
-    outputs: slice
-    """Place of its outputs (c, o), of all its paths."""
-    tensor: np.ndarray
-    """(i, m, o): Clebsch–Gordan tensors, block diagonal over the paths."""
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """How the paths of a convolution lie in flat arrays; static."""
-
-    couplings: tuple[Coupling, ...]
-    blocks: tuple[Block, ...]
-    """Of each path."""
-    output_index: np.ndarray
-    """For each component of the result, its place among the outputs."""
-    irreps: e3nn.Irreps
-    """Of the result."""
-
-
-@cache
-def layout(features: e3nn.Irreps, harmonics: e3nn.Irreps, paths: tuple) -> Layout:
-    """Flat order of the paths: by feature irrep, then channel, then component."""
-    blocks, n_w, n_v = [], 0, 0
-    for path in paths:
-        harmonic = harmonics.slices()[path.harmonic]
-        w_end = n_w + path.multiplicity
-        v_end = n_v + path.multiplicity * (harmonic.stop - harmonic.start)
-        blocks.append(Block(slice(n_w, w_end), harmonic, slice(n_v, v_end)))
-        n_w, n_v = w_end, v_end
-    couplings, places, n_out = [], {}, 0
-    for i, (channels, _) in enumerate(features):
-        mine = tuple(p for p, path in enumerate(paths) if path.feature == i)
-        if not mine:
-            continue
-        tensor, ends = _block_diagonal(features, harmonics, [paths[p] for p in mine])
-        for p, end in zip(mine, ends, strict=True):
-            start = np.arange(channels)[:, None] * ends[-1] + end - paths[p].irrep.dim
-            places[p] = n_out + start + np.arange(paths[p].irrep.dim)
-        outputs = slice(n_out, n_out + channels * ends[-1])
-        couplings.append(
-            Coupling(channels, features.slices()[i], mine, outputs, tensor)
-        )
-        n_out = outputs.stop
-    irreps: dict[e3nn.Irrep, int] = {}
-    for path in paths:
-        irreps[path.irrep] = irreps.get(path.irrep, 0) + path.multiplicity
-    return Layout(
-        couplings=tuple(couplings),
-        blocks=tuple(blocks),
-        # Paths are sorted by irrep: their blocks follow each other in the result.
-        output_index=np.concatenate([places[p].ravel() for p in range(len(paths))]),
-        irreps=e3nn.Irreps([(n, irrep) for irrep, n in irreps.items()]),
-    )
-
-
-def _block_diagonal(
-    features: e3nn.Irreps, harmonics: e3nn.Irreps, paths: list
-) -> tuple[np.ndarray, np.ndarray]:
-    """Clebsch–Gordan tensors of a coupling, and where the outputs of each path end."""
-    tensors = []
-    for path in paths:
-        a, b = features[path.feature].ir, harmonics[path.harmonic].ir
-        block = e3nn.clebsch_gordan(a.l, b.l, path.irrep.l)
-        tensors.append(np.asarray(block) * np.sqrt(path.irrep.dim))
-    m_ends = np.cumsum([t.shape[1] for t in tensors])
-    o_ends = np.cumsum([t.shape[2] for t in tensors])
-    whole = np.zeros((tensors[0].shape[0], m_ends[-1], o_ends[-1]))
-    for t, m, o in zip(tensors, m_ends, o_ends, strict=True):
-        whole[:, m - t.shape[1] : m, o - t.shape[2] : o] = t
-    return whole, o_ends
-
-
-class Directions(NamedTuple):
-    """Lengths and harmonics of the edges at rest with their derivatives."""
-
-    r: Array
-    """(n, k): lengths; receivers by slots lead everywhere."""
-    unit: Array
-    """(n, k, 3): r / |r|, the first derivative of |r|."""
-    curvature: Array
-    """(n, k, 3, 3): the second derivative of |r|."""
-    y: Array
-    """(n, k, h): harmonics."""
-    dy: Array
-    """(n, k, 3, h)."""
-    ddy: Array
-    """(n, k, 3, 3, h)."""
-
-
-def directions(graph: Graph, harmonics: Callable[[Array], Array]) -> Directions:
-    """Lengths and harmonics of a graph on which a response is computed."""
-    vectors = graph.rest_vectors().reshape(graph.n_nodes, graph.degree, 3)
-    r = jnp.sqrt(jnp.sum(vectors * vectors, axis=-1))
-    unit = vectors / r[..., None]
-    eye = jnp.eye(3, dtype=r.dtype)
-    curvature = (eye - unit[..., :, None] * unit[..., None, :]) / r[..., None, None]
-    dy, ddy = jax.vmap(
-        lambda a: _twice_along(harmonics, vectors, a, eye), out_axes=(-2, -3)
-    )(eye)
-    return Directions(r, unit, curvature, harmonics(vectors), dy, ddy)
-
-
-class Geometry(NamedTuple):
-    """What the convolution knows of the edges."""
-
-    images: bloch.Images
-    v: Array
-    """(n, k, 1 + 3, m): weighted harmonics, and their derivatives by r."""
-    weights: Array
-    """(3, n, k, w): weights and their first two derivatives by |r|."""
-    directions: Directions
-
-
-def geometry(
-    graph: Graph, lay: Layout, rest: Directions, weigh: Callable[[Array], Array]
-) -> Geometry:
-    """Weighted harmonics and their derivatives, from the weights as functions of r."""
-    slots = rest.r.shape
-    one = jnp.ones_like(rest.r)
-
-    def slope(x: Array) -> tuple[Array, Array]:
-        return jax.jvp(weigh, (x,), (one,))
-
-    (w, dw), (_, ddw) = jax.jvp(slope, (rest.r,), (one,))
-    mask = graph.edge_mask.reshape(1, *slots, 1)
-    weights = jnp.where(mask, jnp.stack([w, dw, ddw]), 0)
-
-    # Of each path: w Y, and its three derivatives w' (r/|r|) Y + w dY.
-    y = rest.y[:, :, None]
-    y4 = jnp.concatenate([y, rest.dy], axis=2)
-    uy = rest.unit[..., None] * y
-    uy4 = jnp.concatenate([jnp.zeros_like(y), uy], axis=2)
-    v = [
-        weights[0][..., None, b.weights, None] * y4[..., None, b.harmonic]
-        + weights[1][..., None, b.weights, None] * uy4[..., None, b.harmonic]
-        for b in lay.blocks
-    ]
-    return Geometry(
-        images=graph.images(),
-        v=_join(v),
-        weights=weights,
-        directions=rest,
-    )
-
-
-def _twice_along(
-    function: Callable[[Array], Array], x: Array, a: Array, others: Array
-) -> tuple[Array, Array]:
-    """Derivative of a function along a, and its derivatives along others."""
-
-    def first(x: Array) -> Array:
-        return jax.jvp(function, (x,), (jnp.broadcast_to(a, x.shape),))[1]
-
-    def second(b: Array) -> Array:
-        return jax.jvp(first, (x,), (jnp.broadcast_to(b, x.shape),))[1]
-
-    return first(x), jax.vmap(second, out_axes=-2)(others)
+from matjax.crystals import bloch
+from matjax.nn.bloch_geometry import Coupling, Geometry, Layout, join
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -326,10 +141,6 @@ def _split(coupling: Coupling, array: Array, place: slice) -> Array:
     return array[..., place].reshape(*array.shape[:-1], coupling.channels, -1)
 
 
-def _join(blocks: Sequence[Array]) -> Array:
-    return jnp.concatenate([b.reshape(*b.shape[:-2], -1) for b in blocks], axis=-1)
-
-
 def _features_coupled(lay: Layout, h: Array) -> list[Array]:
     """Σ_i h C for each coupling: (s, c, m, o)."""
     return [
@@ -361,7 +172,7 @@ def _operators_a(lay: Layout, images: Array) -> list[Array]:
 def _operators_p(lay: Layout, images: Array, hc: list[Array]) -> Array:
     """∂m/∂r: (n, s, 3, outputs), from (n, s, 4, m)."""
     first = images[:, :, 1:]
-    return _join(
+    return join(
         [
             jnp.einsum("nsacm,scmo->nsaco", _harmonics(lay, k, first), c)
             for k, c in zip(lay.couplings, hc, strict=True)
@@ -372,7 +183,7 @@ def _operators_p(lay: Layout, images: Array, hc: list[Array]) -> Array:
 def _operators_q(lay: Layout, images: Array, gc: list[Array]) -> Array:
     """∂(g·m)/∂h∂r: (n, s, 3, features)."""
     first = images[:, :, 1:]
-    return _join(
+    return join(
         [
             jnp.einsum("nsacm,ncim->nsaci", _harmonics(lay, k, first), c)
             for k, c in zip(lay.couplings, gc, strict=True)
@@ -382,7 +193,7 @@ def _operators_q(lay: Layout, images: Array, gc: list[Array]) -> Array:
 
 def _apply(lay: Layout, a: list[Array], h: Array) -> Array:
     """Σ_s A h: (n, outputs)."""
-    return _join(
+    return join(
         [
             jnp.einsum("nscio,sci->nco", block, _split(k, h, k.features))
             for k, block in zip(lay.couplings, a, strict=True)
@@ -392,7 +203,7 @@ def _apply(lay: Layout, a: list[Array], h: Array) -> Array:
 
 def _apply_adjoint(lay: Layout, a: list[Array], g: Array) -> Array:
     """Σ_n Aᵀ g: (s, features)."""
-    return _join(
+    return join(
         [
             jnp.einsum("nscio,nco->sci", block, _split(k, g, k.outputs))
             for k, block in zip(lay.couplings, a, strict=True)

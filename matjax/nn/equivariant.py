@@ -24,13 +24,8 @@ import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
-from matjax.nn.bloch_convolution import (
-    Directions,
-    convolve_at_rest,
-    directions,
-    geometry,
-    layout,
-)
+from matjax.nn.bloch_convolution import convolve_at_rest
+from matjax.nn.bloch_geometry import Directions, directions, geometry, layout
 from matjax.numerics import safe_norm
 
 CHUNK_FLOATS = 2**23
