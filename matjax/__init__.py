@@ -31,6 +31,7 @@ from matjax.physics import NVT as NVT
 from matjax.physics import Elasticity as Elasticity
 from matjax.physics import Langevin as Langevin
 from matjax.physics import Potential as Potential
+from matjax.physics import PropertyPredictor as PropertyPredictor
 from matjax.physics import ase_calculator as ase_calculator
 from matjax.physics import elastic as elastic
 from matjax.physics import evaluate as evaluate
@@ -38,6 +39,7 @@ from matjax.physics import molecular_dynamics as molecular_dynamics
 from matjax.physics import relax as relax
 from matjax.physics import sound_velocities as sound_velocities
 from matjax.weights import load_potential as load_potential
+from matjax.weights import load_predictor as load_predictor
 from matjax.weights import save_potential as save_potential
 
 __version__ = "0.1.0"

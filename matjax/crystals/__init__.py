@@ -5,6 +5,7 @@ neighbors      neighbor lists on the host
 neighbor_list  neighbor lists under jit, updated as atoms and cells move
 graph          padded periodic graphs; gather, scatter, edge vectors, triplets
 bloch          derivative rules for perturbations of wave vector q
+shells         the n nearest neighbors, whole shells of them
 batch          from crystals to graphs of bucketed sizes
 lattice        cell parameters, reciprocal vectors, heights, Niggli reduction
 symmetry       space groups, standard cells, averages over a group
@@ -40,6 +41,7 @@ from matjax.crystals.neighbor_list import (
 )
 from matjax.crystals.neighbors import Neighbors as Neighbors
 from matjax.crystals.neighbors import neighbors as neighbors
+from matjax.crystals.shells import shell_weights as shell_weights
 from matjax.crystals.supercell import Supercell as Supercell
 from matjax.crystals.supercell import commensurate_q as commensurate_q
 from matjax.crystals.supercell import make_supercell as make_supercell

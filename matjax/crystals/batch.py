@@ -11,6 +11,7 @@ from jax.typing import DTypeLike
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.graph import Graph
 from matjax.crystals.neighbors import Neighbors, neighbors
+from matjax.crystals.shells import is_nearest
 
 
 def bucket(size: int) -> int:
@@ -30,6 +31,7 @@ def build_graph(
     crystals: Crystal | Sequence[Crystal],
     cutoff: float,
     *,
+    n_nearest: int | None = None,
     n_nodes: int | None = None,
     degree: int | None = None,
     n_graphs: int | None = None,
@@ -40,6 +42,9 @@ def build_graph(
     Args:
         crystals: with concrete arrays.
         cutoff: Å.
+        n_nearest: edges kept of each atom: its nearest ones, and the whole shell that
+            straddles the last place, so that nothing depends on the choice of cell; by
+            default all.
         n_nodes: number of nodes with padding; by default the bucket of the atoms.
         degree: edge slots of each node; by default the bucket of the largest number
             of neighbors.
@@ -47,13 +52,13 @@ def build_graph(
         dtype: precision of the coordinates; by default JAX's default float.
 
     Raises:
-        ValueError: if a given size is too small, or a crystal has two atoms on one
-            place.
+        ValueError: if a given size is too small, ``n_nearest`` is not positive, or a
+            crystal has two atoms on one place.
     """
     crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
     if not crystals:
         raise ValueError("a graph needs at least one crystal; received none")
-    lists = [neighbors(crystal, cutoff) for crystal in crystals]
+    lists = [_edges(crystal, cutoff, n_nearest) for crystal in crystals]
     counts = [
         _count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)
     ]
@@ -104,6 +109,19 @@ def build_graph(
             ).astype(np.int32)
         ),
     )
+
+
+def _edges(crystal: Crystal, cutoff: float, n_nearest: int | None) -> Neighbors:
+    edges = neighbors(crystal, cutoff)
+    if n_nearest is None:
+        return edges
+    if n_nearest < 1:
+        raise ValueError(f"n_nearest must be at least 1; received {n_nearest}")
+    positions, cell = np.asarray(crystal.positions), np.asarray(crystal.cell)
+    vectors = positions[edges.senders] - positions[edges.receivers]
+    distances = np.linalg.norm(vectors + edges.shifts @ cell, axis=1)
+    keep = is_nearest(edges.receivers, distances, n_nearest)
+    return Neighbors(*(values[keep] for values in edges))
 
 
 def _count(edges: Neighbors, n_atoms: int) -> np.ndarray:

@@ -8,6 +8,7 @@ ensembles      NVE, NVT, Langevin and NPT through jax-md
 md             molecular dynamics
 trajectory     the record of a run
 elastic        elastic constants with relaxing atoms, moduli, sound velocities
+property       networks that give properties, with their units
 chunks         what compiled loops share
 calculator     a potential as an ASE calculator
 """
@@ -30,6 +31,8 @@ from matjax.physics.potential import energy as energy
 from matjax.physics.potential import evaluate as evaluate
 from matjax.physics.potential import forces as forces
 from matjax.physics.potential import hessian_product as hessian_product
+from matjax.physics.property import PropertyModel as PropertyModel
+from matjax.physics.property import PropertyPredictor as PropertyPredictor
 from matjax.physics.relax import Relaxation as Relaxation
 from matjax.physics.relax import relax as relax
 from matjax.physics.trajectory import Trajectory as Trajectory

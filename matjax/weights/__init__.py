@@ -1,16 +1,21 @@
 """Published and saved parameters, read into our models without unpickling anything.
 
-load           a potential by name, file or folder
+load           potentials and property networks by name or file
 store          where files are found; download by checksum
 table          key tables: every array used, every parameter filled
 checkpoint     potentials as safetensors files
 nequix         the published Nequix weights
+cgcnn          the published CGCNN weights
 """
 
+from matjax.weights.cgcnn import PROPERTIES as PROPERTIES
+from matjax.weights.cgcnn import read_cgcnn as read_cgcnn
 from matjax.weights.checkpoint import read_potential as read_potential
 from matjax.weights.checkpoint import save_potential as save_potential
 from matjax.weights.load import EMBEDDED as EMBEDDED
 from matjax.weights.load import load_potential as load_potential
+from matjax.weights.load import load_predictor as load_predictor
 from matjax.weights.nequix import read_nequix as read_nequix
 from matjax.weights.store import PUBLISHED as PUBLISHED
 from matjax.weights.store import find as find
+from matjax.weights.store import find_property as find_property

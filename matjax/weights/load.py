@@ -1,4 +1,4 @@
-"""One function that finds a potential by name, file or folder."""
+"""Finding a potential or a property network by name or file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from matjax.models import LennardJones, Morse, StillingerWeber
-from matjax.physics import EnergyModel, Potential
+from matjax.physics import EnergyModel, Potential, PropertyPredictor
+from matjax.weights.cgcnn import PROPERTIES, read_cgcnn
 from matjax.weights.checkpoint import read_potential
 from matjax.weights.nequix import read_nequix
-from matjax.weights.store import PUBLISHED, fetch
+from matjax.weights.store import PUBLISHED, fetch, find_property
 
 EMBEDDED: dict[str, EnergyModel] = {
     "stillinger-weber-si": StillingerWeber(),
@@ -52,13 +53,42 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
         return _read(fetch(PUBLISHED[str(name)])).astype(dtype)
     if os.path.exists(name):
         return _read(Path(name)).astype(dtype)
-    known = [*EMBEDDED, *PUBLISHED]
-    near = difflib.get_close_matches(str(name), known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {known}"
+    hint = _nearest(str(name), [*EMBEDDED, *PUBLISHED])
     raise ValueError(
         f"a potential's name or an existing weight file is needed; received "
         f"{str(name)!r}: {hint}"
     )
+
+
+def load_predictor(name: str, *, dtype: DTypeLike | None = None) -> PropertyPredictor:
+    """A published property network by name.
+
+    Args:
+        name: one of ``PROPERTIES``, such as ``cgcnn-band-gap``.
+        dtype: precision; by default float64 where JAX's 64-bit mode is on, else
+            float32.
+
+    Raises:
+        ValueError: if no property network has this name (the nearest names are given).
+        FileNotFoundError: if its file is in no folder.
+    """
+    if name not in PROPERTIES:
+        hint = _nearest(name, list(PROPERTIES))
+        raise ValueError(f"no property network is called {name!r}: {hint}")
+    published = PROPERTIES[name]
+    path = find_property(published.file)
+    if path is None:
+        raise FileNotFoundError(
+            f"{published.file} is in no folder 'cgcnn_pretrained' of MATJAX_DATA or "
+            "MATJAX_MODELS: put the weights of CGCNN, converted to npz, and "
+            "atom_init.json there"
+        )
+    return read_cgcnn(path, published).astype(dtype or jnp.zeros(()).dtype)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {known}"
 
 
 def _read(path: Path) -> Potential:

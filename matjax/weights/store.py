@@ -77,6 +77,18 @@ def find(published: Published) -> Path | None:
     )
 
 
+def find_property(file: str) -> Path | None:
+    """A file of a property network in the first folder that has it, or None.
+
+    Searched are ``cgcnn_pretrained`` in the folders for weights and in those of
+    ``MATJAX_DATA``, then these folders themselves.
+    """
+    named = os.environ.get("MATJAX_DATA", "").split(os.pathsep)
+    bases = [*folders(), *(Path(p) for p in named if p)]
+    places = [p for base in bases for p in (base / "cgcnn_pretrained", base)]
+    return next((p / file for p in places if (p / file).is_file()), None)
+
+
 def fetch(published: Published, *, timeout: float = 30.0) -> Path:
     """Path of a published file, downloaded into the user cache if no folder has it.
 

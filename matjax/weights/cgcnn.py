@@ -1,0 +1,209 @@
+"""Published CGCNN weights (``.npz``) into :class:`matjax.models.CGCNN`.
+
+A file holds the arrays of the original network (``state/…``), mean and deviation of the
+property it was trained on (``normalizer/…``) and its settings (``args``, JSON). The
+table of element features, ``atom_init.json``, lies beside the files. Maps that follow
+one another with nothing between become one: element features and their embedding,
+batch normalization and its running statistics.
+
+Source: Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018); weights under MIT.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from matjax.elements import N_ELEMENTS
+from matjax.models import CGCNN
+from matjax.physics import PropertyPredictor
+from matjax.weights.table import Key, fill, parameter_shapes
+
+FEATURES = "atom_init.json"
+"""File of the element features: JSON, atomic number → list of numbers."""
+
+VARIANCE_FLOOR = 1e-5
+"""Added to variances by the original batch normalization (PyTorch's default)."""
+
+
+class PublishedProperty(NamedTuple):
+    """A file of weights that its authors publish, and what it predicts."""
+
+    file: str
+    property: str
+    unit: str
+    logarithmic: bool
+    """Whether the network gives the decimal logarithm."""
+
+
+PROPERTIES: dict[str, PublishedProperty] = {
+    f"cgcnn-{file}": PublishedProperty(f"{file}.npz", name, unit, logarithmic)
+    for file, name, unit, logarithmic in (
+        ("formation-energy-per-atom", "formation_energy", "eV/atom", False),
+        ("band-gap", "band_gap", "eV", False),
+        ("bulk-moduli", "bulk_modulus", "GPa", True),
+        ("shear-moduli", "shear_modulus", "GPa", True),
+    )
+}
+"""Published property networks by name."""
+
+
+class Line(NamedTuple):
+    """One line of the key table: a parameter, and the arrays it is made of."""
+
+    parameter: tuple[str, ...]
+    sources: tuple[str, ...]
+    make: Callable[..., np.ndarray]
+    """From the sources, in their order."""
+
+
+def read_cgcnn(path: str | Path, published: PublishedProperty) -> PropertyPredictor:
+    """Predictor with the weights of a ``.npz`` file, in float32.
+
+    Args:
+        path: of the weights, in a folder that holds ``atom_init.json`` too.
+        published: what the file predicts.
+
+    Raises:
+        FileNotFoundError: if there is no table of element features beside the file.
+        ValueError: if the file is damaged or its arrays are not exactly those of the
+            network that its settings describe.
+    """
+    path = Path(path)
+    state, normalizer, settings = _read(path)
+    species, state["features"] = _read_features(path.with_name(FEATURES))
+    model = CGCNN(
+        species=species,
+        properties=(published.property,),
+        features=settings["atom_fea_len"],
+        layers=settings["n_conv"],
+        head=(settings["h_fea_len"],) * settings["n_h"],
+        norm="affine",
+        scale=float(normalizer["std"]),
+        shift=float(normalizer["mean"]),
+    )
+    table = key_table(model)
+    sources = {source for line in table for source in line.sources}
+    off = [f"missing: {name}" for name in sorted(sources - state.keys())]
+    off += [f"extra: {name}" for name in sorted(state.keys() - sources)]
+    if off:
+        raise ValueError(
+            f"{path}: the arrays must be exactly those of the network that the file's "
+            "settings describe; off are\n  " + "\n  ".join(off)
+        )
+    params = fill(
+        parameter_shapes(model),
+        [Key(" · ".join(line.sources), line.parameter) for line in table],
+        [_made(line, state, path) for line in table],
+        path,
+    )
+    return PropertyPredictor.create(
+        model, (published.unit,), logarithmic=(published.logarithmic,), params=params
+    )
+
+
+def key_table(model: CGCNN) -> list[Line]:
+    """Arrays of the original network that make each parameter of ours."""
+    n = model.features
+    lines = [
+        Line(
+            ("embedding", "embedding"),
+            ("features", "embedding.weight", "embedding.bias"),
+            lambda x, weight, bias: x @ weight.T + bias,
+        )
+    ]
+    for i in range(model.layers):
+        layer, conv = f"layer_{i}", f"convs.{i}"
+        weight, bias = f"{conv}.fc_full.weight", f"{conv}.fc_full.bias"
+        lines += [
+            Line((layer, "center", "kernel"), (weight,), lambda w: w[:, :n].T),
+            Line((layer, "neighbor", "kernel"), (weight,), lambda w: w[:, n : 2 * n].T),
+            Line((layer, "bond", "kernel"), (weight,), lambda w: w[:, 2 * n :].T),
+            Line((layer, "center", "bias"), (bias,), lambda b: b),
+            *_norm_lines((layer, "norm_message"), f"{conv}.bn1"),
+            *_norm_lines((layer, "norm_sum"), f"{conv}.bn2"),
+        ]
+    dense = ["conv_to_fc", *(f"fcs.{i}" for i in range(len(model.head) - 1)), "fc_out"]
+    ours = [*(f"head_{i}" for i in range(len(model.head))), "readout"]
+    for name, original in zip(ours, dense, strict=True):
+        lines += [
+            Line((name, "kernel"), (f"{original}.weight",), lambda w: w.T),
+            Line((name, "bias"), (f"{original}.bias",), lambda b: b),
+        ]
+    return lines
+
+
+def _norm_lines(parameter: tuple[str, ...], original: str) -> list[Line]:
+    """Scale and offset that are (x − mean)/√(variance + floor) · w + b."""
+    names = ("weight", "bias", "running_mean", "running_var")
+    w, b, mean, variance = (f"{original}.{name}" for name in names)
+
+    def scale(weight: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        return weight / np.sqrt(variance + VARIANCE_FLOOR)
+
+    return [
+        Line((*parameter, "scale"), (w, variance), scale),
+        Line(
+            (*parameter, "bias"),
+            (b, mean, w, variance),
+            lambda b, mean, w, variance: b - mean * scale(w, variance),
+        ),
+    ]
+
+
+def _made(line: Line, state: dict[str, np.ndarray], path: Path) -> np.ndarray:
+    """A parameter, computed in float64."""
+    arrays = [state[name].astype(np.float64) for name in line.sources]
+    try:
+        return line.make(*arrays).astype(np.float32)
+    except (ValueError, IndexError) as error:
+        shapes = {n: a.shape for n, a in zip(line.sources, arrays, strict=True)}
+        raise ValueError(f"{path}: shapes do not fit: {shapes}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, Any]]:
+    """Arrays of the network, its normalizer and its settings."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        settings = json.loads(str(arrays.pop("args")))
+        normalizer = {name: arrays.pop(f"normalizer/{name}") for name in _NORMALIZER}
+        sizes = {name: int(settings[name]) for name in _SIZES}
+    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: CGCNN weights are an npz file with 'args', 'normalizer/…' and "
+            f"'state/…' ({error}): is it another format, or a damaged download?"
+        ) from error
+    task = settings.get("task"), settings.get("n_out", 1)
+    if task != ("regression", 1):
+        raise ValueError(f"{path}: a regression with one output is needed, not {task}")
+    state = {name.removeprefix("state/"): array for name, array in arrays.items()}
+    return state, normalizer, sizes
+
+
+_NORMALIZER = ("mean", "std")
+_SIZES = ("atom_fea_len", "h_fea_len", "n_conv", "n_h")
+
+
+def _read_features(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
+    """Atomic numbers, and the features of each."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the element features of CGCNN belong beside its weights; {path} is "
+            "missing"
+        )
+    try:
+        table = {int(z): row for z, row in json.loads(path.read_text()).items()}
+        features = np.array(list(table.values()), dtype=np.float64)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: must hold a list of numbers for each atomic number ({error})"
+        ) from error
+    if features.ndim != 2 or not all(0 < z < N_ELEMENTS for z in table):
+        raise ValueError(f"{path}: needs atomic numbers and lists of one length")
+    return tuple(table), features
