@@ -1,4 +1,4 @@
-"""The command ``matjax``: run an experiment, list what there is.
+"""The command ``matjax``: run an experiment, predict properties, list what there is.
 
 The only place that sets JAX's precision and its persistent compilation cache.
 """
@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -64,9 +65,45 @@ def run(options: argparse.Namespace) -> None:
     _report(output, numbers, time.monotonic() - start)
 
 
+def predict(options: argparse.Namespace) -> None:
+    """Write a table of the properties of the crystals of a file or a folder."""
+    start = time.monotonic()
+    table: Path = options.out
+    if table.exists() and not options.overwrite:
+        raise FileExistsError(f"{table} exists; choose another or use --overwrite")
+    set_up_jax(ExperimentConfig(precision="float32"))  # as the networks were trained
+    from tqdm import tqdm
+
+    from matjax.predict import (
+        available_predictors,
+        predict_files,
+        structure_files,
+        write_table,
+    )
+
+    files = [p for p in structure_files(options.path) if not _same(p, table)]
+    if not files:
+        raise ValueError(
+            f"{table} would replace the only structure file; choose another"
+        )
+    predictors = available_predictors()
+    bar = partial(tqdm, leave=False, file=sys.stderr, disable=None)  # if a terminal
+    rows = predict_files(files, predictors, progress=bar)
+    write_table(table, rows, predictors)
+    failed = [row.file for row in rows if row.failure]
+    _tell("structures", len(rows) - len(failed))
+    _tell("wrote", table)
+    _tell("took", f"{time.monotonic() - start:.1f} s")
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(rows)} rows hold no prediction, the first of "
+            f"{failed[0]}: see the column 'failure' of {table}"
+        )
+
+
 def show(options: argparse.Namespace) -> None:
-    """List experiments, configurations and pretrained potentials."""
-    from matjax.weights import EMBEDDED, PUBLISHED, find
+    """List experiments, configurations, pretrained potentials and properties."""
+    from matjax.weights import EMBEDDED, PROPERTIES, PUBLISHED, find, find_property
 
     _tell("experiment", "what it does")
     for name, path in catalog.experiments().items():
@@ -79,6 +116,9 @@ def show(options: argparse.Namespace) -> None:
         _tell(name, "part of matjax")
     for name, published in PUBLISHED.items():
         _tell(name, find(published) or "downloaded when first used")
+    _tell("\nproperty network", "where")
+    for name, published in PROPERTIES.items():
+        _tell(name, find_property(published.file) or "not found")
 
 
 def set_up_jax(config: ExperimentConfig) -> None:
@@ -106,6 +146,10 @@ def _report(output: Run, metrics: Mapping[str, float], seconds: float) -> None:
     for path in [*output.files, output.folder / "metrics.json"]:
         _tell("wrote", path)
     _tell("took", f"{seconds:.1f} s")
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve()
 
 
 def _tell(name: str, value: object) -> None:
@@ -152,6 +196,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     runner.add_argument(
         "--overwrite", action="store_true", help="replace the files of a run in DIR"
+    )
+
+    predictor = commands.add_parser(
+        "predict", parents=[common], help="properties of crystals in files"
+    )
+    predictor.set_defaults(act=predict)
+    predictor.add_argument(
+        "path", type=Path, metavar="PATH", help="a structure file or a folder of them"
+    )
+    predictor.add_argument(
+        "--out", type=Path, metavar="TABLE.csv", required=True, help="the table"
+    )
+    predictor.add_argument(
+        "--overwrite", action="store_true", help="replace a table that exists"
     )
 
     lister = commands.add_parser(

@@ -23,7 +23,7 @@ LAYERS = [
     "models physics generate",
     "phonons train weights",
     "characterisation search",
-    "testing plot structures catalog runs cli",
+    "testing testing_properties plot structures catalog runs predict cli",
     "survey",
 ]
 LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.split()}
@@ -32,6 +32,7 @@ DIFFERENTIATIONS = {"grad", "value_and_grad", "vjp", "jacrev", "jacobian", "hess
 MAY_DIFFERENTIATE = {
     "physics/potential.py": "the energy, and nothing else does",
     "testing.py": "a loss with respect to parameters",
+    "testing_properties.py": "likewise",
 }
 
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}

@@ -110,17 +110,24 @@ class PropertyPredictor(struct.PyTreeNode):
             ValueError: if the model does not know an element, two atoms lie on one
                 place, or a result is not finite.
         """
-        single = isinstance(crystals, Crystal)
-        crystals = [crystals] if single else list(crystals)
-        values = np.asarray(_values(self, self.graph(crystals)))[: len(crystals)]
+        if isinstance(crystals, Crystal):
+            values = self.of_graph(self.graph(crystals))
+            return {name: float(value[0]) for name, value in values.items()}
+        return self.of_graph(self.graph(crystals))
+
+    def of_graph(self, graph: Graph) -> dict[str, np.ndarray]:
+        """Properties by name of the crystals of a graph that :meth:`graph` made.
+
+        Raises:
+            ValueError: if one is not finite.
+        """
+        values = np.asarray(_values(self, graph))[np.asarray(graph.graph_mask)]
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(bad):
             raise ValueError(
                 f"predictions must be finite; those of crystal {bad[0]} are "
                 f"{values[bad[0]]}: are the parameters damaged?"
             )
-        if single:
-            return dict(zip(self.properties, values[0].tolist(), strict=True))
         return dict(zip(self.properties, values.T, strict=True))
 
     def graph(
