@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,10 @@ class Config(ExperimentConfig):
     tolerance: float = Field(default=0.05, gt=0)
     """Of the interpolation, THz."""
     sizes: tuple[int, ...] = (2, 3, 4)
-    """Supercells n × n × n of phonopy's finite displacements."""
+    """Supercells n × n × n of phonopy's finite displacements. While none of them meets
+    the tolerance, larger ones follow."""
+    max_atoms: int = Field(default=1100, ge=1)
+    """Of a supercell that follows."""
     distance: float = Field(default=0.01, gt=0)
     """Of these displacements, Å."""
     n_q: int = Field(default=50, ge=1)
@@ -48,33 +51,51 @@ class Config(ExperimentConfig):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """A table, a figure, and in how many crystals the tolerance route is cheaper."""
     q = np.random.default_rng(config.seed).uniform(-0.5, 0.5, (config.n_q, 3))
-    routes = ["exact", "tolerance", *(f"supercell_{n}" for n in config.sizes)]
     potential = load_potential(config.potential)
     rows: list[dict[str, Any]] = []
+    keys = ("crystal", "route", "seconds", "peak_MB", "prepared_s", "error_THz")
     for name, description in run.progress(list(config.crystals.items()), "crystals"):
         relaxed = relax(
             potential, described_crystal(description), fmax=config.fmax, symmetry=True
         )
         if not relaxed.converged:
             run.log.warning("%s has not come to rest", name)
-        found = {r: _work(r, relaxed.crystal, q, config, run) for r in routes}
-        exact = np.array(found["exact"]["frequencies"])
-        for route, result in found.items():
-            error = np.abs(np.array(result["frequencies"]) - exact).max()
-            row = {"crystal": name, "route": route, "error_THz": float(error)}
-            rows.append({**row, **result})
+        for row in _routes(relaxed.crystal, q, config, run):
+            rows.append({"crystal": name, **row})
             run.log.info(
-                "%s, %s: %.2f s, %.0f MB, error %.3f THz",
-                name,
-                route,
-                result["seconds"],
-                result["peak_MB"],
-                error,
+                "%(crystal)s, %(route)s: %(seconds).2f s, %(peak_MB).0f MB, "
+                "error %(error_THz).3f THz",
+                rows[-1],
             )
-        keys = ("crystal", "route", "seconds", "peak_MB", "prepared_s", "error_THz")
-        run.save_table("cost", {key: [row[key] for row in rows] for key in keys})
+            run.save_table("cost", {key: [row[key] for row in rows] for key in keys})
     run.save_figure("cost", _figure(rows, config))
     return _metrics(rows, config)
+
+
+def _routes(
+    crystal: Crystal, q: np.ndarray, config: Config, run: Run
+) -> Iterator[dict[str, Any]]:
+    """What each route answers, and its error."""
+    exact = _work("exact", crystal, q, config, run)
+    expected = np.array(exact["frequencies"])
+    yield {"route": "exact", "error_THz": 0.0, **exact}
+
+    def compared(route: str) -> dict[str, Any]:
+        found = _work(route, crystal, q, config, run)
+        error = np.abs(np.array(found["frequencies"]) - expected).max()
+        return {"route": route, "error_THz": float(error), **found}
+
+    yield compared("tolerance")
+    smallest, size = np.inf, 0
+    sizes = list(config.sizes)
+    while sizes:
+        size = sizes.pop(0)
+        row = compared(f"supercell_{size}")
+        yield row
+        smallest = min(smallest, row["error_THz"])
+        larger = crystal.n_atoms * (size + 1) ** 3
+        if not sizes and smallest > config.tolerance and larger <= config.max_atoms:
+            sizes.append(size + 1)
 
 
 def _work(
@@ -120,24 +141,29 @@ def _metrics(rows: list[dict[str, Any]], config: Config) -> dict[str, float]:
         metrics[f"{place}_error_THz"] = row["error_THz"]
         if row["route"] == "exact":
             metrics[f"{place}_s_per_q"] = row["seconds"] / config.n_q
-    faster = smaller = 0
+    faster = smaller = reached = 0
     for name in config.crystals:
         mine = [row for row in rows if row["crystal"] == name]
         ours = next(row for row in mine if row["route"] == "tolerance")
         peer = _peer(mine, config.tolerance)
         faster += ours["seconds"] <= peer["seconds"]
         smaller += ours["peak_MB"] <= peer["peak_MB"]
+        reached += peer["error_THz"] <= config.tolerance
     return {
         **metrics,
         "tolerance_THz": config.tolerance,
         "n_crystals": len(config.crystals),
+        "n_within_tolerance_by_supercell": reached,
         "n_no_slower_than_supercell": faster,
         "n_no_more_memory_than_supercell": smaller,
     }
 
 
 def _peer(rows: list[dict[str, Any]], tolerance: float) -> dict[str, Any]:
-    """The smallest supercell within the tolerance, or else the largest at all."""
+    """The smallest supercell within the tolerance, or else the largest at all.
+
+    One that met the tolerance would then take longer still.
+    """
     supercells = [row for row in rows if row["route"].startswith("supercell")]
     accurate = [row for row in supercells if row["error_THz"] <= tolerance]
     return accurate[0] if accurate else supercells[-1]
@@ -169,6 +195,8 @@ def _figure(rows: list[dict[str, Any]], config: Config) -> Figure:
                 )
             ax.axhline(config.tolerance, color="0.7", linewidth=0.8, zorder=0)
             ax.set(title=name, xlabel="time (s)", ylabel="largest error (THz)")
+            ax.xaxis.set_minor_formatter("")
+            ax.yaxis.set_minor_formatter("")
         for ax in list(axes.flat)[len(config.crystals) :]:
             ax.set_axis_off()
         axes[0, 0].legend()

@@ -218,10 +218,12 @@ def _next_distance(
     smallest = float(growing.min(initial=np.inf)) + 1e-6
     distance, error = errors[-1]
     decay = DECAY
-    if len(errors) > 1:
-        shorter, larger = errors[-2]
+    # Two grids that differ in one direction only may have nearly the same error.
+    earlier = [(d, e) for d, e in errors if d <= distance - DECAY]
+    if earlier:
+        shorter, larger = earlier[-1]
         rate = np.log(larger / error) / (distance - shorter)
-        decay = 1 / max(rate, 1 / (4 * DECAY))
+        decay = 1 / max(rate, 1 / (2 * DECAY))
     predicted = distance + decay * np.log(error / (AIM * tolerance))
     return max(smallest, min(predicted, 1.5 * distance))
 
