@@ -154,8 +154,10 @@ def _frames(path: Path) -> Iterator[ase.Atoms]:
         return
     from ase.db import connect
 
+    # Opened for writing, a database in LMDB would change by being read.
+    options = {"readonly": True} if path.suffix == ".aselmdb" else {}
     try:
-        database = connect(path)
+        database = connect(path, **options)
     except ImportError as error:
         raise ImportError(
             f"{path.name} is read through the package ase-db-backends, which is not "

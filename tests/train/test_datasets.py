@@ -1,5 +1,6 @@
 """What a file says arrives, and what it does not say is refused by name."""
 
+import importlib.util
 import os
 
 import ase.db
@@ -32,20 +33,23 @@ def assert_same(read, dataset, labels):
             assert_allclose(a.labels[name], b.labels[name], atol=1e-7)
 
 
+def write_database(path, dataset):
+    with ase.db.connect(path) as database:
+        for example in dataset.examples:
+            atoms = to_atoms(example)
+            values = {"gap": atoms.info["gap"], "group": atoms.info["group"]}
+            database.write(atoms, key_value_pairs=values)
+
+
 @pytest.mark.parametrize("name", ["x.extxyz", "x.xyz.gz", "x.traj", "x.db"])
 def test_files_of_ase_give_back_what_was_written(dataset, tmp_path, name):
     path = tmp_path / name
-    labels = LABELS
     if path.suffix == ".db":
-        with ase.db.connect(path) as database:
-            for example in dataset.examples:
-                atoms = to_atoms(example)
-                values = {"gap": atoms.info["gap"], "group": atoms.info["group"]}
-                database.write(atoms, key_value_pairs=values)
+        write_database(path, dataset)
     else:
         write_frames(path, dataset)
-    read = read_dataset(path, labels)
-    assert_same(read, dataset, labels)
+    read = read_dataset(path, LABELS)
+    assert_same(read, dataset, LABELS)
     assert [e.group for e in read.examples] == [e.group for e in dataset.examples]
     assert read.examples[3].source == f"{name}#3"
     assert read.species == (8, 14)
@@ -189,15 +193,21 @@ def test_names_are_searched_in_the_folders_of_the_variable(
 
 
 def test_lmdb_without_its_package_says_what_to_install(tmp_path):
-    pytest.importorskip("ase")
-    try:
-        import ase_db_backends  # noqa: F401
-    except ImportError:
-        (tmp_path / "x.aselmdb").write_bytes(b"nothing")
-        with pytest.raises(ImportError, match="ase-db-backends"):
-            read_dataset(tmp_path / "x.aselmdb", ["energy"])
-    else:
+    if importlib.util.find_spec("ase_db_backends"):
         pytest.skip("ase-db-backends is installed")
+    (tmp_path / "x.aselmdb").write_bytes(b"nothing")
+    with pytest.raises(ImportError, match="ase-db-backends"):
+        read_dataset(tmp_path / "x.aselmdb", ["energy"])
+
+
+def test_lmdb_is_read_without_being_changed(dataset, tmp_path):
+    pytest.importorskip("ase_db_backends", reason="needs ase-db-backends")
+    path = tmp_path / "x.aselmdb"
+    write_database(path, dataset)
+    path.chmod(0o444)
+    before = path.read_bytes()
+    assert_same(read_dataset(path, LABELS), dataset, LABELS)
+    assert path.read_bytes() == before
 
 
 def test_what_is_no_database_is_refused_by_name(tmp_path):

@@ -184,7 +184,7 @@ def test_data_sets_are_mixed_by_weight():
     assert [e for b in take(again.iterate(), 20) for e in energies(b)] == seen
 
 
-@pytest.mark.parametrize("share", [Share(), Share(2), Share(2, 1, 2)])
+@pytest.mark.parametrize("share", [Share(), Share(4), Share(2, 1, 2)])
 @pytest.mark.parametrize("batch_size", [4, 8, 16])
 def test_in_order_yields_every_example_once(graphs, batch_size, share):
     seen = []
