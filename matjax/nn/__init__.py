@@ -3,6 +3,7 @@
 radial         bases of the edge length, envelopes
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
+symmetric_contraction    symmetric powers of node features, weighted by element
 bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
 """
@@ -16,3 +17,4 @@ from matjax.nn.equivariant import tensor_product_paths as tensor_product_paths
 from matjax.nn.mlp import MLP as MLP
 from matjax.nn.radial import bessel_basis as bessel_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
+from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction
