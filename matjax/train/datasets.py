@@ -155,7 +155,7 @@ def _frames(path: Path) -> Iterator[ase.Atoms]:
     from ase.db import connect
 
     # Opened for writing, a database in LMDB would change by being read.
-    options = {"readonly": True} if path.suffix == ".aselmdb" else {}
+    options: dict[str, Any] = {"readonly": True} if path.suffix == ".aselmdb" else {}
     try:
         database = connect(path, **options)
     except ImportError as error:
