@@ -41,6 +41,7 @@ from matjax.crystals.neighbor_list import (
 )
 from matjax.crystals.neighbors import Neighbors as Neighbors
 from matjax.crystals.neighbors import neighbors as neighbors
+from matjax.crystals.shells import nearest_neighbors as nearest_neighbors
 from matjax.crystals.shells import shell_weights as shell_weights
 from matjax.crystals.supercell import Supercell as Supercell
 from matjax.crystals.supercell import commensurate_q as commensurate_q

@@ -10,8 +10,8 @@ from jax.typing import DTypeLike
 
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.graph import Graph
-from matjax.crystals.neighbors import Neighbors, neighbors
-from matjax.crystals.shells import is_nearest
+from matjax.crystals.neighbors import Neighbors
+from matjax.crystals.shells import nearest_neighbors
 
 
 def bucket(size: int) -> int:
@@ -58,7 +58,7 @@ def build_graph(
     crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
     if not crystals:
         raise ValueError("a graph needs at least one crystal; received none")
-    lists = [_edges(crystal, cutoff, n_nearest) for crystal in crystals]
+    lists = [nearest_neighbors(crystal, cutoff, n_nearest) for crystal in crystals]
     counts = [
         _count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)
     ]
@@ -109,19 +109,6 @@ def build_graph(
             ).astype(np.int32)
         ),
     )
-
-
-def _edges(crystal: Crystal, cutoff: float, n_nearest: int | None) -> Neighbors:
-    edges = neighbors(crystal, cutoff)
-    if n_nearest is None:
-        return edges
-    if n_nearest < 1:
-        raise ValueError(f"n_nearest must be at least 1; received {n_nearest}")
-    positions, cell = np.asarray(crystal.positions), np.asarray(crystal.cell)
-    vectors = positions[edges.senders] - positions[edges.receivers]
-    distances = np.linalg.norm(vectors + edges.shifts @ cell, axis=1)
-    keep = is_nearest(edges.receivers, distances, n_nearest)
-    return Neighbors(*(values[keep] for values in edges))
 
 
 def _count(edges: Neighbors, n_atoms: int) -> np.ndarray:

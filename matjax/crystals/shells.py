@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Bool, Float, Int
+from matjax.crystals.crystal import Crystal
+from matjax.crystals.neighbors import Neighbors, neighbors
 
 SHELL_TOLERANCE = 1e-4
 """Relative step between successive distances from which on a new shell begins.
@@ -21,6 +23,31 @@ the files) end at 1e-5, and those between shells of different distance are a hun
 times more frequent above 1e-4 than between the two. Distances in float32, of atoms at
 coordinates of 100 Å, are good to 1e-5.
 """
+
+
+def nearest_neighbors(
+    crystal: Crystal, cutoff: float, n_nearest: int | None
+) -> Neighbors:
+    """Edges of each atom's nearest neighbors, and of the shell at the last place.
+
+    Args:
+        crystal: with concrete arrays.
+        cutoff: Å.
+        n_nearest: number of places; None for all neighbors within the cutoff.
+
+    Raises:
+        ValueError: if ``n_nearest`` is not positive, or as :func:`neighbors`.
+    """
+    if n_nearest is not None and n_nearest < 1:
+        raise ValueError(f"n_nearest must be at least 1; received {n_nearest}")
+    edges = neighbors(crystal, cutoff)
+    if n_nearest is None:
+        return edges
+    positions, cell = np.asarray(crystal.positions), np.asarray(crystal.cell)
+    vectors = positions[edges.senders] - positions[edges.receivers]
+    distances = np.linalg.norm(vectors + edges.shifts @ cell, axis=1)
+    keep = is_nearest(edges.receivers, distances, n_nearest)
+    return Neighbors(*(values[keep] for values in edges))
 
 
 def is_nearest(

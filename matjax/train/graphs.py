@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from flax import struct
 
-from matjax.crystals import Graph
-from matjax.crystals.batch import _edges as neighbors_of
+from matjax.crystals import Graph, nearest_neighbors
 from matjax.train.datasets import Dataset, Example
 
 CACHE_BYTES = 4 * 2**30
@@ -218,7 +217,7 @@ def _no_labels(
 
 def _find_edges(example: Example, cutoff: float, n_nearest: int | None) -> Edges:
     n = example.crystal.n_atoms
-    found = neighbors_of(example.crystal, cutoff, n_nearest)  # sorted by receiver
+    found = nearest_neighbors(example.crystal, cutoff, n_nearest)  # sorted by receiver
     counts = np.bincount(found.receivers, minlength=n)
     slots = np.arange(counts.max(initial=0))
     mask = slots < counts[:, None]
