@@ -41,5 +41,6 @@ from matjax.physics import sound_velocities as sound_velocities
 from matjax.weights import load_potential as load_potential
 from matjax.weights import load_predictor as load_predictor
 from matjax.weights import save_potential as save_potential
+from matjax.weights import save_predictor as save_predictor
 
 __version__ = "0.1.0"

@@ -3,7 +3,7 @@
 load           potentials and property networks by name or file
 store          where files are found; download by checksum
 table          key tables: every array used, every parameter filled
-checkpoint     potentials as safetensors files
+checkpoint     potentials and property networks as safetensors files
 nequix         the published Nequix weights
 cgcnn          the published CGCNN weights
 """
@@ -11,7 +11,9 @@ cgcnn          the published CGCNN weights
 from matjax.weights.cgcnn import PROPERTIES as PROPERTIES
 from matjax.weights.cgcnn import read_cgcnn as read_cgcnn
 from matjax.weights.checkpoint import read_potential as read_potential
+from matjax.weights.checkpoint import read_predictor as read_predictor
 from matjax.weights.checkpoint import save_potential as save_potential
+from matjax.weights.checkpoint import save_predictor as save_predictor
 from matjax.weights.load import EMBEDDED as EMBEDDED
 from matjax.weights.load import load_potential as load_potential
 from matjax.weights.load import load_predictor as load_predictor

@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 from matjax.models import LennardJones, Morse, StillingerWeber
 from matjax.physics import EnergyModel, Potential, PropertyPredictor
 from matjax.weights.cgcnn import PROPERTIES, read_cgcnn
-from matjax.weights.checkpoint import read_potential
+from matjax.weights.checkpoint import read_potential, read_predictor
 from matjax.weights.nequix import read_nequix
 from matjax.weights.store import PUBLISHED, fetch, find_property
 
@@ -60,22 +60,32 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
     )
 
 
-def load_predictor(name: str, *, dtype: DTypeLike | None = None) -> PropertyPredictor:
-    """A published property network by name.
+def load_predictor(
+    name: str | Path, *, dtype: DTypeLike | None = None
+) -> PropertyPredictor:
+    """A property network by name or from a file.
 
     Args:
-        name: one of ``PROPERTIES``, such as ``cgcnn-band-gap``.
+        name: one of ``PROPERTIES``, such as ``cgcnn-band-gap``, or the path of a
+            ``.safetensors`` file.
         dtype: precision; by default float64 where JAX's 64-bit mode is on, else
             float32.
 
     Raises:
-        ValueError: if no property network has this name (the nearest names are given).
-        FileNotFoundError: if its file is in no folder.
+        ValueError: if no property network has this name (the nearest names are given),
+            or a file holds none.
+        FileNotFoundError: if the file of published weights is in no folder.
     """
-    if name not in PROPERTIES:
-        hint = _nearest(name, list(PROPERTIES))
-        raise ValueError(f"no property network is called {name!r}: {hint}")
-    published = PROPERTIES[name]
+    dtype = dtype or jnp.zeros(()).dtype
+    if os.path.isfile(name):
+        return read_predictor(name).astype(dtype)
+    if str(name) not in PROPERTIES:
+        hint = _nearest(str(name), list(PROPERTIES))
+        raise ValueError(
+            "a property network's name or an existing weight file is needed; received "
+            f"{str(name)!r}: {hint}"
+        )
+    published = PROPERTIES[str(name)]
     path = find_property(published.file)
     if path is None:
         raise FileNotFoundError(
@@ -83,7 +93,7 @@ def load_predictor(name: str, *, dtype: DTypeLike | None = None) -> PropertyPred
             "MATJAX_MODELS: put the weights of CGCNN, converted to npz, and "
             "atom_init.json there"
         )
-    return read_cgcnn(path, published).astype(dtype or jnp.zeros(()).dtype)
+    return read_cgcnn(path, published).astype(dtype)
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -8,9 +8,15 @@ from numpy.testing import assert_array_equal
 from safetensors.flax import save_file
 
 from matjax.crystals import Crystal
-from matjax.models import NequIP, StillingerWeber
-from matjax.physics import Potential
-from matjax.weights import EMBEDDED, load_potential, save_potential
+from matjax.models import CGCNN, NequIP, StillingerWeber
+from matjax.physics import Potential, PropertyPredictor
+from matjax.weights import (
+    EMBEDDED,
+    load_potential,
+    load_predictor,
+    save_potential,
+    save_predictor,
+)
 
 SMALL = NequIP(species=(6, 14), hidden="4x0e + 2x1o", lmax=1, layers=2, basis=3)
 
@@ -37,6 +43,26 @@ def test_saved_potential_is_read_back_bit_by_bit(tmp_path):
     assert jax.tree.structure(read) == jax.tree.structure(potential)
     for a, b in zip(jax.tree.leaves(read), jax.tree.leaves(potential), strict=True):
         assert_array_equal(a, b)
+
+
+def test_saved_property_network_is_read_back_bit_by_bit(tmp_path):
+    model = CGCNN(
+        species=(6, 14),
+        properties=("gap", "modulus"),
+        features=3,
+        layers=1,
+        scale=(1.5, 0.1),
+    )
+    predictor = PropertyPredictor.create(
+        model, ("eV", "GPa"), logarithmic=(False, True), seed=3
+    )
+    path = save_predictor(predictor, tmp_path / "small.safetensors")
+    read = load_predictor(path, dtype=jnp.float32)
+    assert jax.tree.structure(read) == jax.tree.structure(predictor)
+    for a, b in zip(jax.tree.leaves(read), jax.tree.leaves(predictor), strict=True):
+        assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="must say format 'matjax-potential-1'"):
+        load_potential(path)
 
 
 def test_saving_does_not_overwrite_unasked(tmp_path):
