@@ -5,6 +5,7 @@ Potentials give node energies; property networks give a number for each property
 pair                 Lennard-Jones, Morse, springs
 stillinger_weber     Stillinger–Weber silicon
 nequip               NequIP, general enough for the published Nequix weights
+mace                 MACE, many-body messages
 cgcnn                CGCNN, properties of crystals
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from matjax.models.cgcnn import CGCNN as CGCNN
+from matjax.models.mace import MACE as MACE
 from matjax.models.nequip import NequIP as NequIP
 from matjax.models.pair import LennardJones as LennardJones
 from matjax.models.pair import Morse as Morse
@@ -20,6 +22,7 @@ from matjax.models.stillinger_weber import StillingerWeber as StillingerWeber
 
 MODELS: dict[str, Callable[..., Any]] = {
     "lennard_jones": LennardJones,
+    "mace": MACE,
     "morse": Morse,
     "nequip": NequIP,
     "springs": Springs,

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from matjax.crystals import Crystal
-from matjax.models import MODELS, LennardJones, Morse, NequIP, Springs, StillingerWeber
+from matjax.models import (
+    MACE,
+    MODELS,
+    LennardJones,
+    Morse,
+    NequIP,
+    Springs,
+    StillingerWeber,
+)
 from matjax.physics import Potential
 from matjax.testing import CHECKS
 
@@ -22,6 +30,21 @@ CASES = {
         [6, 6],
     ),
     "stillinger_weber": (StillingerWeber(), 1.0, [14, 14]),
+    "mace": (
+        MACE(
+            species=(12, 8),
+            cutoff=4.0,
+            hidden="4x0e + 4x1o",
+            lmax=1,
+            correlation=2,
+            basis=4,
+            radial_widths=(8,),
+            neighbors=20.0,
+            readout_width=4,
+        ),
+        1.0,
+        [12, 8],
+    ),
     "nequip": (
         NequIP(
             species=(12, 8),

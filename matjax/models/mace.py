@@ -1,0 +1,182 @@
+"""MACE: message passing with many-body messages.
+
+Source: Batatia, Kovács, Simm, Ortner and Csányi, NeurIPS 2022 (arXiv 2206.07697).
+Equation numbers are those of the paper:
+
+    8, 9    A_i,klm, sums over neighbors            ``convolve`` and ``linear_a``
+    10, 11  m_i,kLM, symmetric powers of A          ``SymmetricContraction``
+    12      h_i,kLM, linear in m, skip by element   ``linear_out`` and ``skip``
+    13      E_i, linear in each layer, MLP in the last        ``readout_*``
+"""
+
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalOperand=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false
+# e3nn-jax takes and returns more than its annotations say.
+
+from __future__ import annotations
+
+import math
+
+import e3nn_jax as e3nn
+import flax.linen as nn
+import jax
+
+from matjax.arrays import Array, Float
+from matjax.crystals import Graph
+from matjax.elements import species_index
+from matjax.nn import (
+    MLP,
+    EdgeBasis,
+    SymmetricContraction,
+    bessel_basis,
+    convolve,
+    edge_basis,
+    gate,
+    polynomial_envelope,
+    tensor_product_paths,
+)
+
+
+class MACE(nn.Module):
+    """Node energies from symmetric powers of sums over neighbors.
+
+    A layer's messages have body order ``correlation`` + 1. With one layer and a linear
+    readout the energy has no more: it is a linear atomic cluster expansion.
+
+    Attributes:
+        species: atomic numbers, in the order of the one-hot encoding.
+        cutoff: Å.
+        hidden: irreps of the features between layers, all of one multiplicity.
+        lmax: highest degree of the edge harmonics and of A.
+        layers: number of message-passing layers; the last keeps scalars only.
+        correlation: highest power of A in a message.
+        basis: number of Bessel functions.
+        radial_widths: hidden sizes of the perceptron that makes the radial weights.
+        envelope: power p of the polynomial envelope.
+        gain: initial variance of the radial perceptron's hidden layers.
+        neighbors: mean number of neighbors, by whose root sums are divided.
+        readout_width: hidden size of the last layer's readout; 0 for a linear one.
+        scale: eV, multiplies the readouts.
+        shift: eV, added to each node's energy.
+    """
+
+    species: tuple[int, ...]
+    cutoff: float = 5.0
+    hidden: str = "64x0e + 64x1o"
+    lmax: int = 3
+    layers: int = 2
+    correlation: int = 3
+    basis: int = 8
+    radial_widths: tuple[int, ...] = (64, 64, 64)
+    envelope: float = 6.0
+    gain: float = 4.0
+    neighbors: float = 30.0
+    readout_width: int = 16
+    scale: float = 1.0
+    shift: float = 0.0
+
+    @nn.compact
+    def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
+        """Node energies, eV.
+
+        Raises:
+            ValueError: if the irreps of ``hidden`` differ in multiplicity or have no
+                scalars, or ``layers`` or ``correlation`` is less than 1.
+        """
+        self._require()
+
+        def radial_of(r: Array) -> Array:
+            envelope = polynomial_envelope(r, self.cutoff, self.envelope)
+            return bessel_basis(r, self.basis, self.cutoff) * envelope[..., None]
+
+        basis = edge_basis(graph, self.lmax, radial_of)
+        index = species_index(graph.numbers, self.species)
+        one_hot = jax.nn.one_hot(index, len(self.species), dtype=basis.radial.dtype)
+        features = e3nn.IrrepsArray(f"{len(self.species)}x0e", one_hot)
+        hidden = e3nn.Irreps(self.hidden)
+        scalars = hidden.filter("0e")
+        features = e3nn.flax.Linear(scalars, name="embedding")(features)
+        energies = 0
+        for i in range(self.layers):
+            is_last = i == self.layers - 1
+            features = Interaction(
+                outputs=str(scalars if is_last else hidden),
+                model=self.clone(parent=None),
+                name=f"layer_{i}",
+            )(graph, features, basis, index)
+            read = features
+            if is_last and self.readout_width:
+                width = f"{self.readout_width}x0e"
+                read = gate(e3nn.flax.Linear(width, name="readout_hidden")(read))
+            read = e3nn.flax.Linear("0e", name=f"readout_{i}")(read)
+            energies = energies + read.array[:, 0]
+
+        reference = self.param(
+            "atom_energies", nn.initializers.zeros, (len(self.species),)
+        )
+        return energies * self.scale + self.shift + reference[index]
+
+    def _require(self) -> None:
+        hidden = e3nn.Irreps(self.hidden)
+        if len({n for n, _ in hidden}) != 1 or "0e" not in hidden:
+            raise ValueError(
+                "hidden must hold scalars 0e, and all irreps in one multiplicity, such "
+                f"as '64x0e + 64x1o'; received {self.hidden!r}"
+            )
+        if self.layers < 1 or self.correlation < 1:
+            raise ValueError(
+                "layers and correlation must be at least 1; received "
+                f"{self.layers} and {self.correlation}"
+            )
+
+
+class Interaction(nn.Module):
+    """One layer: sums over neighbors, their symmetric powers, linear plus skip."""
+
+    outputs: str
+    model: MACE
+
+    @nn.compact
+    def __call__(
+        self,
+        graph: Graph,
+        features: e3nn.IrrepsArray,
+        basis: EdgeBasis,
+        index: Array,
+    ) -> e3nn.IrrepsArray:
+        """Node features after one exchange with the neighbors."""
+        config = self.model
+        n_channels = features.irreps[0].mul
+        angular = e3nn.Irreps([(n_channels, ir) for _, ir in basis.harmonics.irreps])
+
+        paths = tensor_product_paths(features.irreps, basis.harmonics.irreps, angular)
+        n_weights = sum(path.multiplicity for path in paths)
+        weigh = MLP(
+            (config.basis, *config.radial_widths, n_weights), config.gain, name="radial"
+        )()
+        messages = convolve(
+            graph,
+            e3nn.flax.Linear(features.irreps, name="linear_in")(features),
+            basis,
+            paths=paths,
+            weigh=weigh,
+        ) / math.sqrt(config.neighbors)
+        sums = e3nn.flax.Linear(angular, name="linear_a")(messages)
+
+        products = SymmetricContraction(
+            outputs=self.outputs,
+            order=config.correlation,
+            n_species=len(config.species),
+            name="products",
+        )(sums, index)
+        mixed = e3nn.flax.Linear(
+            self.outputs, force_irreps_out=True, name="linear_out"
+        )(products)
+        skip = e3nn.flax.Linear(
+            self.outputs,
+            num_indexed_weights=len(config.species),
+            force_irreps_out=True,
+            name="skip",
+        )(index, features)
+        return mixed + skip
