@@ -1,6 +1,7 @@
 """What follows from an energy: forces, relaxation, dynamics, calculators.
 
 potential      energies, forces, stresses, Hessian products: the only dE in matjax
+committee      several potentials as one, and how far they disagree
 landscape      the enthalpy as a function of one array of coordinates
 fire, lbfgs    relaxation algorithms on it
 relax          relaxation of atoms and cell
@@ -15,6 +16,8 @@ calculator     a potential as an ASE calculator
 
 from matjax.physics.calculator import ase_calculator as ase_calculator
 from matjax.physics.chunks import DivergenceError as DivergenceError
+from matjax.physics.committee import Committee as Committee
+from matjax.physics.committee import evaluate_members as evaluate_members
 from matjax.physics.elastic import Elasticity as Elasticity
 from matjax.physics.elastic import elastic as elastic
 from matjax.physics.elastic import sound_velocities as sound_velocities
