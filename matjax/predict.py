@@ -174,7 +174,8 @@ def _values(
         places = getattr(model, "n_nearest", None)
         kind = (model.cutoff, places, model.species, predictor.dtype)
         if kind not in graphs:
-            graphs[kind] = predictor.graph(crystals, n_graphs=BATCH)
+            # Compiling takes longer than what is computed: few sizes, more padding.
+            graphs[kind] = predictor.graph(crystals, n_graphs=BATCH, parts=1)
         values |= predictor.of_graph(graphs[kind])
     return values
 

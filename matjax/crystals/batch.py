@@ -14,16 +14,18 @@ from matjax.crystals.neighbors import Neighbors
 from matjax.crystals.shells import nearest_neighbors
 
 
-def bucket(size: int) -> int:
+def bucket(size: int, parts: int = 8) -> int:
     """Smallest bucket that holds ``size``: 1 to 8, then eighths of powers of two.
 
     At most 1/8 of a bucket is empty, and a compiled function serves every crystal of
-    the same bucket.
+    the same bucket. Powers of two divided into fewer ``parts``, a power of two too,
+    are fewer buckets and more empty space.
 
     >>> [bucket(n) for n in (3, 9, 17, 100)]
     [3, 9, 18, 104]
     """
-    step = max(1, 2 ** ((max(size, 1) - 1).bit_length() - 4))
+    power = 2 ** max((size - 1).bit_length() - 1, 0)  # the largest below the size
+    step = max(1, power // parts)
     return max(1, -(-size // step) * step)
 
 
@@ -35,6 +37,7 @@ def build_graph(
     n_nodes: int | None = None,
     degree: int | None = None,
     n_graphs: int | None = None,
+    parts: int = 8,
     dtype: DTypeLike | None = None,
 ) -> Graph:
     """Padded graph of one crystal or of a batch, with its edges found on the host.
@@ -49,6 +52,7 @@ def build_graph(
         degree: edge slots of each node; by default the bucket of the largest number
             of neighbors.
         n_graphs: number of graphs with padding; by default that of the crystals.
+        parts: of a power of two, for sizes not given; see :func:`bucket`.
         dtype: precision of the coordinates; by default JAX's default float.
 
     Raises:
@@ -63,8 +67,8 @@ def build_graph(
         _count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)
     ]
     n_atoms = sum(c.n_atoms for c in crystals)
-    n_nodes = _size(n_nodes, n_atoms, "n_nodes")
-    degree = _size(degree, max(int(count.max()) for count in counts), "degree")
+    n_nodes = _size(n_nodes, n_atoms, parts, "n_nodes")
+    degree = _size(degree, max(int(count.max()) for count in counts), parts, "degree")
     n_graphs = len(crystals) if n_graphs is None else n_graphs
     if n_graphs < len(crystals):
         raise ValueError(f"{len(crystals)} crystals do not fit n_graphs={n_graphs}")
@@ -115,9 +119,9 @@ def _count(edges: Neighbors, n_atoms: int) -> np.ndarray:
     return np.bincount(edges.receivers, minlength=n_atoms)
 
 
-def _size(given: int | None, needed: int, name: str) -> int:
+def _size(given: int | None, needed: int, parts: int, name: str) -> int:
     if given is None:
-        return bucket(needed)
+        return bucket(needed, parts)
     if given < needed:
         raise ValueError(f"{name} must be at least {needed}; received {given}")
     return given

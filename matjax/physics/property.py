@@ -137,6 +137,7 @@ class PropertyPredictor(struct.PyTreeNode):
         n_nodes: int | None = None,
         degree: int | None = None,
         n_graphs: int | None = None,
+        parts: int = 8,
     ) -> Graph:
         """Graph of crystals as the model wants it, checked.
 
@@ -145,6 +146,7 @@ class PropertyPredictor(struct.PyTreeNode):
             n_nodes: nodes with padding; see :func:`matjax.crystals.build_graph`.
             degree: edge slots of each node; likewise.
             n_graphs: graphs with padding; likewise.
+            parts: of a power of two, for sizes not given; likewise.
 
         Raises:
             ValueError: if the model does not know an element of a crystal.
@@ -159,6 +161,7 @@ class PropertyPredictor(struct.PyTreeNode):
             n_nodes=n_nodes,
             degree=degree,
             n_graphs=n_graphs,
+            parts=parts,
             dtype=self.dtype,
         )
 

@@ -60,6 +60,15 @@ def test_buckets_are_few_and_monotone_and_their_own_buckets():
     assert len(set(buckets)) <= 8 * int(np.ceil(np.log2(max(SIZES))))
 
 
+def test_fewer_parts_make_fewer_buckets():
+    for parts in (1, 2, 4):
+        buckets = np.array([bucket(size, parts) for size in SIZES])
+        assert (buckets >= SIZES).all()
+        assert (buckets <= np.array(SIZES) * (1 + 1 / parts)).all()
+        assert all(bucket(b) == b for b in set(buckets.tolist()))
+    assert {bucket(size, 1) for size in range(1, 1025)} == {2**k for k in range(11)}
+
+
 def test_nothing_fits_the_smallest_bucket():
     assert bucket(0) == 1
 
