@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from matjax.train import Comparison
+
 UNCONVERGED = 0.01
 """eV/Å; a crystal with a larger force is not at rest, and figures say so."""
 
@@ -169,6 +171,54 @@ def thermal_figure(thermal: Thermal, *, n_atoms: int | None = None) -> Figure:
         for panel in (entropy, heat):
             panel.set_ylim(bottom=0)
     return figure
+
+
+def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
+    """Errors of training and validation by epoch, a panel for each kind of label.
+
+    Args:
+        records: of epochs, as :func:`matjax.train.read_records` gives them.
+    """
+    names = [
+        key.removeprefix("val_")
+        for record in records[-1:]
+        for key in record
+        if key.startswith("val_") and "_mae" in key
+    ]
+    with style():
+        figure, axes = new_figure(1, max(len(names), 1), width=3.2 * max(len(names), 1))
+        for ax, name in zip(axes.flat, names, strict=False):
+            for prefix, label in (("train", "training"), ("val", "validation")):
+                key = f"{prefix}_{name}"
+                points = [(r["epoch"], r[key]) for r in records if key in r]
+                if points:
+                    ax.semilogy(*zip(*points, strict=True), label=label)
+            ax.set(xlabel="epoch", ylabel=_with_unit(name))
+        axes.flat[0].legend()
+    return figure
+
+
+def parity_figure(comparisons: Mapping[str, Comparison]) -> Figure:
+    """Predictions against labels, a panel for each kind of label."""
+    units = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³"}
+    n = len(comparisons)
+    with style():
+        figure, axes = new_figure(1, n, width=3.2 * n, height=3.2)
+        for ax, (label, pair) in zip(axes.flat, comparisons.items(), strict=True):
+            ends = [np.min(pair), np.max(pair)]
+            ax.plot(ends, ends, color="0.7", linewidth=0.8, zorder=0)
+            ax.plot(pair.expected, pair.predicted, ".", markersize=2, rasterized=True)
+            unit = f" ({units[label]})" if label in units else ""
+            ax.set(title=label, xlabel=f"label{unit}", ylabel=f"prediction{unit}")
+            ax.set_aspect("equal")
+    return figure
+
+
+def _with_unit(name: str) -> str:
+    """``energy_mae_meV_per_atom`` as energy MAE (meV/atom)."""
+    what, _, unit = name.partition("_mae")
+    unit = unit.strip("_").replace("_per_", "/").replace("/A", "/Å")
+    return f"{what} MAE ({unit})" if unit else f"{what} MAE"
 
 
 def _draw_bands(axes: Axes, bands: Bands, color_branches: bool) -> None:

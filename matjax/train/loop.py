@@ -1,0 +1,270 @@
+"""The training loop of every model: steps, validation, checkpoints, records.
+
+A run that is killed goes on where its last checkpoint stands, bit for bit the same on
+CPU. A loss that is not a number ends it, with the batch that did it on file.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from matjax.config import Section
+from matjax.progress import Progress, progress_of
+from matjax.train.checkpoints import Checkpoints
+from matjax.train.loader import Loader
+from matjax.train.losses import Predict, Sums, Term, total
+from matjax.train.metrics import errors, summed
+from matjax.train.optimizers import OptimizerConfig, make_optimizer, make_schedule
+from matjax.train.records import Records, Watch
+from matjax.train.sharding import device_mesh, place_batch, place_state, state_shardings
+from matjax.train.step import TrainState, make_evaluation, make_train_step
+
+LOG = logging.getLogger("matjax.train")
+
+
+class FitConfig(Section):
+    """How long, with what averages, and what is kept."""
+
+    epochs: PositiveInt = 100
+    """Passes over the training data."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    """Its rate falls over all epochs."""
+    average_decay: float = Field(default=0.999, ge=0, lt=1)
+    """Of the moving average of the parameters, which is validated and kept; 0 is
+    none."""
+    accumulate: PositiveInt = 1
+    """Turns in which a batch is taken, in less memory."""
+    divided: bool = False
+    """Whether parameters and optimizer state are divided over the devices."""
+    validate_every: PositiveInt = 1
+    """Epochs between validations."""
+    patience: PositiveInt | None = None
+    """Validations without improvement after which training ends; by default never."""
+    checkpoint_minutes: float = Field(default=2.0, ge=0)
+    """Minutes between checkpoints, at most."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: a model's predictions, where it starts, what counts."""
+
+    predict: Predict
+    params: Any
+    """Where training starts."""
+    terms: Sequence[Term]
+    """Of the loss."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Of properties, by label; as metrics are named."""
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    """What else a checkpoint must agree with, plain JSON: the model's configuration."""
+
+
+class Fitted(NamedTuple):
+    """The end of a training."""
+
+    params: Any
+    """Those of the best validation, averaged."""
+    errors: dict[str, float]
+    """Of the best validation, by name and unit."""
+    steps: int
+    epochs: float
+    seconds: float
+    """Of all parts of a run that was resumed."""
+    structures_per_second: float
+    """Of the last part, validation and compilation not counted."""
+
+
+def fit(
+    task: Task,
+    loader: Loader,
+    validation: Callable[[], Iterator[Any]],
+    folder: Path,
+    config: FitConfig,
+    *,
+    on_best: Callable[[Any], None] | None = None,
+    progress: Progress | bool = False,
+) -> Fitted:
+    """Trains, or goes on where a checkpoint in the folder stands.
+
+    Writes ``checkpoints/``, ``metrics.jsonl`` and TensorBoard's events into the folder.
+
+    Args:
+        task: what is trained.
+        loader: of the training data.
+        validation: the batches of the validation set, each time it is called.
+        folder: of the run.
+        config: how.
+        on_best: called with the averaged parameters after each validation that is
+            better than all before.
+        progress: whether to show a bar, or what wraps the steps.
+
+    Raises:
+        ValueError: if configuration or data differ from those of the checkpoint.
+        DivergenceError: if the loss is not a number; the batch is in ``batch.npz``.
+    """
+    return _Fit(task, loader, validation, folder, config, on_best).run(progress)
+
+
+class _Fit:
+    """One call of :func:`fit`."""
+
+    def __init__(
+        self,
+        task: Task,
+        loader: Loader,
+        validation: Callable[[], Iterator[Any]],
+        folder: Path,
+        config: FitConfig,
+        on_best: Callable[[Any], None] | None,
+    ) -> None:
+        self.task, self.loader, self.validation = task, loader, validation
+        self.config, self.on_best = config, on_best or (lambda params: None)
+        self.n_steps = config.epochs * loader.steps_per_epoch
+        self.rate = make_schedule(config.optimizer, self.n_steps)
+        self.mesh = device_mesh()
+        self.watch = Watch(folder)
+        self._compile()
+        identity = {
+            "fit": config.model_dump(mode="json"),
+            "data": loader.fingerprint,
+            "task": dict(task.identity),
+        }
+        self.checkpoints = Checkpoints(folder / "checkpoints", identity)
+        self.counts: dict[str, Any] = {
+            "best_loss": None,
+            "best_errors": {},
+            "since_best": 0,
+            "seconds": 0.0,
+        }
+        self.speed = 0.0
+        self.batches = self._resumed()
+        self.records = Records(folder, self.taken)
+
+    def _compile(self) -> None:
+        """State on the devices, step and evaluation as compiled functions."""
+        task, config = self.task, self.config
+        optimizer = make_optimizer(config.optimizer, self.n_steps)
+        state = TrainState.create(task.params, optimizer)
+        shardings = state_shardings(state, self.mesh, divided=config.divided)
+        self.state = place_state(state, shardings)
+        step = make_train_step(
+            task.predict,
+            task.terms,
+            optimizer,
+            average_decay=config.average_decay,
+            accumulate=config.accumulate,
+        )
+        self.step = jax.jit(step, out_shardings=(shardings, None), donate_argnums=0)
+        self.evaluate = jax.jit(make_evaluation(task.predict, task.terms))
+
+    @property
+    def taken(self) -> int:
+        """Steps taken."""
+        return int(np.asarray(self.state.step))
+
+    def _resumed(self) -> Any:
+        """The batches from where the checkpoint stands, its state taken over."""
+        found = self.checkpoints.latest(self.state)
+        if found is None:
+            return self.loader.iterate()
+        self.state = found.state
+        self.counts = {key: found.progress[key] for key in self.counts}
+        LOG.info("resumed at step %d of %d", self.taken, self.n_steps)
+        return self.loader.iterate(found.progress["batches"])
+
+    def run(self, progress: Progress | bool) -> Fitted:
+        """Trains to the end."""
+        steps = range(self.taken, self.n_steps)
+        shown = progress_of(progress)
+        self.saved = self.epoch_begun = time.monotonic()
+        try:
+            for k in shown(steps, "training", total=len(steps)) if shown else steps:
+                if self._is_over():
+                    break
+                batch = next(self.batches)
+                self.state, report = self.step(
+                    self.state, place_batch(batch, self.mesh)
+                )
+                self.watch.see(report, batch)
+                if (k + 1) % self.loader.steps_per_epoch == 0:
+                    self._end_epoch(k + 1)
+                if time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
+                    self._save()
+            self._save()
+        finally:
+            self.batches.close()
+            self.records.close()
+            self.checkpoints.close()
+        return Fitted(
+            params=jax.device_get(self.state.best),
+            errors=self.counts["best_errors"],
+            steps=self.taken,
+            epochs=self.taken / self.loader.steps_per_epoch,
+            seconds=self.counts["seconds"],
+            structures_per_second=self.speed,
+        )
+
+    def _end_epoch(self, step: int) -> None:
+        """Looks at the epoch, validates if it is time, and writes both down."""
+        sums = self.watch.epoch()
+        now = time.monotonic()
+        in_epoch = self.loader.steps_per_epoch * self.loader.batch_size
+        self.speed = in_epoch / (now - self.epoch_begun)
+        epoch = step // self.loader.steps_per_epoch
+        record = {
+            "epoch": epoch,
+            "learning_rate": float(np.asarray(self.rate(step - 1))),
+            "structures_per_s": self.speed,
+            **self._described("train", sums),
+        }
+        if epoch % self.config.validate_every == 0 or step == self.n_steps:
+            record |= self._validate()
+        self.records.write(step, record)
+        self.epoch_begun = time.monotonic()
+
+    def _validate(self) -> dict[str, float]:
+        """Errors of the averaged parameters, kept where they are the best so far."""
+        parts = [
+            jax.device_get(self.evaluate(self.state.average, place_batch(b, self.mesh)))
+            for b in self.validation()
+        ]
+        found = self._described("val", summed(parts))
+        loss, best = found["val_loss"], self.counts["best_loss"]
+        if not np.isfinite(loss):
+            LOG.warning("the loss of this validation is %s; it does not count", loss)
+        if np.isfinite(loss) and (best is None or loss < best):
+            self.counts |= {"best_loss": loss, "best_errors": found, "since_best": 0}
+            # A copy: the step donates its state's buffers.
+            copy = jax.tree.map(lambda x: x.copy(), self.state.average)
+            self.state = self.state.replace(best=copy)
+            self.on_best(jax.device_get(copy))
+        else:
+            self.counts["since_best"] += 1
+        LOG.info("%s", ", ".join(f"{k} {v:.4g}" for k, v in found.items()))
+        return found
+
+    def _described(self, prefix: str, sums: Mapping[str, Sums]) -> dict[str, float]:
+        found = {"loss": float(total(self.task.terms, sums))}
+        found |= errors(sums, self.task.units)
+        return {f"{prefix}_{key}": value for key, value in found.items()}
+
+    def _is_over(self) -> bool:
+        patience = self.config.patience
+        return patience is not None and self.counts["since_best"] >= patience
+
+    def _save(self) -> None:
+        self.watch.look()
+        now = time.monotonic()
+        self.counts["seconds"] += now - self.saved
+        self.saved = now
+        progress = {**self.counts, "batches": self.batches.state}
+        self.checkpoints.save(self.state, progress)

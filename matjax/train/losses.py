@@ -1,0 +1,156 @@
+"""Losses: means over all labels of a global batch, one term for each kind of label.
+
+A loss is a sum of terms, each a weight times the mean of some function of the errors
+over everything that carries this label in the global batch,
+
+    L = Σ_t w_t (Σ_{i ∈ t} ℓ_t(e_i)) / N_t.
+
+Sums and counts are kept apart, so that parts of a batch on several devices, or one
+after the other, add up to the loss of the whole batch and not to a mean of means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+
+from matjax.arrays import Array
+from matjax.crystals import Graph
+from matjax.numerics import safe_norm
+
+Kind = Literal["mae", "mse", "huber", "norm"]
+"""|e|, e², Huber's function of e, and |e| of vectors as a whole."""
+
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+class Term(NamedTuple):
+    """One term of a loss."""
+
+    label: str
+    """``energy`` (counts by atom), ``forces``, ``stress``, ``columns`` or the name of a
+    property of the whole crystal."""
+    weight: float
+    kind: Kind = "mae"
+    delta: float = 1.0
+    """Where Huber's function turns from square to linear, in the unit of the label."""
+    scale: float = 1.0
+    """Errors count in this unit: eV, eV/Å, … of the label."""
+
+
+class Sums(NamedTuple):
+    """Of one term over the labels of some graphs; they add up."""
+
+    loss: Any
+    absolute: Any
+    square: Any
+    count: Any
+
+
+Predict = Callable[[Any, Any], Mapping[str, Array]]
+"""From parameters and a batch to what is compared with the batch's labels; ``columns``
+are (columns, 2, nodes, 3), real and imaginary parts."""
+
+
+def require_terms(terms: Sequence[Term]) -> None:
+    """Raises ValueError for terms that make no loss."""
+    if not terms:
+        raise ValueError("a loss needs at least one term; received none")
+    for term in terms:
+        if term.kind not in KINDS:
+            raise ValueError(
+                f"a term's kind must be one of {KINDS}; {term.label} has {term.kind!r}"
+            )
+        positive = term.weight > 0 and term.delta > 0 and term.scale > 0
+        if not positive:
+            raise ValueError(
+                f"weight, delta and scale of a term must be positive; received {term}"
+            )
+    names = [term.label for term in terms]
+    if len(set(names)) < len(names):
+        raise ValueError(f"each label has one term; received {names}")
+
+
+def term_sums(
+    terms: Sequence[Term],
+    predicted: Mapping[str, Array],
+    labels: Mapping[str, Array],
+    graph: Graph,
+) -> dict[str, Sums]:
+    """Sums of each term over the graphs of a batch.
+
+    Args:
+        terms: of the loss.
+        predicted: by label, padded as the labels are.
+        labels: of the batch.
+        graph: whose masks say what is padding.
+
+    Raises:
+        ValueError: if a term's label is not among the labels: it would count as zero.
+    """
+    sums = {}
+    for term in terms:
+        if term.label not in labels:
+            raise ValueError(
+                f"the loss has a term of {term.label!r}; the batch has labels of "
+                f"{sorted(labels)} only: remove the term or choose other data"
+            )
+        error = predicted[term.label] - labels[term.label]
+        mask = label_mask(term.label, error, graph)
+        if term.label == "energy":
+            n_atoms = graph.graph_sum(graph.node_mask.astype(error.dtype))
+            error = error / jnp.maximum(n_atoms, 1)
+        sums[term.label] = _sums(term, jnp.where(mask, error, 0), mask)
+    return sums
+
+
+def label_mask(label: str, values: Array, graph: Graph) -> Array:
+    """What of the values is not padding, in their shape."""
+    if label in ("forces", "columns"):
+        mask = graph.node_mask[:, None]
+    else:
+        mask = graph.graph_mask.reshape(-1, *[1] * (values.ndim - 1))
+    return jnp.broadcast_to(mask, values.shape)
+
+
+def total(terms: Sequence[Term], sums: Mapping[str, Sums]) -> Array:
+    """The loss of a global batch, from its sums."""
+    parts = [
+        term.weight * sums[term.label].loss / jnp.maximum(sums[term.label].count, 1)
+        for term in terms
+    ]
+    return jnp.sum(jnp.stack(parts))
+
+
+def _sums(term: Term, error: Array, mask: Array) -> Sums:
+    scaled = error / term.scale
+    if term.kind == "norm":
+        # As many counts as components, so that weights mean the same for all kinds.
+        loss = safe_norm(scaled).sum() * error.shape[-1]
+    else:
+        loss = jnp.sum(_penalty(term, scaled))
+    return Sums(
+        loss=loss,
+        absolute=jnp.sum(jnp.abs(error)),
+        square=jnp.sum(jnp.square(error)),
+        count=jnp.sum(mask, dtype=error.dtype),
+    )
+
+
+def _penalty(term: Term, error: Array) -> Array:
+    size = jnp.abs(error)
+    if term.kind == "mae":
+        return size
+    if term.kind == "mse":
+        return size * size
+    delta = term.delta / term.scale
+    near = jnp.minimum(size, delta)
+    return near * (size - near / 2) / delta
+
+
+def add(a: Any, b: Any) -> Any:
+    """Sums of two parts together."""
+    return jax.tree.map(jnp.add, a, b)
