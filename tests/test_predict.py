@@ -155,6 +155,18 @@ def test_nothing_to_predict_is_said(folder, caplog, path, message):
     assert not Path("table.csv").exists()
 
 
+def test_list_says_where_networks_are_found(tmp_path, monkeypatch, capsys):
+    weights = tmp_path / "cgcnn_pretrained" / "band-gap.npz"
+    weights.parent.mkdir()
+    weights.touch()
+    for variable in ("MATJAX_DATA", "MATJAX_MODELS", "MATJAX_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert cli.main(["list"]) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert ["cgcnn-band-gap", str(weights)] in lines
+    assert ["cgcnn-bulk-moduli", "not found"] in lines
+
+
 def test_networks_are_those_whose_weights_are_found(tmp_path, monkeypatch):
     for variable in ("MATJAX_DATA", "MATJAX_MODELS", "MATJAX_CACHE"):
         monkeypatch.setenv(variable, str(tmp_path))
