@@ -192,7 +192,8 @@ def _parity(records: Records, items: Records, units: Mapping[str, str]) -> Figur
             ax.plot(x, y, "o", markersize=3, alpha=0.7)
             ax.set(xlabel=f"DFT {_label(key, unit)}", ylabel="Potential")
             mean = np.abs(y - x).mean()
-            ax.set_title(f"{len(good)} crystals, mean absolute error {mean:.3g}")
+            readable = unit.replace("_per_", "/").replace("_", " ")
+            ax.set_title(f"{len(good)} crystals, mean error {mean:.3g} {readable}")
     return figure
 
 
