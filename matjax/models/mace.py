@@ -70,7 +70,7 @@ class MACE(nn.Module):
     basis: int = 8
     radial_widths: tuple[int, ...] = (64, 64, 64)
     envelope: float = 6.0
-    gain: float = 4.0
+    gain: float = 1.0
     neighbors: float = 30.0
     readout_width: int = 16
     scale: float = 1.0
@@ -87,7 +87,9 @@ class MACE(nn.Module):
         self._require()
 
         def radial_of(r: Array) -> Array:
-            envelope = polynomial_envelope(r, self.cutoff, self.envelope)
+            # √2 sin(nπx)/x with x = r/c: of order one, and with it A and its powers.
+            size = self.cutoff**2 / math.sqrt(2)
+            envelope = size * polynomial_envelope(r, self.cutoff, self.envelope)
             return bessel_basis(r, self.basis, self.cutoff) * envelope[..., None]
 
         basis = edge_basis(graph, self.lmax, radial_of)
