@@ -52,8 +52,11 @@ def test_basis_spans_every_invariant_of_three_factors():
     x = e3nn.normal(e3nn.s2_irreps(2), jax.random.key(2), (60,))
     tensor = symmetric_tensor(x.irreps, 3, e3nn.Irrep("0e"))[..., 0]
     ours = np.einsum("nm,nc,mcp->np", monomials(x.array, 2)[1], x.array, tensor)
-    square = e3nn.tensor_product(x, x)
-    theirs = e3nn.tensor_product(square, x, filter_ir_out="0e").array
+    theirs = jax.jit(
+        lambda x: (
+            e3nn.tensor_product(e3nn.tensor_product(x, x), x, filter_ir_out="0e").array
+        )
+    )(x)
     found, _, rank, _ = np.linalg.lstsq(ours, np.asarray(theirs))
     assert rank == tensor.shape[-1]  # none is a combination of the others
     # float64 round-off times the condition of 60 equations.
@@ -75,8 +78,9 @@ def test_basis_is_symmetric_and_orthonormal():
 def test_contraction_turns_with_its_features(contraction, features):
     module, params = contraction
     turn = -jnp.asarray(e3nn.rand_matrix(jax.random.key(3), ()))  # improper
-    turned = module.apply(params, features.transform_by_matrix(turn), INDEX)
-    expected = module.apply(params, features, INDEX).transform_by_matrix(turn)
+    apply = jax.jit(module.apply)
+    turned = apply(params, features.transform_by_matrix(turn), INDEX)
+    expected = apply(params, features, INDEX).transform_by_matrix(turn)
     # float64 round-off.
     assert_allclose(turned.array, expected.array, atol=1e-12)
 
@@ -86,7 +90,8 @@ def test_third_derivative_is_exact_in_both_modes():
     x, v = (e3nn.normal(irreps, jax.random.key(i), (2,)).array for i in (4, 5))
     module = SymmetricContraction(outputs="0e", order=3, n_species=1)
     index = jnp.zeros(2, int)
-    params = module.init(jax.random.key(6), e3nn.IrrepsArray(irreps, x), index)
+    init = jax.jit(module.init)
+    params = init(jax.random.key(6), e3nn.IrrepsArray(irreps, x), index)
 
     def total(x):
         return module.apply(params, e3nn.IrrepsArray(irreps, x), index).array.sum()
@@ -100,7 +105,8 @@ def test_third_derivative_is_exact_in_both_modes():
         reverse = slope(lambda x: jnp.vdot(jax.grad(slope(total))(x), v))(x)
         return forward, reverse
 
-    step = [total(x + t * v) for t in (-1.5, -0.5, 0.5, 1.5)]
+    value = jax.jit(total)
+    step = [value(x + t * v) for t in (-1.5, -0.5, 0.5, 1.5)]
     expected = step[3] - 3 * step[2] + 3 * step[1] - step[0]  # exact for a cubic
     # float64 round-off.
     assert_allclose(forward_and_reverse(x), [expected] * 2, rtol=1e-9)
@@ -108,11 +114,12 @@ def test_third_derivative_is_exact_in_both_modes():
 
 def test_weights_may_come_before_the_powers_or_after(features, monkeypatch):
     module = SymmetricContraction(outputs=OUTPUTS, order=3, n_species=2)
-    params = module.init(jax.random.key(1), features, INDEX)
-    expected = module.apply(params, features, INDEX).array
+    params = jax.jit(module.init)(jax.random.key(1), features, INDEX)
+    first = jax.jit(lambda: module.apply(params, features, INDEX).array)()
     monkeypatch.setattr(symmetric_contraction, "MANY_SPECIES", 1)
+    last = jax.jit(lambda: module.apply(params, features, INDEX).array)()
     # float64 round-off of sums of some hundred products.
-    assert_allclose(module.apply(params, features, INDEX).array, expected, atol=1e-11)
+    assert_allclose(last, first, atol=1e-11)
 
 
 def test_irreps_that_no_power_gives_are_zero(features):
@@ -135,7 +142,7 @@ def test_sum_over_orders_has_unit_variance_for_normal_features():
     features = e3nn.normal("64x0e + 64x1o + 64x2e", jax.random.key(6), (200,))
     module = SymmetricContraction(outputs="0e", order=3, n_species=1)
     index = jnp.zeros(200, int)
-    params = module.init(jax.random.key(7), features, index)
-    variance = jnp.var(module.apply(params, features, index).array)
+    init = jax.jit(module.init_with_output)
+    variance = jnp.var(init(jax.random.key(7), features, index)[0].array)
     # Traces of the tensors add to it: between 1 and 3.
     assert 1 < variance < 3
