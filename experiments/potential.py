@@ -134,6 +134,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         run.folder,
         config.fit,
         on_best=keep,
+        resume=run.resume,
         progress=run.progress,
     )
     keep(fitted.params)

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     )
     set_up_jax(config)
     folder = options.out or new_folder(study.name)
-    output = Run(folder, overwrite=options.overwrite)
+    output = Run(folder, overwrite=options.overwrite, resume=options.resume)
     output.save_config(study.experiment.stem, config)
     try:
         metrics = experiment.main(config, output)
@@ -196,6 +196,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     runner.add_argument(
         "--overwrite", action="store_true", help="replace the files of a run in DIR"
+    )
+    runner.add_argument(
+        "--resume", action="store_true", help="go on with an interrupted run in DIR"
     )
 
     predictor = commands.add_parser(

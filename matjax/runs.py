@@ -43,18 +43,23 @@ class Run:
     file whose name is taken is written beside it with a number.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, overwrite: bool = False, resume: bool = False
+    ) -> None:
         self.folder = folder
         """Where everything is written."""
+        self.resume = resume
+        """Whether to go on with what an interrupted run left there."""
         self.files: list[Path] = []
         """What has been written, in order."""
         self.log = logging.getLogger("matjax.run")
         """For messages to the person who waits."""
-        _require_no_run(folder, overwrite=overwrite)
+        _require_no_run(folder, overwrite=overwrite or resume)
         self._is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").unlink(missing_ok=True)
-        self._kept = set() if overwrite else set(folder.iterdir())
+        replaces = overwrite or resume
+        self._kept = set() if replaces else set(folder.iterdir())
 
     def path(self, name: str) -> Path:
         """Path of a new file of this run, for what no other method writes."""
@@ -185,7 +190,8 @@ def _require_no_run(folder: Path, *, overwrite: bool) -> None:
     finished = (folder / "metrics.json").exists()
     raise ValueError(
         f"{folder} already holds {'a finished' if finished else 'an unfinished'} run; "
-        "choose another folder with --out, or replace its files with --overwrite"
+        "choose another folder with --out, go on with --resume, or replace its files "
+        "with --overwrite"
     )
 
 

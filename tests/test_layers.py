@@ -21,7 +21,8 @@ LAYERS = [
     "crystals",
     "nn descriptors",
     "models physics generate",
-    "phonons train weights",
+    "phonons weights",
+    "train",
     "characterisation search",
     "testing testing_properties plot structures catalog runs predict cli",
     "survey",
@@ -31,6 +32,7 @@ LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.spl
 DIFFERENTIATIONS = {"grad", "value_and_grad", "vjp", "jacrev", "jacobian", "hessian"}
 MAY_DIFFERENTIATE = {
     "physics/potential.py": "the energy, and nothing else does",
+    "train/step.py": "a loss with respect to parameters",
     "testing.py": "a loss with respect to parameters",
     "testing_properties.py": "likewise",
 }

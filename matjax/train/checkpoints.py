@@ -6,6 +6,7 @@ process killed at any moment leaves a whole one.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,12 @@ class Checkpoints:
     """The checkpoints of one run, the newest few of them."""
 
     def __init__(
-        self, folder: Path, identity: Mapping[str, Any], *, keep: int = 2
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        *,
+        keep: int = 2,
+        resume: bool = True,
     ) -> None:
         """Opens a folder, new or with checkpoints.
 
@@ -38,7 +44,10 @@ class Checkpoints:
             identity: configuration and fingerprints of the data, plain JSON; a
                 checkpoint of another identity is not resumed.
             keep: number of checkpoints that stay.
+            resume: whether checkpoints that lie there count; else they are deleted.
         """
+        if not resume and folder.exists():
+            shutil.rmtree(folder)
         self.identity = dict(identity)
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self.manager = ocp.CheckpointManager(folder.absolute(), options=options)

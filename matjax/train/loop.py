@@ -91,6 +91,7 @@ def fit(
     config: FitConfig,
     *,
     on_best: Callable[[Any], None] | None = None,
+    resume: bool = True,
     progress: Progress | bool = False,
 ) -> Fitted:
     """Trains, or goes on where a checkpoint in the folder stands.
@@ -105,13 +106,16 @@ def fit(
         config: how.
         on_best: called with the averaged parameters after each validation that is
             better than all before.
+        resume: whether to go on from a checkpoint in the folder; else it is deleted.
         progress: whether to show a bar, or what wraps the steps.
 
     Raises:
         ValueError: if configuration or data differ from those of the checkpoint.
         DivergenceError: if the loss is not a number; the batch is in ``batch.npz``.
     """
-    return _Fit(task, loader, validation, folder, config, on_best).run(progress)
+    training = _Fit(task, loader, validation, folder, config)
+    training.start(on_best, resume=resume)
+    return training.run(progress)
 
 
 class _Fit:
@@ -124,21 +128,14 @@ class _Fit:
         validation: Callable[[], Iterator[Any]],
         folder: Path,
         config: FitConfig,
-        on_best: Callable[[Any], None] | None,
     ) -> None:
         self.task, self.loader, self.validation = task, loader, validation
-        self.config, self.on_best = config, on_best or (lambda params: None)
+        self.folder, self.config = folder, config
         self.n_steps = config.epochs * loader.steps_per_epoch
         self.rate = make_schedule(config.optimizer, self.n_steps)
         self.mesh = device_mesh()
         self.watch = Watch(folder)
         self._compile()
-        identity = {
-            "fit": config.model_dump(mode="json"),
-            "data": loader.fingerprint,
-            "task": dict(task.identity),
-        }
-        self.checkpoints = Checkpoints(folder / "checkpoints", identity)
         self.counts: dict[str, Any] = {
             "best_loss": None,
             "best_errors": {},
@@ -146,8 +143,19 @@ class _Fit:
             "seconds": 0.0,
         }
         self.speed = 0.0
+
+    def start(self, on_best: Callable[[Any], None] | None, *, resume: bool) -> None:
+        """Opens checkpoints and records, and takes up what lies there."""
+        self.on_best = on_best or (lambda params: None)
+        identity = {
+            "fit": self.config.model_dump(mode="json"),
+            "data": self.loader.fingerprint,
+            "task": dict(self.task.identity),
+        }
+        place = self.folder / "checkpoints"
+        self.checkpoints = Checkpoints(place, identity, resume=resume)
         self.batches = self._resumed()
-        self.records = Records(folder, self.taken)
+        self.records = Records(self.folder, self.taken)
 
     def _compile(self) -> None:
         """State on the devices, step and evaluation as compiled functions."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from tensorboardX import SummaryWriter
 
 from matjax.physics import DivergenceError
 from matjax.train.losses import Sums
@@ -26,6 +25,9 @@ class Records:
 
     def __init__(self, folder: Path, step: int) -> None:
         """Opens the records of a run that stands at a step."""
+        # Not at the top: to import it changes the environment.
+        from tensorboardX import SummaryWriter
+
         path = folder / "metrics.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines if _step_of(line) <= step]
