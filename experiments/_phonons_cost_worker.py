@@ -22,6 +22,12 @@ from matjax.phonons import finite_displacements, phonons
 from matjax.physics import Potential
 from matjax.weights import load_potential
 
+REPEATS = 5
+"""Times that a route is measured; the shortest counts, as other work disturbs."""
+
+ENOUGH = 10.0
+"""Seconds after which it is not measured once more."""
+
 Work = Callable[[], tuple[np.ndarray, dict[str, Any]]]
 
 
@@ -40,10 +46,14 @@ def main() -> None:
     work = ROUTES[job["route"]](job, potential, crystal)
     prepared = perf_counter() - start
     forget_peak()
-    start = perf_counter()
-    frequencies, details = work()
+    times: list[float] = []
+    frequencies, details = np.empty(0), {}
+    while len(times) < REPEATS and sum(times) < ENOUGH:
+        start = perf_counter()
+        frequencies, details = work()
+        times.append(perf_counter() - start)
     result = {
-        "seconds": perf_counter() - start,
+        "seconds": min(times),
         "peak_MB": peak_memory(),
         "prepared_s": prepared,
         "frequencies": frequencies.tolist(),

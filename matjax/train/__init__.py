@@ -49,6 +49,11 @@ from matjax.train.predictions import mean_absolute_errors as mean_absolute_error
 from matjax.train.predictions import potential_predictions as potential_predictions
 from matjax.train.records import read_records as read_records
 from matjax.train.references import with_references as with_references
+from matjax.train.sharding import device_mesh as device_mesh
+from matjax.train.sharding import gathered as gathered
+from matjax.train.sharding import place_batch as place_batch
+from matjax.train.sharding import place_state as place_state
+from matjax.train.sharding import state_shardings as state_shardings
 from matjax.train.splits import split as split
 from matjax.train.statistics import References as References
 from matjax.train.statistics import Shapes as Shapes

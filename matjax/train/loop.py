@@ -25,7 +25,13 @@ from matjax.train.losses import Predict, Sums, Term, total
 from matjax.train.metrics import errors, summed
 from matjax.train.optimizers import OptimizerConfig, make_optimizer, make_schedule
 from matjax.train.records import Records, Watch
-from matjax.train.sharding import device_mesh, place_batch, place_state, state_shardings
+from matjax.train.sharding import (
+    device_mesh,
+    gathered,
+    place_batch,
+    place_state,
+    state_shardings,
+)
 from matjax.train.step import TrainState, make_evaluation, make_train_step
 
 LOG = logging.getLogger("matjax.train")
@@ -213,7 +219,7 @@ class _Fit:
             self.records.close()
             self.checkpoints.close()
         return Fitted(
-            params=jax.device_get(self.state.best),
+            params=gathered(self.state.best, self.mesh),
             errors=self.counts["best_errors"],
             steps=self.taken,
             epochs=self.taken / self.loader.steps_per_epoch,
@@ -254,7 +260,9 @@ class _Fit:
             # A copy: the step donates its state's buffers.
             copy = jax.tree.map(lambda x: x.copy(), self.state.average)
             self.state = self.state.replace(best=copy)
-            self.on_best(jax.device_get(copy))
+            best = gathered(copy, self.mesh)
+            if jax.process_index() == 0:
+                self.on_best(best)
         else:
             self.counts["since_best"] += 1
         LOG.info("%s", ", ".join(f"{k} {v:.4g}" for k, v in found.items()))

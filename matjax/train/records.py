@@ -24,7 +24,10 @@ class Records:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Opens the records of a run that stands at a step."""
+        """Opens the records of a run that stands at a step; process 0 alone writes."""
+        self.writes = jax.process_index() == 0
+        if not self.writes:
+            return
         # Not at the top: to import it changes the environment.
         from tensorboardX import SummaryWriter
 
@@ -37,6 +40,8 @@ class Records:
 
     def write(self, step: int, record: Mapping[str, float | int]) -> None:
         """Writes the metrics of a step."""
+        if not self.writes:
+            return
         self.file.write(json.dumps({"step": step, **record}) + "\n")
         self.file.flush()
         for name, value in record.items():
@@ -44,6 +49,8 @@ class Records:
 
     def close(self) -> None:
         """Closes the files."""
+        if not self.writes:
+            return
         self.file.close()
         self.board.close()
 

@@ -78,3 +78,9 @@ def place_state(state: Any, shardings: Any) -> Any:
         return jax.make_array_from_callback(host.shape, sharding, lambda i: host[i])
 
     return jax.tree.map(place, state, shardings)
+
+
+def gathered(state: Any, mesh: Mesh) -> Any:
+    """A state as host arrays, whole in every process, wherever its parts lie."""
+    whole = NamedSharding(mesh, PartitionSpec())
+    return jax.device_get(jax.jit(lambda x: x, out_shardings=whole)(state))
