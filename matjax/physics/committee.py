@@ -41,11 +41,6 @@ class MeanModel:
         """Atomic numbers it knows."""
         return self.model.species
 
-    @property
-    def n_nearest(self) -> int | None:
-        """Edges kept for each atom, where the model limits them."""
-        return getattr(self.model, "n_nearest", None)
-
     def init(self, key: Array, graph: Graph) -> Any:
         """Parameters of all members, stacked along the first axis."""
         keys = jax.random.split(key, self.n_members)
