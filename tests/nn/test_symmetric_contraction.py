@@ -75,6 +75,16 @@ def test_basis_is_symmetric_and_orthonormal():
     assert_allclose(flat.T @ flat, np.eye(flat.shape[1]), atol=1e-6)
 
 
+def test_basis_is_the_one_that_saved_weights_belong_to():
+    # Tensors of one kind may be mixed freely: another basis gives weights another
+    # meaning. Pinned from e3nn-jax 0.21.0.
+    x = np.linspace(-1, 1, 9)
+    tensor = symmetric_tensor(e3nn.s2_irreps(2), 3, e3nn.Irrep("0e"))[..., 0]
+    invariants = np.einsum("m,c,mcp->p", monomials(x, 2)[1], x, tensor)
+    expected = [-1, -0.875, -1.45236875, -0.08822956, 0.09389432]
+    assert_allclose(invariants, expected, atol=1e-8)  # digits given
+
+
 def test_contraction_turns_with_its_features(contraction, features):
     module, params = contraction
     turn = -jnp.asarray(e3nn.rand_matrix(jax.random.key(3), ()))  # improper
