@@ -198,9 +198,16 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
     return figure
 
 
-def parity_figure(comparisons: Mapping[str, Comparison]) -> Figure:
-    """Predictions against labels, a panel for each kind of label."""
-    units = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³"}
+def parity_figure(
+    comparisons: Mapping[str, Comparison], *, units: Mapping[str, str] | None = None
+) -> Figure:
+    """Predictions against labels, a panel for each kind of label.
+
+    Args:
+        comparisons: by label.
+        units: of properties, by label.
+    """
+    units = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³", **(units or {})}
     n = len(comparisons)
     with style():
         figure, axes = new_figure(1, n, width=3.2 * n, height=3.2)

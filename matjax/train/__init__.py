@@ -6,6 +6,7 @@ graphs      their graphs, neighbor lists kept; padded batches
 statistics  reference energies, scales, sizes, shapes of batches
 parts       batches divided over processes and devices
 loader      the stream of batches
+columns     columns of force constants at random q, their stream of batches
 references  energies of the elements, fitted before training
 predictions what models say of a batch; comparisons with labels
 losses      terms of a loss, as sums that add up over devices
@@ -19,6 +20,10 @@ loop        training from start or checkpoint to the end
 """
 
 from matjax.train.checkpoints import Checkpoints as Checkpoints
+from matjax.train.columns import ColumnBatch as ColumnBatch
+from matjax.train.columns import ColumnExample as ColumnExample
+from matjax.train.columns import ColumnLoader as ColumnLoader
+from matjax.train.columns import random_columns as random_columns
 from matjax.train.datasets import Dataset as Dataset
 from matjax.train.datasets import Example as Example
 from matjax.train.datasets import find_data as find_data
@@ -47,6 +52,7 @@ from matjax.train.predictions import Comparison as Comparison
 from matjax.train.predictions import compare as compare
 from matjax.train.predictions import mean_absolute_errors as mean_absolute_errors
 from matjax.train.predictions import potential_predictions as potential_predictions
+from matjax.train.predictions import property_predictions as property_predictions
 from matjax.train.records import read_records as read_records
 from matjax.train.references import with_references as with_references
 from matjax.train.sharding import device_mesh as device_mesh

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -20,7 +20,6 @@ from pydantic import Field, PositiveInt
 from matjax.config import Section
 from matjax.progress import Progress, progress_of
 from matjax.train.checkpoints import Checkpoints
-from matjax.train.loader import Loader
 from matjax.train.losses import Predict, Sums, Term, total
 from matjax.train.metrics import errors, summed
 from matjax.train.optimizers import OptimizerConfig, make_optimizer, make_schedule
@@ -59,6 +58,30 @@ class FitConfig(Section):
     """Minutes between checkpoints, at most."""
 
 
+@runtime_checkable
+class Source(Protocol):
+    """Where batches come from: :class:`matjax.train.Loader` or any other."""
+
+    @property
+    def batch_size(self) -> int:
+        """Structures in a step, over all processes."""
+        ...
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches after which as many structures have come as there are."""
+        ...
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """All that decides which structures come when; plain JSON."""
+        ...
+
+    def iterate(self, state: Mapping[str, Any] | None = None) -> Any:
+        """Batches from the beginning, or from a ``state`` of an earlier iterator."""
+        ...
+
+
 @dataclass(frozen=True)
 class Task:
     """What is trained: a model's predictions, where it starts, what counts."""
@@ -91,7 +114,7 @@ class Fitted(NamedTuple):
 
 def fit(
     task: Task,
-    loader: Loader,
+    loader: Source,
     validation: Callable[[], Iterator[Any]],
     folder: Path,
     config: FitConfig,
@@ -130,7 +153,7 @@ class _Fit:
     def __init__(
         self,
         task: Task,
-        loader: Loader,
+        loader: Source,
         validation: Callable[[], Iterator[Any]],
         folder: Path,
         config: FitConfig,

@@ -13,7 +13,7 @@ import numpy as np
 from matjax.arrays import Array
 from matjax.crystals import Graph
 from matjax.phonons import force_constant_columns
-from matjax.physics import EnergyModel, Potential, evaluate
+from matjax.physics import EnergyModel, Potential, PropertyModel, evaluate
 from matjax.train.losses import Predict, label_mask
 from matjax.train.metrics import UNITS
 
@@ -47,6 +47,16 @@ def potential_predictions(
             if COLUMNS in labels:
                 found[COLUMNS] = columns(potential, batch)
         return found
+
+    return predict
+
+
+def property_predictions(model: PropertyModel) -> Predict:
+    """Properties of whole crystals by name."""
+
+    def predict(params: Any, batch: Any) -> Mapping[str, Array]:
+        values = model.apply({"params": params}, batch.graph)
+        return {name: values[:, k] for k, name in enumerate(model.properties)}
 
     return predict
 
@@ -103,11 +113,18 @@ def compare(
     return {label: Comparison(*pair) for label, pair in joined.items()}
 
 
-def mean_absolute_errors(comparisons: Mapping[str, Comparison]) -> dict[str, float]:
-    """Mean absolute errors by name, the unit in the name."""
+def mean_absolute_errors(
+    comparisons: Mapping[str, Comparison], units: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """Mean absolute errors by name, the unit in the name.
+
+    Args:
+        comparisons: by label.
+        units: of properties, by label, as names of metrics have them.
+    """
     found = {}
     for label, pair in comparisons.items():
-        name, unit, factor = UNITS.get(label, (label, "", 1.0))
+        name, unit, factor = UNITS.get(label, (label, (units or {}).get(label, ""), 1))
         error = np.abs(np.float64(pair.predicted) - pair.expected).mean()
         found[f"{name}_mae{unit and '_' + unit}"] = factor * float(error)
     return found

@@ -1,0 +1,191 @@
+"""A network for properties of whole crystals, beside what simple predictors achieve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from matjax.config import ExperimentConfig
+from matjax.models import PROPERTY_MODELS
+from matjax.physics import PropertyPredictor
+from matjax.plot import learning_figure, parity_figure
+from matjax.runs import Run
+from matjax.train import (
+    Dataset,
+    Example,
+    FitConfig,
+    Kind,
+    LabeledGraphs,
+    Loader,
+    Share,
+    Task,
+    Term,
+    compare,
+    fit,
+    in_order,
+    mean_absolute_errors,
+    property_predictions,
+    read_dataset,
+    read_records,
+    split,
+)
+from matjax.weights import save_predictor
+
+
+class Config(ExperimentConfig):
+    """Which property, of which crystals, by which network."""
+
+    train: str
+    """Data set by name (``perov_5/val``), file or folder."""
+    test: str
+    """Data set on which the result is judged, never trained on."""
+    label: str
+    """Name of the property in the data."""
+    unit: str
+    """Of the property, such as ``eV`` or ``eV/atom``."""
+    held_out: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the training data on which the best parameters are chosen."""
+    model: dict[str, Any] = Field(default_factory=lambda: {"name": "cgcnn"})
+    """Name and attributes of the network; species, scale and shift come from the
+    data."""
+    loss: Kind = "mae"
+    """What of an error counts; it is taken in standard deviations of the property."""
+    batch_size: PositiveInt = 64
+    """Crystals in a step."""
+    fit: FitConfig = FitConfig()
+    baselines: bool = True
+    """Whether gradient boosting on the composition is trained too (scikit-learn)."""
+
+
+def main(config: Config, run: Run) -> Mapping[str, float]:
+    """The network as a file, figures, and errors beside those of the baselines."""
+    whole = read_dataset(config.train, (config.label,))
+    test = read_dataset(config.test, (config.label,))
+    parts = (1 - config.held_out, config.held_out)
+    training, validation = split(whole, parts, seed=config.seed)
+    predictor, spread = _start(config, training, {*whole.species, *test.species})
+    model = predictor.model
+    graphs = partial(
+        LabeledGraphs,
+        cutoff=model.cutoff,
+        labels=(config.label,),
+        n_nearest=getattr(model, "n_nearest", None),
+    )
+    share = Share(n_shards=jax.local_device_count() * config.fit.accumulate)
+    units = {config.label: config.unit.replace("/", "_per_")}
+    held_out, judged = graphs(validation), graphs(test)
+    batches = partial(in_order, batch_size=config.batch_size, share=share)
+    predict = property_predictions(model)
+    path = run.path("predictor.safetensors")
+
+    def keep(params: Any) -> None:
+        save_predictor(predictor.replace(params=params), path, overwrite=True)
+
+    fitted = fit(
+        Task(
+            predict=predict,
+            params=predictor.params,
+            terms=[Term(config.label, 1.0, config.loss, scale=spread)],
+            units=units,
+            identity={"model": repr(model), "loss": config.loss},
+        ),
+        Loader(
+            graphs(training),
+            batch_size=config.batch_size,
+            seed=config.seed,
+            share=share,
+        ),
+        lambda: (batch for _, batch in batches(held_out)),
+        run.folder,
+        config.fit,
+        on_best=keep,
+        resume=run.resume,
+        progress=run.progress,
+    )
+    keep(fitted.params)
+    found = compare(
+        predict, fitted.params, (b for _, b in batches(judged)), (config.label,)
+    )
+    run.save_figure("learning", learning_figure(read_records(run.folder)))
+    run.save_figure("parity", parity_figure(found, units={config.label: config.unit}))
+    name, error = next(iter(mean_absolute_errors(found, units).items()))
+    metrics = {
+        **fitted.errors,
+        f"test_{name}": error,
+        "n_train": len(training),
+        "n_test": len(test),
+        "train_minutes": fitted.seconds / 60,
+        "structures_per_s": fitted.structures_per_second,
+    }
+    simple = _baselines(config, training, test)
+    return metrics | {f"test_{name}_{kind}": value for kind, value in simple.items()}
+
+
+def _start(
+    config: Config, training: Dataset, species: set[int]
+) -> tuple[PropertyPredictor, float]:
+    """The untrained network, and the standard deviation of the property."""
+    values = _values(training.examples, config.label)
+    options = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in config.model.items()
+        if key != "name"
+    }
+    model = PROPERTY_MODELS[config.model["name"]](
+        species=tuple(sorted(species)),
+        properties=(config.label,),
+        scale=float(values.std()),
+        shift=float(values.mean()),
+        **options,
+    )
+    predictor = PropertyPredictor.create(model, (config.unit,), seed=config.seed)
+    return predictor.astype(jnp.float32), float(values.std())
+
+
+def _values(examples: Sequence[Example], label: str) -> np.ndarray:
+    return np.array([float(example.labels[label]) for example in examples])
+
+
+def _baselines(config: Config, training: Dataset, test: Dataset) -> dict[str, float]:
+    """Test errors of the mean, and of gradient boosting on the composition."""
+    y = _values(training.examples, config.label)
+    expected = _values(test.examples, config.label)
+    found = {"of_mean": float(np.abs(expected - y.mean()).mean())}
+    if not config.baselines:
+        return found
+    try:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+    except ImportError as error:
+        raise ImportError(
+            f"the baseline needs scikit-learn ({error}): pip install scikit-learn, or "
+            "set baselines=false"
+        ) from error
+    species = sorted({*training.species, *test.species})
+    forest = HistGradientBoostingRegressor(
+        loss="absolute_error", max_iter=500, random_state=config.seed
+    )
+    forest.fit(_compositions(training, species), y)
+    predicted = forest.predict(_compositions(test, species))
+    found["of_boosting"] = float(np.abs(expected - predicted).mean())
+    return found
+
+
+def _compositions(dataset: Dataset, species: list[int]) -> np.ndarray:
+    """Shares of the elements, and mean, spread and extremes of their properties."""
+    from ase.data import atomic_masses, covalent_radii
+
+    rows = []
+    for example in dataset.examples:
+        numbers = np.asarray(example.crystal.numbers)
+        row = [np.mean(numbers == z) for z in species]
+        for of_element in (np.arange(119), atomic_masses, covalent_radii):
+            values = of_element[numbers]
+            row += [values.mean(), values.std(), values.min(), values.max()]
+        rows.append(row)
+    return np.array(rows)

@@ -1,0 +1,96 @@
+"""Experiments that train: files, figures, metrics; they go on where they stopped."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from matjax import catalog
+from matjax.config import build_config
+from matjax.crystals import Crystal
+from matjax.runs import Run
+from matjax.train import read_records
+from matjax.weights import load_potential, load_predictor
+from tests.train.argon import dataset
+from tests.train.examples import random_dataset, write_frames
+
+TINY = {"name": "nequip", "hidden": "4x0e + 2x1o", "lmax": 1, "layers": 1, "basis": 3}
+
+
+def run(name, folder, settings, *, resume=False):
+    experiment = catalog.load_experiment(catalog.experiments()[name])
+    config = build_config(experiment.Config, settings, [])
+    output = Run(folder, resume=resume)
+    output.save_config(name, config)
+    return output.save_metrics(experiment.main(config, output))
+
+
+@pytest.fixture(scope="module")
+def argon(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("argon")
+    paths = []
+    for k in range(2):
+        examples = dataset(n=12, seed=k)
+        paths.append(write_frames(folder / f"part{k}.extxyz", examples))
+    return paths
+
+
+def test_a_potential_is_trained_judged_and_kept(argon, tmp_path):
+    settings = {
+        "train": str(argon[0]),
+        "test": str(argon[1]),
+        "held_out": 0.25,
+        "model": {**TINY, "cutoff": 4.5, "radial_widths": [8]},
+        "losses": {"stress": {"weight": 1.0, "kind": "mae"}},
+        "fit": {"epochs": 4, "average_decay": 0.0},
+    }
+    metrics = run("potential", tmp_path / "run", settings)
+    records = read_records(tmp_path / "run")
+    assert [r["epoch"] for r in records] == [1, 2, 3, 4]
+    assert records[-1]["train_loss"] < records[0]["train_loss"]
+    # Energies of the elements are fitted first: what is left is far below them.
+    assert metrics["test_energy_mae_meV_per_atom"] < 50
+    assert metrics["test_stress_mae_GPa"] > 0
+    potential = load_potential(tmp_path / "run" / "potential.safetensors")
+    example = dataset(n=12, seed=1).examples[0]
+    assert np.isfinite(potential(example.crystal).energy)
+    with np.load(tmp_path / "run" / "test.npz") as saved:
+        errors = abs(saved["forces_predicted"] - saved["forces_expected"])
+    assert_allclose(1e3 * errors.mean(), metrics["test_force_mae_meV_per_A"], rtol=1e-6)
+    for figure in ("learning.png", "parity.png"):
+        assert (tmp_path / "run" / figure).stat().st_size > 5000
+
+    again = run("potential", tmp_path / "run", settings, resume=True)
+    assert again["test_force_mae_meV_per_A"] == metrics["test_force_mae_meV_per_A"]
+    changed = {**settings, "batch_size": 3}
+    with pytest.raises(ValueError, match=r"data\.batch_size: 4 -> 3"):
+        run("potential", tmp_path / "run", changed, resume=True)
+
+
+def test_a_property_network_is_trained_beside_its_baselines(tmp_path):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    paths = [
+        write_frames(tmp_path / f"part{k}.extxyz", random_dataset(24, seed=k))
+        for k in range(2)
+    ]
+    settings = {
+        "train": str(paths[0]),
+        "test": str(paths[1]),
+        "label": "gap",
+        "unit": "eV",
+        "batch_size": 8,
+        "model": {"name": "cgcnn", "features": 8, "layers": 1, "cutoff": 5.0},
+        "fit": {"epochs": 3},
+    }
+    metrics = run("properties", tmp_path / "run", settings)
+    labels = [
+        [e.labels["gap"] for e in random_dataset(24, seed=k).examples] for k in (0, 1)
+    ]
+    # The held-out part is not in the mean: three of 24 change it by some percent.
+    of_mean = np.abs(np.array(labels[1]) - np.mean(labels[0])).mean()
+    assert_allclose(metrics["test_gap_mae_eV_of_mean"], of_mean, rtol=0.1)
+    assert 0 < metrics["test_gap_mae_eV"] < 1
+    predictor = load_predictor(tmp_path / "run" / "predictor.safetensors")
+    assert predictor.units == ("eV",)
+    crystal = random_dataset(24).examples[0].crystal
+    assert isinstance(crystal, Crystal)
+    assert np.isfinite(predictor(crystal)["gap"])

@@ -1,0 +1,107 @@
+"""Columns of force constants at random q: labels that potentials are trained on."""
+
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from matjax.crystals import Crystal
+from matjax.phonons import phonons
+from matjax.train import (
+    ColumnExample,
+    ColumnLoader,
+    FitConfig,
+    OptimizerConfig,
+    Task,
+    Term,
+    fit,
+    potential_predictions,
+    random_columns,
+)
+from tests.train.argon import MODEL, student, teacher
+
+
+def crystals():
+    """Primitive cells of one and two atoms, away from equilibrium."""
+    one = Crystal.create([18], 2.7 * (1 - np.eye(3)), fractional=[[0.0, 0, 0]])
+    two = Crystal.create(
+        [18, 18],
+        np.diag([3.7, 3.8, 5.3]),
+        fractional=[[0.0, 0, 0], [0.5, 0.5, 0.48]],
+    )
+    return {"one": one, "two": two}
+
+
+def examples(count=9):
+    rng, found = np.random.default_rng(4), []
+    for name, crystal in crystals().items():
+        source = phonons(teacher(), crystal).source
+        columns = random_columns(source, crystal.n_atoms, count, rng)
+        forces = {"forces": teacher()(crystal).forces}
+        found.append(ColumnExample(crystal, *columns, labels=forces, source=name))
+    return found
+
+
+def loader(**kwargs):
+    options = {"batch_size": 2, "n_columns": 4, "dtype": np.float64, **kwargs}
+    return ColumnLoader(examples(), MODEL.cutoff, **options)
+
+
+def test_columns_are_those_of_the_matrix_at_their_q():
+    example = examples()[1]
+    found = phonons(teacher(), example.crystal).force_constants(example.q)
+    u = example.displacements[:, 0].reshape(len(found), -1)
+    assert_allclose(np.linalg.norm(u, axis=1), 1)
+    expected = np.einsum("qij,qj->qi", found, u).reshape(len(found), -1, 3)
+    assert_allclose(example.columns[:, 0], expected.real, atol=1e-12)  # round-off
+    assert_allclose(example.columns[:, 1], expected.imag, atol=1e-12)
+
+
+def test_a_teacher_predicts_its_own_columns_in_padded_batches():
+    batch = next(loader().iterate())
+    predict = jax.jit(
+        jax.vmap(potential_predictions(MODEL, ("columns", "forces")), (None, 0))
+    )
+    found = predict(teacher().params, batch)
+    assert batch.labels["columns"].shape == (2, 4, 2, 2, 3)
+    assert_allclose(found["columns"], batch.labels["columns"], atol=1e-12)  # round-off
+    assert_allclose(found["forces"], batch.labels["forces"], atol=1e-12)
+
+
+def test_training_on_columns_alone_finds_the_potential(tmp_path):
+    task = Task(
+        potential_predictions(MODEL, ("columns",)),
+        student().params,
+        [Term("columns", 1.0, "mse", scale=0.1)],
+    )
+    source = loader()
+    config = FitConfig(
+        epochs=300,
+        optimizer=OptimizerConfig(name="adam", learning_rate=1e-2, warmup=0.0),
+        average_decay=0.0,
+        validate_every=100,
+    )
+    found = fit(task, source, source.in_order, tmp_path, config)
+    # What Adam leaves at the end of its schedule.
+    assert_allclose(found.params["epsilon"], 0.012, rtol=1e-3)
+    assert_allclose(found.params["sigma"], 3.3, rtol=1e-3)
+
+
+def test_the_stream_goes_on_where_it_stopped_and_takes_every_crystal():
+    stream = loader(batch_size=1).iterate()
+    first = [next(stream) for _ in range(2)]
+    sizes = sorted(int(b.graph.node_mask.sum()) for b in first)
+    assert sizes == [1, 2]
+    rest = [next(stream) for _ in range(3)]
+    again = loader(batch_size=1).iterate({"next_batch": 2})
+    for batch in rest:
+        assert_allclose(next(again).inputs["q"], batch.inputs["q"], rtol=0)
+    other = next(loader(batch_size=1, seed=1).iterate())
+    assert other.inputs["q"].shape == first[0].inputs["q"].shape
+
+
+def test_too_few_columns_or_crystals_are_refused():
+    with pytest.raises(ValueError, match="one: a step takes 10 columns"):
+        loader(n_columns=10)
+    with pytest.raises(ValueError, match="1 to 2 crystals"):
+        loader(batch_size=3)
