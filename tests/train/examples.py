@@ -39,7 +39,10 @@ def to_atoms(example):
     results = {k: example.labels[k] for k in ("energy", "forces", "stress")}
     voigt = results["stress"][[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
     atoms.calc = SinglePointCalculator(atoms, **{**results, "stress": voigt})
-    atoms.info.update(gap=example.labels["gap"], group=example.group)
+    if example.group:  # an empty value would swallow the next one in the file
+        atoms.info["group"] = example.group
+    if "gap" in example.labels:
+        atoms.info["gap"] = example.labels["gap"]
     return atoms
 
 

@@ -30,7 +30,8 @@ class Network(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        return nn.Dense(3)(jnp.tanh(nn.Dense(4096)(x)))
+        hidden = jnp.tanh(nn.Dense(4096, param_dtype=float)(x))
+        return nn.Dense(3, param_dtype=float)(hidden)
 
 
 def predict(params, batch):
