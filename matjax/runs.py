@@ -146,7 +146,7 @@ class Run:
             self.folder.rmdir()
         return False
 
-    def save_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+    def save_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float | int | bool]:
         """Write ``metrics.json``, which makes the run a finished one.
 
         Raises:

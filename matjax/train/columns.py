@@ -67,7 +67,7 @@ def random_columns(
     return (
         points[row],
         np.stack([unit, np.zeros_like(unit)], axis=1),
-        np.stack([values.real, values.imag], axis=1),
+        np.stack([np.real(values), np.imag(values)], axis=1),
     )
 
 
