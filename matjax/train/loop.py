@@ -109,7 +109,7 @@ class Fitted(NamedTuple):
     seconds: float
     """Of all parts of a run that was resumed."""
     structures_per_second: float
-    """Of the last part, validation and compilation not counted."""
+    """Of the last epoch, validation not counted."""
 
 
 def fit(
