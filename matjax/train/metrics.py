@@ -32,12 +32,26 @@ def errors(
         absolute, square, count = (
             float(np.asarray(x)) for x in (part.absolute, part.square, part.count)
         )
-        unit = (units or {}).get(label, "")
-        name, unit, factor = UNITS.get(label, (label, unit, 1.0))
-        ending = f"_{unit}" if unit else ""
-        found[f"{name}_mae{ending}"] = factor * absolute / max(count, 1)
-        found[f"{name}_rmse{ending}"] = factor * (square / max(count, 1)) ** 0.5
+        mae, factor = metric(label, "mae", units)
+        rmse, _ = metric(label, "rmse", units)
+        found[mae] = factor * absolute / max(count, 1)
+        found[rmse] = factor * (square / max(count, 1)) ** 0.5
     return found
+
+
+def metric(
+    label: str, statistic: str, units: Mapping[str, str] | None = None
+) -> tuple[str, float]:
+    """Name of a metric with its unit, and that unit's number in eV and Å.
+
+    Args:
+        label: of what is predicted.
+        statistic: ``mae`` or another one.
+        units: of properties, by label.
+    """
+    plain = (label, (units or {}).get(label, ""), 1.0)
+    name, unit, factor = UNITS.get(label, plain)
+    return f"{name}_{statistic}" + (f"_{unit}" if unit else ""), factor
 
 
 def summed(parts: Sequence[Mapping[str, Sums]]) -> dict[str, Sums]:

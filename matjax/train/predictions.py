@@ -15,7 +15,7 @@ from matjax.crystals import Graph
 from matjax.phonons import force_constant_columns
 from matjax.physics import EnergyModel, Potential, PropertyModel, evaluate
 from matjax.train.losses import Predict, label_mask
-from matjax.train.metrics import UNITS
+from matjax.train.metrics import metric
 
 COLUMNS = "columns"
 
@@ -124,9 +124,9 @@ def mean_absolute_errors(
     """
     found = {}
     for label, pair in comparisons.items():
-        name, unit, factor = UNITS.get(label, (label, (units or {}).get(label, ""), 1))
+        name, factor = metric(label, "mae", units)
         error = np.abs(np.float64(pair.predicted) - pair.expected).mean()
-        found[f"{name}_mae{unit and '_' + unit}"] = factor * float(error)
+        found[name] = factor * float(error)
     return found
 
 
