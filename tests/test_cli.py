@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
+import matjax
 from matjax import catalog, cli, runs
 from matjax.plot import new_figure, style
 from matjax.runs import Run
@@ -314,3 +315,13 @@ def test_command_sets_precision_keeps_compiled_functions_and_stops_on_interrupt(
     ]
     assert table.read_text().split() == ["bits", "32"]
     assert list((project / "cache" / "compiled").iterdir())
+
+
+def test_command_runs_as_a_module():
+    found = subprocess.run(
+        [sys.executable, "-m", "matjax", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == matjax.__version__

@@ -17,14 +17,14 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics config progress",
+    "arrays units elements numerics config progress data",
     "crystals",
     "nn descriptors",
     "models physics generate",
     "phonons weights",
     "train",
     "characterisation search",
-    "testing testing_properties plot structures catalog runs predict cli",
+    "testing testing_properties plot structures catalog runs predict cli __main__",
     "survey",
 ]
 LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.split()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from matjax.crystals import Crystal
+from matjax.data import find_data
 from matjax.elements import symbols
 from matjax.plot import new_figure, style
 from matjax.runs import Run
@@ -18,22 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Records = Mapping[str, Mapping[str, Any]]
-
-
-def find_data(name: str) -> Path:
-    """A data file by its path, or in one of the folders of ``MATJAX_DATA``.
-
-    Raises:
-        FileNotFoundError: naming where it was searched.
-    """
-    named = [p for p in os.environ.get("MATJAX_DATA", "").split(os.pathsep) if p]
-    places = [Path(name), *(Path(folder) / name for folder in named)]
-    for place in places:
-        if place.is_file():
-            return place
-    raise FileNotFoundError(
-        f"{name} is not in this folder nor in those of MATJAX_DATA ({named or 'unset'})"
-    )
 
 
 def read_items(name: str, properties: Sequence[str]) -> dict[str, dict[str, Any]]:

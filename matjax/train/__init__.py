@@ -26,7 +26,6 @@ from matjax.train.columns import ColumnLoader as ColumnLoader
 from matjax.train.columns import random_columns as random_columns
 from matjax.train.datasets import Dataset as Dataset
 from matjax.train.datasets import Example as Example
-from matjax.train.datasets import find_data as find_data
 from matjax.train.datasets import read_dataset as read_dataset
 from matjax.train.graphs import Batch as Batch
 from matjax.train.graphs import LabeledGraphs as LabeledGraphs

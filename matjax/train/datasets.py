@@ -21,13 +21,13 @@ import numpy as np
 from matjax.crystals import Crystal, neighbors, read
 from matjax.crystals.io import _images as read_images
 from matjax.crystals.io import crystal_from_ase
+from matjax.data import find_data
 
 if TYPE_CHECKING:
     import ase
 
 Label = np.ndarray | float
 
-_ENDINGS = ("", ".extxyz.gz", ".extxyz", ".xyz.gz", ".xyz", ".db", ".traj")
 _DATABASES = (".db", ".json", ".aselmdb")
 _TABLE = "id_prop.csv"
 
@@ -100,25 +100,6 @@ def read_dataset(
     if not examples:
         raise ValueError(f"{path} must hold at least one labeled crystal; it has none")
     return Dataset(examples=examples, name=str(spec), fingerprint=fingerprint(path))
-
-
-def find_data(spec: str | os.PathLike[str]) -> Path:
-    """A file or folder by its path, or by its name in the folders of ``MATJAX_DATA``.
-
-    Raises:
-        FileNotFoundError: naming where it was searched.
-    """
-    named = [Path(p) for p in os.environ.get("MATJAX_DATA", "").split(os.pathsep) if p]
-    for place in [Path(spec), *(folder / spec for folder in named)]:
-        for ending in _ENDINGS:
-            found = Path(f"{place}{ending}")
-            if found.exists():
-                return found
-    searched = ", ".join(map(str, named)) or "none: the variable is not set"
-    raise FileNotFoundError(
-        f"no data set {os.fspath(spec)}: it is neither a path from {Path.cwd()} nor a "
-        f"name in the folders of MATJAX_DATA ({searched})"
-    )
 
 
 def fingerprint(path: Path) -> str:

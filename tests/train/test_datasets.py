@@ -11,7 +11,8 @@ from ase.constraints import FixAtoms
 from numpy.testing import assert_allclose, assert_array_equal
 
 from matjax.crystals import write
-from matjax.train import find_data, read_dataset, split
+from matjax.data import find_data
+from matjax.train import read_dataset, split
 from tests.train.examples import random_dataset, to_atoms, write_frames
 
 LABELS = ["energy", "forces", "stress", "gap"]
