@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
 from matjax.models import MODELS
@@ -17,21 +14,19 @@ from matjax.physics import Potential
 from matjax.plot import learning_figure, parity_figure
 from matjax.runs import Run
 from matjax.train import (
+    Data,
     Dataset,
     FitConfig,
+    Judgment,
     Kind,
     LabeledGraphs,
-    Loader,
-    Predict,
-    Share,
     Task,
     Term,
-    compare,
     dataset_statistics,
     describe,
-    fit,
-    in_order,
-    mean_absolute_errors,
+    fit_graphs,
+    joined,
+    judge,
     potential_predictions,
     read_dataset,
     read_records,
@@ -66,12 +61,13 @@ class Losses(Section):
 class Config(ExperimentConfig):
     """What is trained on what."""
 
-    train: str
-    """Data set by name (``mlearn/Si/train``) or file."""
+    train: str | dict[str, PositiveFloat]
+    """Data set by name (``mlearn/Si/train``) or file; or several, each with its weight:
+    how often it is drawn from, relative to the others."""
     test: str | None = None
     """Data set on which the result is judged, never trained on."""
     held_out: float = Field(default=0.05, gt=0, lt=1)
-    """Share of the training data on which the best parameters are chosen."""
+    """Share of each data set on which the best parameters are chosen."""
     pretrained: str | None = None
     """Potential to start from; by default a new model."""
     model: dict[str, Any] = Field(default_factory=lambda: {"name": "nequip"})
@@ -88,67 +84,46 @@ class Config(ExperimentConfig):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The trained potential as a file, figures, and errors with units."""
     terms = _terms(config.losses)
-    labels = tuple(term.label for term in terms)
-    training, validation = split(
-        read_dataset(config.train, labels),
-        (1 - config.held_out, config.held_out),
-        seed=config.seed,
+    labels = [term.label for term in terms]
+    names = {config.train: 1.0} if isinstance(config.train, str) else config.train
+    training, held_out = _divided(config, list(names), labels)
+    potential, graphs, found = _start(config, training, labels)
+    task = Task(
+        predict=potential_predictions(
+            potential.model, labels, precision=config.precision
+        ),
+        params=potential.params,
+        terms=terms,
+        identity={
+            "model": repr(potential.model),
+            "pretrained": config.pretrained,
+            "precision": config.precision,
+            "losses": config.losses.model_dump(mode="json"),
+        },
     )
-    potential, found = _start(config, training, labels)
-    share = Share(
-        n_shards=jax.local_device_count() * config.fit.accumulate,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-    predict = potential_predictions(potential.model, labels, precision=config.precision)
-    batches = partial(
-        in_order,
-        LabeledGraphs(validation, potential.cutoff, labels=labels),
+    data = Data(
+        graphs=graphs,
+        held_out=LabeledGraphs(held_out, potential.cutoff, labels=labels),
         batch_size=config.batch_size,
-        share=share,
+        weights=list(names.values()) if len(names) > 1 else None,
+        seed=config.seed,
     )
     path = run.path("potential.safetensors")
 
     def keep(params: Any) -> None:
         save_potential(potential.replace(params=params), path, overwrite=True)
 
-    fitted = fit(
-        Task(
-            predict=predict,
-            params=potential.params,
-            terms=terms,
-            identity={
-                "model": repr(potential.model),
-                "pretrained": config.pretrained,
-                "precision": config.precision,
-                "losses": config.losses.model_dump(mode="json"),
-            },
-        ),
-        Loader(
-            LabeledGraphs(training, potential.cutoff, labels=labels),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            share=share,
-        ),
-        lambda: (batch for _, batch in batches()),
-        run.folder,
-        config.fit,
-        on_best=keep,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    keep(fitted.params)
+    fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
     run.save_figure("learning", learning_figure(read_records(run.folder)))
-    metrics = {
-        **found,
-        **fitted.errors,
-        "train_minutes": fitted.seconds / 60,
-        "structures_per_s": fitted.structures_per_second,
-        "n_parameters": sum(np.size(x) for x in jax.tree.leaves(fitted.params)),
-    }
-    if config.test is not None:
-        metrics |= _judge(config, predict, potential, fitted.params, run)
-    return metrics
+    metrics = {**found, **fitted.metrics}
+    if config.test is None:
+        return metrics
+    test = read_dataset(config.test, labels)
+    unseen = LabeledGraphs(test, potential.cutoff, labels=labels)
+    judgment = judge(task, fitted.params, unseen, config.batch_size)
+    _show(judgment, run)
+    errors = {f"test_{key}": value for key, value in judgment.errors.items()}
+    return metrics | {"n_test": len(test)} | errors
 
 
 def _terms(losses: Losses) -> list[Term]:
@@ -156,56 +131,62 @@ def _terms(losses: Losses) -> list[Term]:
     return [Term(label, **term) for label, term in given.items() if term is not None]
 
 
+def _divided(
+    config: Config, names: Sequence[str], labels: Sequence[str]
+) -> tuple[list[Dataset], Dataset]:
+    """The training part of each data set, and the held-out parts of all as one."""
+    fractions = (1 - config.held_out, config.held_out)
+    pairs = [
+        split(read_dataset(name, labels), fractions, seed=config.seed) for name in names
+    ]
+    return [pair[0] for pair in pairs], joined([pair[1] for pair in pairs])
+
+
 def _start(
-    config: Config, training: Dataset, labels: tuple[str, ...]
-) -> tuple[Potential, dict[str, float]]:
-    """Where training starts, and numbers of the data."""
+    config: Config, training: Sequence[Dataset], labels: Sequence[str]
+) -> tuple[Potential, list[LabeledGraphs], dict[str, float]]:
+    """Where training starts, the graphs of each data set, and numbers of all."""
+    whole = joined(training)
     if config.pretrained is not None:
         potential = load_potential(config.pretrained, dtype=jnp.float32)
-        for example in training.examples:
+        for example in whole.examples:
             potential.require_species(example.crystal)
-        graphs = LabeledGraphs(training, potential.cutoff, labels=labels)
-        found = describe(dataset_statistics(graphs))
+        graphs = LabeledGraphs(whole, potential.cutoff, labels=labels)
+        numbers = dataset_statistics(graphs)
     else:
         options = {k: _frozen(v) for k, v in config.model.items() if k != "name"}
         make = MODELS[config.model["name"]]
-        draft = make(species=training.species, **options)
-        graphs = LabeledGraphs(training, draft.cutoff, labels=labels)
+        draft = make(species=whole.species, **options)
+        graphs = LabeledGraphs(whole, draft.cutoff, labels=labels)
         numbers = dataset_statistics(graphs)
-        found = describe(numbers)
         options.setdefault("neighbors", round(numbers.mean_neighbors, 3))
         options.setdefault("scale", round(numbers.force_rms or 1.0, 4))
-        model = make(species=training.species, **options)
+        model = make(species=whole.species, **options)
         potential = Potential.create(model, seed=config.seed).astype(jnp.float32)
     if "energy" in labels:
         potential, _ = with_references(potential, graphs)
-    return potential, dict(found)
+    return potential, _parts(graphs, training), dict(describe(numbers))
+
+
+def _parts(whole: LabeledGraphs, training: Sequence[Dataset]) -> list[LabeledGraphs]:
+    """Graphs of each data set, as those of the whole are."""
+    if len(training) == 1:
+        return [whole]
+    return [LabeledGraphs(part, whole.cutoff, labels=whole.labels) for part in training]
 
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _judge(
-    config: Config, predict: Predict, potential: Potential, params: Any, run: Run
-) -> dict[str, float]:
-    """Errors on the test set, and a figure of it."""
-    labels = tuple(term.label for term in _terms(config.losses))
-    test = read_dataset(config.test or "", labels)
-    graphs = LabeledGraphs(test, potential.cutoff, labels=labels)
-    batches = (batch for _, batch in in_order(graphs, batch_size=config.batch_size))
-    found = compare(predict, params, batches, labels)
-    run.save_figure("parity", parity_figure(found))
+def _show(judgment: Judgment, run: Run) -> None:
+    """Predictions of the test set beside its labels, as figure and file."""
+    run.save_figure("parity", parity_figure(judgment.comparisons))
     run.save_arrays(
         "test",
         **{
             f"{label}_{which}": getattr(pair, which)
-            for label, pair in found.items()
+            for label, pair in judgment.comparisons.items()
             for which in ("predicted", "expected")
         },
     )
-    errors = mean_absolute_errors(found)
-    return {
-        "n_test": len(test),
-        **{f"test_{key}": value for key, value in errors.items()},
-    }

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -17,19 +16,16 @@ from matjax.physics import PropertyPredictor
 from matjax.plot import learning_figure, parity_figure
 from matjax.runs import Run
 from matjax.train import (
+    Data,
     Dataset,
     Example,
     FitConfig,
     Kind,
     LabeledGraphs,
-    Loader,
-    Share,
     Task,
     Term,
-    compare,
-    fit,
-    in_order,
-    mean_absolute_errors,
+    fit_graphs,
+    judge,
     property_predictions,
     read_dataset,
     read_records,
@@ -77,51 +73,35 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         labels=(config.label,),
         n_nearest=getattr(model, "n_nearest", None),
     )
-    share = Share(n_shards=jax.local_device_count() * config.fit.accumulate)
-    units = {config.label: config.unit.replace("/", "_per_")}
-    held_out, judged = graphs(validation), graphs(test)
-    batches = partial(in_order, batch_size=config.batch_size, share=share)
-    predict = property_predictions(model)
+    task = Task(
+        predict=property_predictions(model),
+        params=predictor.params,
+        terms=[Term(config.label, 1.0, config.loss, scale=spread)],
+        units={config.label: config.unit.replace("/", "_per_")},
+        identity={"model": repr(model), "loss": config.loss},
+    )
+    data = Data(
+        graphs=[graphs(training)],
+        held_out=graphs(validation),
+        batch_size=config.batch_size,
+        seed=config.seed,
+    )
     path = run.path("predictor.safetensors")
 
     def keep(params: Any) -> None:
         save_predictor(predictor.replace(params=params), path, overwrite=True)
 
-    fitted = fit(
-        Task(
-            predict=predict,
-            params=predictor.params,
-            terms=[Term(config.label, 1.0, config.loss, scale=spread)],
-            units=units,
-            identity={"model": repr(model), "loss": config.loss},
-        ),
-        Loader(
-            graphs(training),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            share=share,
-        ),
-        lambda: (batch for _, batch in batches(held_out)),
-        run.folder,
-        config.fit,
-        on_best=keep,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    keep(fitted.params)
-    found = compare(
-        predict, fitted.params, (b for _, b in batches(judged)), (config.label,)
-    )
+    fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
     run.save_figure("learning", learning_figure(read_records(run.folder)))
-    run.save_figure("parity", parity_figure(found, units={config.label: config.unit}))
-    name, error = next(iter(mean_absolute_errors(found, units).items()))
+    judgment = judge(task, fitted.params, graphs(test), config.batch_size)
+    parity = parity_figure(judgment.comparisons, units={config.label: config.unit})
+    run.save_figure("parity", parity)
+    name, error = next(iter(judgment.errors.items()))
     metrics = {
-        **fitted.errors,
+        **fitted.metrics,
         f"test_{name}": error,
         "n_train": len(training),
         "n_test": len(test),
-        "train_minutes": fitted.seconds / 60,
-        "structures_per_s": fitted.structures_per_second,
     }
     simple = _baselines(config, training, test)
     return metrics | {f"test_{name}_{kind}": value for kind, value in simple.items()}

@@ -17,6 +17,7 @@ sharding    batches and states on all devices
 checkpoints what a run needs to go on, through Orbax
 records     metrics by step, watch over losses
 loop        training from start or checkpoint to the end
+session     a training as experiments set it up
 """
 
 from matjax.train.checkpoints import Checkpoints as Checkpoints
@@ -26,6 +27,7 @@ from matjax.train.columns import ColumnLoader as ColumnLoader
 from matjax.train.columns import random_columns as random_columns
 from matjax.train.datasets import Dataset as Dataset
 from matjax.train.datasets import Example as Example
+from matjax.train.datasets import joined as joined
 from matjax.train.datasets import read_dataset as read_dataset
 from matjax.train.graphs import Batch as Batch
 from matjax.train.graphs import LabeledGraphs as LabeledGraphs
@@ -54,6 +56,11 @@ from matjax.train.predictions import potential_predictions as potential_predicti
 from matjax.train.predictions import property_predictions as property_predictions
 from matjax.train.records import read_records as read_records
 from matjax.train.references import with_references as with_references
+from matjax.train.session import Data as Data
+from matjax.train.session import Judgment as Judgment
+from matjax.train.session import fit_graphs as fit_graphs
+from matjax.train.session import judge as judge
+from matjax.train.session import process_share as process_share
 from matjax.train.sharding import device_mesh as device_mesh
 from matjax.train.sharding import gathered as gathered
 from matjax.train.sharding import place_batch as place_batch

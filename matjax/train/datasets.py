@@ -102,6 +102,25 @@ def read_dataset(
     return Dataset(examples=examples, name=str(spec), fingerprint=fingerprint(path))
 
 
+def joined(datasets: Sequence[Dataset]) -> Dataset:
+    """One data set after the other, as one.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not datasets:
+        raise ValueError("at least one data set is needed; received none")
+    if len(datasets) == 1:
+        return datasets[0]
+    return Dataset(
+        examples=tuple(e for d in datasets for e in d.examples),
+        name=" + ".join(d.name for d in datasets),
+        fingerprint=hashlib.sha256(
+            "\0".join(d.fingerprint for d in datasets).encode()
+        ).hexdigest(),
+    )
+
+
 def fingerprint(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of all files of a folder."""
     digest = hashlib.sha256()

@@ -111,6 +111,16 @@ class Fitted(NamedTuple):
     structures_per_second: float
     """Of the last epoch, validation not counted."""
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All of it in numbers, by names that carry the unit."""
+        return {
+            **self.errors,
+            "train_minutes": self.seconds / 60,
+            "structures_per_s": self.structures_per_second,
+            "n_parameters": sum(np.size(x) for x in jax.tree.leaves(self.params)),
+        }
+
 
 def fit(
     task: Task,
@@ -134,12 +144,14 @@ def fit(
         folder: of the run.
         config: how.
         on_best: called with the averaged parameters after each validation that is
-            better than all before.
+            better than all before, and with the best ones at the end; by the first
+            process alone.
         resume: whether to go on from a checkpoint in the folder; else it is deleted.
         progress: whether to show a bar, or what wraps the steps.
 
     Raises:
-        ValueError: if configuration or data differ from those of the checkpoint.
+        ValueError: if configuration or data differ from those of the checkpoint, or
+            no validation gave a number.
         DivergenceError: if the loss is not a number; the batch is in ``batch.npz``.
     """
     training = _Fit(task, loader, validation, folder, config)
@@ -170,8 +182,8 @@ class _Fit:
             "best_errors": {},
             "since_best": 0,
             "seconds": 0.0,
+            "structures_per_second": 0.0,
         }
-        self.speed = 0.0
 
     def start(self, on_best: Callable[[Any], None] | None, *, resume: bool) -> None:
         """Opens checkpoints and records, and takes up what lies there."""
@@ -214,7 +226,7 @@ class _Fit:
         if found is None:
             return self.loader.iterate()
         self.state = found.state
-        self.counts = {key: found.progress[key] for key in self.counts}
+        self.counts |= {k: v for k, v in found.progress.items() if k in self.counts}
         LOG.info("resumed at step %d of %d", self.taken, self.n_steps)
         return self.loader.iterate(found.progress["batches"])
 
@@ -223,6 +235,7 @@ class _Fit:
         steps = range(self.taken, self.n_steps)
         shown = progress_of(progress)
         self.saved = self.epoch_begun = time.monotonic()
+        self.epoch_first = self.taken
         try:
             for k in shown(steps, "training", total=len(steps)) if shown else steps:
                 if self._is_over():
@@ -241,32 +254,44 @@ class _Fit:
             self.batches.close()
             self.records.close()
             self.checkpoints.close()
+        return self._fitted()
+
+    def _fitted(self) -> Fitted:
+        if self.counts["best_loss"] is None:
+            raise ValueError(
+                "a training must end with parameters whose validation is a number; "
+                "none was: lower the learning rate, or look at the held-out labels"
+            )
+        best = gathered(self.state.best, self.mesh)
+        if jax.process_index() == 0:
+            self.on_best(best)
         return Fitted(
-            params=gathered(self.state.best, self.mesh),
+            params=best,
             errors=self.counts["best_errors"],
             steps=self.taken,
             epochs=self.taken / self.loader.steps_per_epoch,
             seconds=self.counts["seconds"],
-            structures_per_second=self.speed,
+            structures_per_second=self.counts["structures_per_second"],
         )
 
     def _end_epoch(self, step: int) -> None:
         """Looks at the epoch, validates if it is time, and writes both down."""
         sums = self.watch.epoch()
         now = time.monotonic()
-        in_epoch = self.loader.steps_per_epoch * self.loader.batch_size
-        self.speed = in_epoch / (now - self.epoch_begun)
+        # Of an epoch in which the run was resumed, what came since.
+        seen = (step - self.epoch_first) * self.loader.batch_size
+        speed = self.counts["structures_per_second"] = seen / (now - self.epoch_begun)
         epoch = step // self.loader.steps_per_epoch
         record = {
             "epoch": epoch,
             "learning_rate": float(np.asarray(self.rate(step - 1))),
-            "structures_per_s": self.speed,
+            "structures_per_s": speed,
             **self._described("train", sums),
         }
         if epoch % self.config.validate_every == 0 or step == self.n_steps:
             record |= self._validate()
         self.records.write(step, record)
-        self.epoch_begun = time.monotonic()
+        self.epoch_begun, self.epoch_first = time.monotonic(), step
 
     def _validate(self) -> dict[str, float]:
         """Errors of the averaged parameters, kept where they are the best so far."""

@@ -70,6 +70,23 @@ def test_a_potential_is_trained_judged_and_kept(argon, tmp_path):
         run("potential", tmp_path / "run", changed, resume=True)
 
 
+def test_data_sets_are_mixed_by_weight(argon, tmp_path):
+    settings = {
+        "train": {str(argon[0]): 1, str(argon[1]): 3},
+        "model": {**TINY, "cutoff": 4.5, "radial_widths": [8]},
+        "fit": {"epochs": 1},
+        "held_out": 0.25,
+    }
+    metrics = run("potential", tmp_path / "run", settings)
+    assert metrics["n_examples"] == 18
+    assert "test_energy_mae_meV_per_atom" not in metrics
+    settings["train"][str(argon[1])] = 2
+    with pytest.raises(
+        ValueError, match=r"data\.weights: \(1.0, 3.0\) -> \(1.0, 2.0\)"
+    ):
+        run("potential", tmp_path / "run", settings, resume=True)
+
+
 def test_a_property_network_is_trained_beside_its_baselines(tmp_path):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     paths = [

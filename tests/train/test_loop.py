@@ -50,10 +50,10 @@ def held_out():
     return graphs(n=4, seed=1)
 
 
-def run(folder, data, held_out, *, config=CONFIG, stop_at=None, **kwargs):
+def run(folder, data, held_out, *, config=CONFIG, stop_at=None, steps=None, **kwargs):
     """A training of 20 steps; ``stop_at`` ends it as Ctrl-C would."""
 
-    def steps(items, description, *, total):
+    def stopped(items, description, *, total):
         for k, item in enumerate(items):
             if k == stop_at:
                 raise KeyboardInterrupt
@@ -65,7 +65,7 @@ def run(folder, data, held_out, *, config=CONFIG, stop_at=None, **kwargs):
     def validation():
         return (b for _, b in in_order(held_out, batch_size=4, dtype=np.float64))
 
-    return fit(task, loader, validation, folder, config, progress=steps)
+    return fit(task, loader, validation, folder, config, progress=steps or stopped)
 
 
 def test_a_training_that_was_interrupted_ends_bit_for_bit_the_same(
@@ -82,6 +82,31 @@ def test_a_training_that_was_interrupted_ends_bit_for_bit_the_same(
     assert [[r["step"] for r in some] for some in records] == [[4, 8, 12, 16, 20]] * 2
     for a, b in zip(*records, strict=True):
         assert a["val_loss"] == b["val_loss"]
+
+
+def test_throughput_counts_the_steps_since_a_run_was_resumed(
+    data, held_out, tmp_path, monkeypatch
+):
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def train(stop_at=None):
+        def steps(items, description, *, total):
+            nonlocal now
+            for k, item in enumerate(items):
+                if k == stop_at:
+                    raise KeyboardInterrupt
+                now += 1.0
+                yield item
+
+        return run(tmp_path, data, held_out, steps=steps)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(stop_at=10)
+    found = train()
+    # Four structures in a step, a step in a second.
+    assert [r["structures_per_s"] for r in read_records(tmp_path)] == [4.0] * 5
+    assert (found.structures_per_second, found.seconds) == (4.0, 20.0)
 
 
 def test_errors_fall_and_the_best_parameters_are_kept(data, held_out, tmp_path):
