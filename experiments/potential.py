@@ -114,7 +114,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         save_potential(potential.replace(params=params), path, overwrite=True)
 
     fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
-    run.save_figure("learning", learning_figure(read_records(run.folder)))
+    if run.writes:
+        run.save_figure("learning", learning_figure(read_records(run.folder)))
     metrics = {**found, **fitted.metrics}
     if config.test is None:
         return metrics

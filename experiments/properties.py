@@ -92,7 +92,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         save_predictor(predictor.replace(params=params), path, overwrite=True)
 
     fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
-    run.save_figure("learning", learning_figure(read_records(run.folder)))
+    if run.writes:
+        run.save_figure("learning", learning_figure(read_records(run.folder)))
     judgment = judge(task, fitted.params, graphs(test), config.batch_size)
     parity = parity_figure(judgment.comparisons, units={config.label: config.unit})
     run.save_figure("parity", parity)

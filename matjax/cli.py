@@ -52,17 +52,26 @@ def run(options: argparse.Namespace) -> None:
         experiment.Config, study.values, options.settings, source=study.source
     )
     set_up_jax(config)
+    is_first = join_processes(options)
     folder = options.out or new_folder(study.name)
-    output = Run(folder, overwrite=options.overwrite, resume=options.resume)
+    output = Run(
+        folder, overwrite=options.overwrite, resume=options.resume, writes=is_first
+    )
+    if options.distributed:
+        from jax.experimental.multihost_utils import sync_global_devices
+
+        # All look whether the folder is free before the first one writes there.
+        sync_global_devices("folder")
     output.save_config(study.experiment.stem, config)
     try:
         metrics = experiment.main(config, output)
         numbers = output.save_metrics(metrics)
     except BaseException:
-        if output.give_up():
+        if output.give_up() and is_first:
             log.error("%s holds what was computed until here", folder)
         raise
-    _report(output, numbers, time.monotonic() - start)
+    if is_first:
+        _report(output, numbers, time.monotonic() - start)
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -140,7 +149,42 @@ def set_up_jax(config: ExperimentConfig) -> None:
     logging.getLogger("jax").setLevel(logging.WARNING)
 
 
-def _report(output: Run, metrics: Mapping[str, float], seconds: float) -> None:
+def join_processes(options: argparse.Namespace) -> bool:
+    """Join the processes that share this run; whether this is the first of them.
+
+    Raises:
+        ValueError: if the others cannot be found, or the folder would differ.
+    """
+    named = [options.coordinator, options.num_processes, options.process_id]
+    if not options.distributed:
+        if any(value is not None for value in named):
+            raise ValueError(
+                "--coordinator, --num-processes and --process-id need --distributed"
+            )
+        return True
+    if options.out is None:
+        raise ValueError(
+            "processes that share a run must write into one folder, on a file system "
+            "that all of them see; name it by --out"
+        )
+    import jax
+
+    try:
+        if not jax.distributed.is_initialized():
+            jax.distributed.initialize(*named)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"--distributed finds its processes in a SLURM job or on a TPU pod; here: "
+            f"{error}: name all of --coordinator HOST:PORT, --num-processes and "
+            "--process-id"
+        ) from error
+    is_first = jax.process_index() == 0
+    log.setLevel(logging.INFO if is_first else logging.WARNING)
+    log.info("%d processes, %d devices in all", jax.process_count(), jax.device_count())
+    return is_first
+
+
+def _report(output: Run, metrics: Mapping[str, float | int], seconds: float) -> None:
     for key, value in metrics.items():
         _tell(key, value if isinstance(value, int) else f"{value:.6g}")
     for path in [*output.files, output.folder / "metrics.json"]:
@@ -200,6 +244,19 @@ def _parser() -> argparse.ArgumentParser:
     runner.add_argument(
         "--resume", action="store_true", help="go on with an interrupted run in DIR"
     )
+    several = runner.add_argument_group(
+        "several processes",
+        "Each host runs the same command; trainings divide their batches over all "
+        "devices. SLURM and TPU pods tell the processes of each other.",
+    )
+    several.add_argument(
+        "--distributed", action="store_true", help="share this run with other processes"
+    )
+    several.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="where the first process listens"
+    )
+    several.add_argument("--num-processes", type=int, metavar="N")
+    several.add_argument("--process-id", type=int, metavar="K", help="from 0")
 
     predictor = commands.add_parser(
         "predict", parents=[common], help="properties of crystals in files"

@@ -40,14 +40,22 @@ class Run:
     """One run of an experiment: its folder, its files and its progress.
 
     Nothing that lay in the folder before is overwritten, unless that was asked for: a
-    file whose name is taken is written beside it with a number.
+    file whose name is taken is written beside it with a number. Of several processes
+    that share a run, one writes; the others do the same and leave no trace.
     """
 
     def __init__(
-        self, folder: Path, *, overwrite: bool = False, resume: bool = False
+        self,
+        folder: Path,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        writes: bool = True,
     ) -> None:
         self.folder = folder
         """Where everything is written."""
+        self.writes = writes
+        """Whether this process writes."""
         self.resume = resume
         """Whether to go on with what an interrupted run left there."""
         self.files: list[Path] = []
@@ -55,14 +63,20 @@ class Run:
         self.log = logging.getLogger("matjax.run")
         """For messages to the person who waits."""
         _require_no_run(folder, overwrite=overwrite or resume)
+        self._kept: set[Path] = set()
+        if not writes:
+            return
         self._is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").unlink(missing_ok=True)
-        replaces = overwrite or resume
-        self._kept = set() if replaces else set(folder.iterdir())
+        if not (overwrite or resume):
+            self._kept = set(folder.iterdir())
 
     def path(self, name: str) -> Path:
-        """Path of a new file of this run, for what no other method writes."""
+        """Path of a new file of this run, for what no other method writes.
+
+        Whoever writes there asks :attr:`writes` first, where processes share the run.
+        """
         path = self.folder / name
         number = 1
         while path in self._kept:
@@ -87,6 +101,8 @@ class Run:
             lengths = {key: len(values) for key, values in lists.items()}
             raise ValueError(f"columns must have one length; received {lengths}")
         path = self.path(_with_suffix(name, ".csv"))
+        if not self.writes:
+            return path
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(lists)
@@ -97,7 +113,8 @@ class Run:
         """Write ``name`` (.npz) with these arrays; their names carry the units."""
         path = self.path(_with_suffix(name, ".npz"))
         plain: dict[str, Any] = {key: np.asarray(a) for key, a in arrays.items()}
-        np.savez_compressed(path, **plain)
+        if self.writes:
+            np.savez_compressed(path, **plain)
         return path
 
     def save_figure(self, name: str, figure: Figure) -> Path:
@@ -105,13 +122,17 @@ class Run:
         from matjax.plot import save_figure
 
         path = self.path(_with_suffix(name, ".png"))
-        save_figure(figure, path)
+        if self.writes:
+            save_figure(figure, path)
         return path
 
     def progress(
         self, items: Iterable[Item], description: str, *, total: int | None = None
     ) -> Iterator[Item]:
         """The items, with a progress bar; without a terminal, a line now and then."""
+        if not self.writes:
+            yield from items
+            return
         if total is None and hasattr(items, "__len__"):
             total = len(items)  # type: ignore[arg-type]
         if sys.stderr.isatty():
@@ -135,12 +156,13 @@ class Run:
         """
         values = {"experiment": experiment, **config.model_dump(mode="json")}
         values["environment"] = environment()
-        write_yaml(self.folder / "config.yaml", values)
+        if self.writes:
+            write_yaml(self.folder / "config.yaml", values)
 
     def give_up(self) -> bool:
         """Whether there are results to keep; without any, no trace of the run stays."""
-        if self.files:
-            return True
+        if self.files or not self.writes:
+            return bool(self.files)
         (self.folder / "config.yaml").unlink(missing_ok=True)
         if self._is_new:
             self.folder.rmdir()
@@ -153,6 +175,8 @@ class Run:
             ValueError: if a metric is not a finite number.
         """
         numbers = {key: _number(key, value) for key, value in metrics.items()}
+        if not self.writes:
+            return numbers
         path = self.folder / "metrics.json"
         draft = path.with_suffix(".json.part")
         draft.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")

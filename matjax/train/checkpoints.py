@@ -1,7 +1,8 @@
 """Checkpoints of a training run: state, place in the data, configuration, fingerprint.
 
 Orbax writes a checkpoint beside the last one and then gives it its name, so that a
-process killed at any moment leaves a whole one.
+process killed at any moment leaves a whole one. Several processes write it together,
+on a file system that all of them see.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from matjax.train.sharding import meet
 from matjax.train.step import TrainState
 
 
@@ -46,8 +48,10 @@ class Checkpoints:
             keep: number of checkpoints that stay.
             resume: whether checkpoints that lie there count; else they are deleted.
         """
-        if not resume and folder.exists():
-            shutil.rmtree(folder)
+        if not resume:
+            if jax.process_index() == 0 and folder.exists():
+                shutil.rmtree(folder)
+            meet("no checkpoints")
         self.identity = dict(identity)
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self.manager = ocp.CheckpointManager(folder.absolute(), options=options)

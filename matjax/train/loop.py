@@ -25,15 +25,21 @@ from matjax.train.metrics import errors, summed
 from matjax.train.optimizers import OptimizerConfig, make_optimizer, make_schedule
 from matjax.train.records import Records, Watch
 from matjax.train.sharding import (
+    agreed,
     device_mesh,
     gathered,
     place_batch,
     place_state,
     state_shardings,
+    whole,
 )
 from matjax.train.step import TrainState, make_evaluation, make_train_step
 
 LOG = logging.getLogger("matjax.train")
+
+AGREE = 16
+"""Steps after which several processes look at the clock of the first one: each time
+they wait for each other."""
 
 
 class FitConfig(Section):
@@ -112,7 +118,7 @@ class Fitted(NamedTuple):
     """Of the last epoch, validation not counted."""
 
     @property
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float | int]:
         """All of it in numbers, by names that carry the unit."""
         return {
             **self.errors,
@@ -212,8 +218,12 @@ class _Fit:
             average_decay=config.average_decay,
             accumulate=config.accumulate,
         )
-        self.step = jax.jit(step, out_shardings=(shardings, None), donate_argnums=0)
-        self.evaluate = jax.jit(make_evaluation(task.predict, task.terms))
+        self.step = jax.jit(
+            step, out_shardings=(shardings, whole(self.mesh)), donate_argnums=0
+        )
+        self.evaluate = jax.jit(
+            make_evaluation(task.predict, task.terms), out_shardings=whole(self.mesh)
+        )
 
     @property
     def taken(self) -> int:
@@ -247,7 +257,7 @@ class _Fit:
                 self.watch.see(report, batch)
                 if (k + 1) % self.loader.steps_per_epoch == 0:
                     self._end_epoch(k + 1)
-                if time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
+                if self._is_due(k + 1):
                     self._save()
             self._save()
         finally:
@@ -324,6 +334,13 @@ class _Fit:
     def _is_over(self) -> bool:
         patience = self.config.patience
         return patience is not None and self.counts["since_best"] >= patience
+
+    def _is_due(self, step: int) -> bool:
+        """Whether it is time for a checkpoint, which all processes write together."""
+        if jax.process_count() > 1 and step % AGREE:
+            return False
+        due = time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes
+        return agreed(due)
 
     def _save(self) -> None:
         self.watch.look()

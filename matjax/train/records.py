@@ -88,7 +88,9 @@ class Watch:
         if report.finite:
             self.sums.append(report.sums)
             return
-        path = self.folder / "batch.npz"
+        # Each process holds its own part of the batch.
+        index = jax.process_index()
+        path = self.folder / ("batch.npz" if index == 0 else f"batch-{index}.npz")
         leaves = jax.tree_util.tree_leaves_with_path(batch)
         arrays: dict[str, Any] = {
             jax.tree_util.keystr(key): np.asarray(value) for key, value in leaves

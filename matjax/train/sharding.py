@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = "data"
@@ -80,7 +81,24 @@ def place_state(state: Any, shardings: Any) -> Any:
     return jax.tree.map(place, state, shardings)
 
 
+def whole(mesh: Mesh) -> NamedSharding:
+    """What lies whole on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
 def gathered(state: Any, mesh: Mesh) -> Any:
     """A state as host arrays, whole in every process, wherever its parts lie."""
-    whole = NamedSharding(mesh, PartitionSpec())
-    return jax.device_get(jax.jit(lambda x: x, out_shardings=whole)(state))
+    return jax.device_get(jax.jit(lambda x: x, out_shardings=whole(mesh))(state))
+
+
+def meet(place: str) -> None:
+    """Returns when all processes have come to this place, which has a name."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(place)
+
+
+def agreed(value: bool) -> bool:
+    """What the first process says."""
+    if jax.process_count() == 1:
+        return value
+    return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
