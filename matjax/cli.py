@@ -112,7 +112,14 @@ def predict(options: argparse.Namespace) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """List experiments, configurations, pretrained potentials and properties."""
-    from matjax.weights import EMBEDDED, PROPERTIES, PUBLISHED, find, find_property
+    from matjax.weights import (
+        EMBEDDED,
+        PROPERTIES,
+        PUBLISHED,
+        SHIPPED,
+        find,
+        find_property,
+    )
 
     _tell("experiment", "what it does")
     for name, path in catalog.experiments().items():
@@ -121,7 +128,7 @@ def show(options: argparse.Namespace) -> None:
     for name, path in catalog.configs().items():
         _tell(name, path)
     _tell("\npotential", "where")
-    for name in EMBEDDED:
+    for name in (*EMBEDDED, *SHIPPED):
         _tell(name, "part of matjax")
     for name, published in PUBLISHED.items():
         _tell(name, find(published) or "downloaded when first used")

@@ -90,11 +90,19 @@ def perovskite_rows() -> list[str]:
     ]
 
 
+def trained_rows() -> list[str]:
+    r = results("potential_si")
+    return [
+        f"| Si | {r['test_energy_mae_meV_per_atom']:.2f} meV/atom | "
+        f"{r['test_force_mae_meV_per_A']:.0f} meV/Å | {r['train_minutes']:.0f} min |"
+    ]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
         *(potential_rows, neighbor_rows, cost_rows),
-        *(heat_capacity_rows, modulus_rows, perovskite_rows),
+        *(heat_capacity_rows, modulus_rows, perovskite_rows, trained_rows),
     ],
 )
 def test_tables_are_made_from_the_committed_results(rows):

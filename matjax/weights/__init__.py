@@ -15,6 +15,7 @@ from matjax.weights.checkpoint import read_predictor as read_predictor
 from matjax.weights.checkpoint import save_potential as save_potential
 from matjax.weights.checkpoint import save_predictor as save_predictor
 from matjax.weights.load import EMBEDDED as EMBEDDED
+from matjax.weights.load import SHIPPED as SHIPPED
 from matjax.weights.load import load_potential as load_potential
 from matjax.weights.load import load_predictor as load_predictor
 from matjax.weights.nequix import read_nequix as read_nequix

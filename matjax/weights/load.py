@@ -24,6 +24,12 @@ EMBEDDED: dict[str, EnergyModel] = {
 }
 """Potentials that need no file."""
 
+SHIPPED: dict[str, Path] = {
+    path.stem: path
+    for path in sorted((Path(__file__).parent / "shipped").glob("*.safetensors"))
+}
+"""Trained potentials that are part of matjax; ``shipped/README.md`` describes them."""
+
 READERS: dict[str, Callable[[str | Path], Potential]] = {
     ".nqx": read_nequix,
     ".safetensors": read_potential,
@@ -35,8 +41,8 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
     """A potential by name or from a weight file.
 
     Args:
-        name: one of ``EMBEDDED`` or ``PUBLISHED``, or the path of a ``.nqx`` or
-            ``.safetensors`` file.
+        name: one of ``EMBEDDED``, ``SHIPPED`` or ``PUBLISHED``, or the path of a
+            ``.nqx`` or ``.safetensors`` file.
         dtype: precision; by default float64 where JAX's 64-bit mode is on, else
             float32.
 
@@ -49,11 +55,13 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
     dtype = dtype or jnp.zeros(()).dtype
     if str(name) in EMBEDDED:
         return Potential.create(EMBEDDED[str(name)]).astype(dtype)
+    if str(name) in SHIPPED:
+        return _read(SHIPPED[str(name)]).astype(dtype)
     if str(name) in PUBLISHED:
         return _read(fetch(PUBLISHED[str(name)])).astype(dtype)
     if os.path.exists(name):
         return _read(Path(name)).astype(dtype)
-    hint = _nearest(str(name), [*EMBEDDED, *PUBLISHED])
+    hint = _nearest(str(name), [*EMBEDDED, *SHIPPED, *PUBLISHED])
     raise ValueError(
         f"a potential's name or an existing weight file is needed; received "
         f"{str(name)!r}: {hint}"

@@ -1,5 +1,9 @@
 """Loading by name and path, and the safetensors format."""
 
+import json
+import os
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,21 +14,50 @@ from safetensors.flax import save_file
 from matjax.crystals import Crystal
 from matjax.models import CGCNN, NequIP, StillingerWeber
 from matjax.physics import Potential, PropertyPredictor
+from matjax.train import (
+    LabeledGraphs,
+    compare,
+    in_order,
+    mean_absolute_errors,
+    potential_predictions,
+    read_dataset,
+)
 from matjax.weights import (
     EMBEDDED,
+    SHIPPED,
     load_potential,
     load_predictor,
     save_potential,
     save_predictor,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = NequIP(species=(6, 14), hidden="4x0e + 2x1o", lmax=1, layers=2, basis=3)
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_embedded_potentials_load_in_the_default_precision(name):
+@pytest.mark.parametrize("name", [*EMBEDDED, *SHIPPED])
+def test_potentials_of_the_package_load_in_the_default_precision(name):
     assert load_potential(name).dtype == jnp.float64  # the tests run in 64-bit mode
     assert load_potential(name, dtype=jnp.float32).dtype == jnp.float32
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_potentials_have_the_errors_of_their_results(name):
+    if not os.environ.get("MATJAX_DATA"):
+        pytest.skip("the data sets are not here (MATJAX_DATA)")
+    element = name.rsplit("-", 1)[1]
+    path = ROOT / "experiments" / "results" / f"potential_{element}.json"
+    expected = json.loads(path.read_text())
+    potential = load_potential(name, dtype=jnp.float32)
+    labels = ("energy", "forces")
+    data = read_dataset(f"mlearn/{element.capitalize()}/test", labels)
+    graphs = LabeledGraphs(data, potential.cutoff, labels=labels)
+    predict = potential_predictions(potential.model, labels)
+    batches = (batch for _, batch in in_order(graphs, batch_size=4))
+    found = compare(predict, potential.params, batches, labels)
+    for key, error in mean_absolute_errors(found).items():
+        # float32 sums in the order of another compiler
+        assert error == pytest.approx(expected[f"test_{key}"], rel=1e-3)
 
 
 def test_silicon_has_the_cohesive_energy_of_the_paper():
