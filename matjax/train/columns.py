@@ -17,8 +17,12 @@ import jax
 import numpy as np
 
 from matjax.crystals import Crystal, Graph, build_graph, neighbors
-from matjax.phonons import ForceConstants
-from matjax.train.graphs import Batch
+from matjax.phonons import ForceConstants, Response
+from matjax.train.graphs import Batch, Shape
+
+DEGREES = 8
+"""Numbers of edge slots of a node are multiples of it, so that other choices of
+crystals find the same compiled functions."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +50,61 @@ class ColumnBatch(Batch):
 
 
 def random_columns(
-    source: ForceConstants, n_atoms: int, count: int, rng: np.random.Generator
+    source: ForceConstants,
+    n_atoms: int,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    at_gamma: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random q, displacements of one atom along one axis, and what a source answers.
 
     The source is a potential's response or interpolated force constants of DFT. All
     columns of as few q as will do are taken, for they cost little more than one.
 
+    Args:
+        source: of a crystal's force constants.
+        n_atoms: of that crystal.
+        count: number of columns.
+        rng: chooses q and displacements.
+        at_gamma: whether q is zero, as columns of a supercell's Hessian have it.
+
     Returns:
         q, displacements and columns as :class:`ColumnExample` has them.
+
+    Raises:
+        ValueError: if more columns at q = 0 are wanted than there are.
     """
     n = 3 * n_atoms
-    n_q = -(-count // n)
-    points = rng.uniform(-0.5, 0.5, (n_q, 3))
-    matrices = np.asarray(source(points))
+    n_q = 1 if at_gamma else -(-count // n)
+    if count > n_q * n:
+        raise ValueError(
+            f"a crystal of {n_atoms} atoms has {n} columns at q = 0; received "
+            f"count={count}"
+        )
+    points = rng.uniform(-0.5, 0.5, (n_q, 3)) * (not at_gamma)
     chosen = np.sort(rng.choice(n_q * n, count, replace=False))
     row, column = np.divmod(chosen, n)
     unit = np.eye(n)[column].reshape(count, n_atoms, 3)
-    values = matrices[row, :, column].reshape(count, n_atoms, 3)
+    if isinstance(source, Response):
+        values = source.columns(points[row], unit.astype(complex))
+    else:
+        values = np.asarray(source(points))[row, :, column].reshape(unit.shape)
     return (
         points[row],
         np.stack([unit, np.zeros_like(unit)], axis=1),
         np.stack([np.real(values), np.imag(values)], axis=1),
     )
+
+
+def common_shape(examples: Sequence[ColumnExample], cutoff: float) -> Shape:
+    """The shape that holds each of these crystals by itself."""
+    degrees = [
+        int(np.bincount(neighbors(e.crystal, cutoff).receivers, minlength=1).max())
+        for e in examples
+    ]
+    n_nodes = max(e.crystal.n_atoms for e in examples)
+    return Shape(n_nodes, max(1, -(-max(degrees) // DEGREES)) * DEGREES, 1)
 
 
 class ColumnLoader:
@@ -87,6 +123,7 @@ class ColumnLoader:
         n_columns: int,
         seed: int = 0,
         dtype: np.dtype | type = np.float32,
+        shape: Shape | None = None,
     ) -> None:
         """Builds all graphs.
 
@@ -97,10 +134,11 @@ class ColumnLoader:
             n_columns: of each crystal in a step.
             seed: of the order.
             dtype: of coordinates and labels.
+            shape: of each part of a batch; by default :func:`common_shape`.
 
         Raises:
             ValueError: if there are fewer crystals than a batch holds, or one has
-                fewer columns than a step takes.
+                fewer columns than a step takes or does not fit the shape.
         """
         if not 1 <= batch_size <= len(examples):
             raise ValueError(
@@ -115,7 +153,8 @@ class ColumnLoader:
                 )
         self.examples, self.batch_size = tuple(examples), batch_size
         self.n_columns, self.seed, self.dtype = n_columns, seed, np.dtype(dtype)
-        self.parts = [_padded(e, cutoff, self._sizes(cutoff), dtype) for e in examples]
+        shape = shape or common_shape(examples, cutoff)
+        self.parts = [_padded(e, cutoff, shape, dtype) for e in examples]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -160,13 +199,6 @@ class ColumnLoader:
             parts.append(_taken(part, some))
         return jax.tree.map(lambda *x: np.stack(x), *parts)
 
-    def _sizes(self, cutoff: float) -> tuple[int, int]:
-        degrees = [
-            np.bincount(neighbors(e.crystal, cutoff).receivers).max()
-            for e in self.examples
-        ]
-        return max(e.crystal.n_atoms for e in self.examples), int(max(degrees))
-
 
 class ColumnBatches:
     """Batches of a :class:`ColumnLoader`, from some place on."""
@@ -193,11 +225,11 @@ class ColumnBatches:
 def _padded(
     example: ColumnExample,
     cutoff: float,
-    sizes: tuple[int, int],
+    shape: Shape,
     dtype: np.dtype | type,
 ) -> ColumnBatch:
     """All columns of a crystal, as one part of a batch; host arrays."""
-    n_nodes, degree = sizes
+    n_nodes, degree, _ = shape
     graph: Graph = build_graph(
         example.crystal, cutoff, n_nodes=n_nodes, degree=degree, dtype=dtype
     )
