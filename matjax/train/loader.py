@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TYPICAL = 512
 """Batches from whose sizes the shapes are chosen."""
+_ENDLESS = 10**9
+"""Epochs; Grain's own endless streams are too long for batches of one example."""
 
 
 class Loader:
@@ -137,9 +139,10 @@ class Loader:
         import grain
 
         starts = self._assembly.starts.tolist()
+        ordered = [grain.MapDataset.range(*ends) for ends in pairwise(starts)]
         shuffled = [
-            grain.MapDataset.range(start, stop).shuffle(_seed(self.seed, k)).repeat()
-            for k, (start, stop) in enumerate(pairwise(starts))
+            examples.shuffle(_seed(self.seed, k)).repeat(_ENDLESS)
+            for k, examples in enumerate(ordered)
         ]
         mixed = shuffled[0]
         if len(shuffled) > 1:

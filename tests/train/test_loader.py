@@ -97,6 +97,14 @@ def test_a_batch_may_cross_epochs_and_nothing_is_left_out(graphs):
     assert_array_equal(np.sort(seen), np.sort(every * 2))
 
 
+def test_batches_of_one_example_follow_each_other_without_end(graphs):
+    for prefetch in (0, 2):
+        loader = Loader(graphs, batch_size=1, prefetch=prefetch)
+        found = [energies(b) for b in take(iter(loader), 21)]
+        assert sorted(found[:10]) == sorted(found[10:20])
+        assert all(len(batch) == 1 for batch in found)
+
+
 def test_the_order_is_the_seed_s(graphs):
     def order(seed, prefetch):
         loader = Loader(graphs, batch_size=5, seed=seed, prefetch=prefetch)
