@@ -1,4 +1,4 @@
-"""Time and memory of neighbor lists and of potentials, beside other codes."""
+"""Time and memory of neighbor lists, potentials and training, beside other codes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
+import ase.io
 import numpy as np
+from ase.calculators.singlepoint import SinglePointCalculator
 from pydantic import Field
 
 from matjax.config import ExperimentConfig
 from matjax.plot import new_figure, style
 from matjax.runs import Run
+from matjax.train import Example, LabeledGraphs, Loader, read_dataset
+from matjax.weights import load_potential
 from matjax.weights.store import PUBLISHED, fetch
 
 if TYPE_CHECKING:
@@ -31,8 +36,9 @@ Code = Literal["matjax", "vesin", "matscipy"]
 class Config(ExperimentConfig):
     """What is measured; each code works in a process of its own."""
 
-    task: Literal["neighbors", "potential"]
-    """Neighbor lists at growing sizes, or a potential beside the nequix package."""
+    task: Literal["neighbors", "potential", "training"]
+    """Neighbor lists at growing sizes, or a potential or its training beside the
+    nequix package."""
     n_repeats: int = Field(default=11, ge=1)
     """Timings of each; medians are reported."""
     rattle: float = Field(default=0.1, ge=0)
@@ -56,11 +62,18 @@ class Config(ExperimentConfig):
     n_atoms_large: int = Field(default=10000, ge=0)
     """Atoms whose forces matjax computes alone, twice; 0 for none."""
 
+    train: str = "mlearn/Si/train"
+    """Data set from which training takes a batch, by name or file."""
+    batch_size: int = Field(default=4, ge=1)
+    """Structures in a training step."""
+
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Tables, a figure and numbers of the task that the config names."""
     if config.task == "neighbors":
         return measure_neighbors(config, run)
+    if config.task == "training":
+        return measure_training(config, run)
     return measure_potential(config, run)
 
 
@@ -125,6 +138,77 @@ def measure_potential(config: Config, run: Run) -> dict[str, float]:
     columns = ("code", "n_atoms", "seconds", "first", "peak_MB", "before_MB")
     run.save_table("potential", {key: [row[key] for row in rows] for key in columns})
     return metrics
+
+
+def measure_training(config: Config, run: Run) -> dict[str, float]:
+    """Training steps of both codes on the same batch, and how fast batches come."""
+    metrics, batch = _loading(config, run)
+    job = {
+        "task": "training",
+        "potential": config.potential,
+        "weights": _weights(config) if config.peer else None,
+        **batch,
+        "n_steps": 1000,
+        "average_decay": 0.999,
+        "delta": 0.1,
+        "optimizer": {
+            "learning_rate": 1e-4,
+            "warmup": 0.0,
+            "final": 1.0,
+            "weight_decay": 1e-3,
+            "clip": 100.0,
+        },
+    }
+    codes = ("nequix", "matjax") if config.peer else ("matjax",)
+    run.log.info("training steps of %d structures", config.batch_size)
+    rows = _work_in_turn(codes, job, config, run)
+    columns = ("code", "seconds", "first", "peak_MB", "before_MB", "loss")
+    run.save_table("training", {key: [row[key] for row in rows] for key in columns})
+    for row in rows:
+        code = row["code"]
+        metrics[f"{code}_structures_per_s"] = config.batch_size / row["seconds"]
+        metrics[f"{code}_step_s"] = row["seconds"]
+        metrics[f"{code}_first_step_s"] = row["first"]
+        metrics[f"{code}_peak_MB"] = row["peak_MB"]
+    if config.peer:
+        theirs, ours = rows
+        metrics["throughput_over_nequix"] = theirs["seconds"] / ours["seconds"]
+        metrics["peak_over_nequix"] = ours["peak_MB"] / theirs["peak_MB"]
+        metrics["loss_relative_difference"] = abs(ours["loss"] / theirs["loss"] - 1)
+    return metrics
+
+
+def _loading(config: Config, run: Run) -> tuple[dict[str, float], dict[str, Any]]:
+    """Structures in a second that are put together, and a file of the first batch."""
+    labels = ("energy", "forces")
+    data = read_dataset(config.train, labels)
+    graphs = LabeledGraphs(data, load_potential(config.potential).cutoff, labels=labels)
+    start = perf_counter()
+    loader = Loader(graphs, batch_size=config.batch_size, seed=config.seed, prefetch=0)
+    found = perf_counter()
+    batches = iter(loader)
+    for _ in range(loader.steps_per_epoch):
+        next(batches)
+    seconds = perf_counter() - found
+    chosen = set(loader.sources(0))
+    path = run.path("batch.extxyz")
+    frames = [_labeled(e) for e in data.examples if e.source in chosen]
+    ase.io.write(path, frames)
+    metrics = {
+        "neighbors_structures_per_s": len(data) / (found - start),
+        "loader_structures_per_s": loader.steps_per_epoch * config.batch_size / seconds,
+    }
+    return metrics, {"frames": str(path), "n_atoms": sum(map(len, frames))}
+
+
+def _labeled(example: Example) -> ase.Atoms:
+    atoms = example.crystal.to_ase()
+    atoms.calc = SinglePointCalculator(
+        atoms,
+        energy=example.labels["energy"],
+        forces=np.asarray(example.labels["forces"]),
+    )
+    return atoms
 
 
 def _comparison(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, float]:

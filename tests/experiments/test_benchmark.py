@@ -2,11 +2,16 @@
 
 from importlib.util import find_spec
 
+import ase.io
 import pytest
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from matjax import catalog
 from matjax.config import build_config
+from matjax.crystals import Crystal
 from matjax.runs import Run
+from matjax.weights import load_potential
 
 
 def measure(name, folder, *settings):
@@ -32,6 +37,28 @@ def test_potential_is_timed_without_a_peer(tmp_path):
     metrics = measure("potential", tmp_path, *settings, *sizes)
     assert metrics["matjax_s"] > 0
     assert metrics["matjax_large_peak_MB"] > 0
+
+
+def test_training_steps_are_timed_without_a_peer(tmp_path):
+    ase.io.write(
+        tmp_path / "frames.extxyz", [rattled_silicon(seed) for seed in range(4)]
+    )
+    settings = ("potential=stillinger-weber-si", "peer=false", "n_repeats=1")
+    data = (f"train={tmp_path / 'frames.extxyz'}", "batch_size=2")
+    metrics = measure("training", tmp_path, *settings, *data)
+    assert metrics["matjax_structures_per_s"] == 2 / metrics["matjax_step_s"]
+    assert metrics["loader_structures_per_s"] > 0
+    batch = ase.io.read(tmp_path / "batch.extxyz", ":")
+    assert [len(atoms) for atoms in batch] == [8, 8]
+
+
+def rattled_silicon(seed):
+    atoms = bulk("Si", cubic=True)
+    atoms.rattle(0.05, seed=seed)
+    potential = load_potential("stillinger-weber-si")
+    found = potential(Crystal.from_ase(atoms))
+    atoms.calc = SinglePointCalculator(atoms, energy=found.energy, forces=found.forces)
+    return atoms
 
 
 def test_potential_that_the_peer_cannot_read_is_refused(tmp_path):
