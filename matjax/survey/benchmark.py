@@ -34,14 +34,20 @@ def read_items(name: str, properties: Sequence[str]) -> dict[str, dict[str, Any]
         missing = {"material_id", *properties} - atoms.info.keys()
         if missing:
             raise ValueError(f"{name}: crystal {number} lacks {sorted(missing)}")
-        crystal = Crystal.from_ase(atoms)
         items[str(atoms.info["material_id"])] = {
-            "numbers": np.asarray(crystal.numbers).tolist(),
-            "cell": np.asarray(crystal.cell).tolist(),
-            "fractional": np.asarray(crystal.fractional).tolist(),
+            **crystal_item(Crystal.from_ase(atoms)),
             **{key: float(atoms.info[key]) for key in properties},
         }
     return items
+
+
+def crystal_item(crystal: Crystal) -> dict[str, Any]:
+    """A crystal as JSON holds it."""
+    return {
+        "numbers": np.asarray(crystal.numbers).tolist(),
+        "cell": np.asarray(crystal.cell).tolist(),
+        "fractional": np.asarray(crystal.fractional).tolist(),
+    }
 
 
 def item_crystal(item: Mapping[str, Any]) -> Crystal:

@@ -97,13 +97,13 @@ def random_columns(
     )
 
 
-def common_shape(examples: Sequence[ColumnExample], cutoff: float) -> Shape:
+def common_shape(crystals: Sequence[Crystal], cutoff: float) -> Shape:
     """The shape that holds each of these crystals by itself."""
     degrees = [
-        int(np.bincount(neighbors(e.crystal, cutoff).receivers, minlength=1).max())
-        for e in examples
+        int(np.bincount(neighbors(crystal, cutoff).receivers, minlength=1).max())
+        for crystal in crystals
     ]
-    n_nodes = max(e.crystal.n_atoms for e in examples)
+    n_nodes = max(crystal.n_atoms for crystal in crystals)
     return Shape(n_nodes, max(1, -(-max(degrees) // DEGREES)) * DEGREES, 1)
 
 
@@ -153,7 +153,7 @@ class ColumnLoader:
                 )
         self.examples, self.batch_size = tuple(examples), batch_size
         self.n_columns, self.seed, self.dtype = n_columns, seed, np.dtype(dtype)
-        shape = shape or common_shape(examples, cutoff)
+        shape = shape or common_shape([e.crystal for e in examples], cutoff)
         self.parts = [_padded(e, cutoff, shape, dtype) for e in examples]
 
     @property

@@ -1,0 +1,126 @@
+"""What ``distill.py`` asks of a process of its own: time and memory of columns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from matjax.crystals import Crystal, make_supercell
+from matjax.physics import evaluate
+from matjax.survey import item_crystal
+from matjax.train import (
+    ColumnExample,
+    ColumnLoader,
+    OptimizerConfig,
+    Shape,
+    Term,
+    TrainState,
+    make_optimizer,
+    make_train_step,
+    potential_predictions,
+)
+from matjax.weights import load_potential
+
+REPEATS = 5
+"""Times that a call is measured after its compilation; the shortest counts, as other
+work disturbs."""
+
+Settings = Mapping[str, Any]
+
+_COMPILED: dict[Any, Any] = {}
+
+
+def cost(item: Settings, settings: Settings) -> dict[str, float]:
+    """One column of force constants, of the cell at some q and of its supercell at 0.
+
+    Memory is what the compiled function needs beside its arguments and results, as XLA
+    has planned it. A step of training on this column is measured likewise. Student and
+    teacher are timed on the supercell: energy, forces and stress.
+    """
+    cell = item_crystal(item)
+    large = make_supercell(cell, _repeats(settings["n_atoms"], cell.n_atoms)).crystal
+    q = np.random.default_rng(settings["seed"]).uniform(-0.5, 0.5, 3)
+    found: dict[str, float] = {"cost_supercell_atoms": large.n_atoms}
+    for kind, crystal, at in (("primitive", cell, q), ("supercell", large, 0 * q)):
+        for key, value in _column(crystal, at, settings).items():
+            what, _, unit = key.rpartition("_")
+            found[f"{what}_{kind}_{unit}"] = value
+            small = found[f"{what}_primitive_{unit}"]
+            found[f"{what}_ratio"] = value / small
+    times = {who: _evaluation(who, large, settings) for who in ("teacher", "student")}
+    found |= {f"{who}_evaluation_s": seconds for who, seconds in times.items()}
+    return {**found, "evaluation_time_ratio": times["teacher"] / times["student"]}
+
+
+def _repeats(wanted: int, n_atoms: int) -> list[int]:
+    """The most even supercell of at least so many atoms."""
+    repeats = [1, 1, 1]
+    while n_atoms * np.prod(repeats) < wanted:
+        repeats[int(np.argmin(repeats))] += 1
+    return repeats
+
+
+def _column(crystal: Crystal, q: np.ndarray, settings: Settings) -> dict[str, float]:
+    """The column of the first atom along x: its value, and a step of training."""
+    dtype = np.dtype(settings["precision"])
+    predict, step, state = _functions(settings["student"], settings["precision"])
+    u = np.zeros((1, 2, crystal.n_atoms, 3))
+    u[0, 0, 0, 0] = 1.0
+    loader = ColumnLoader(
+        [ColumnExample(crystal, q[None], u, np.zeros_like(u), {}, source="cost")],
+        load_potential(settings["student"], dtype=dtype).cutoff,
+        batch_size=1,
+        n_columns=1,
+        dtype=dtype,
+        shape=Shape(crystal.n_atoms, settings["degree"], 1),
+    )
+    batch = jax.device_put(loader.batch(0))
+    value_s, value_mb = _measured(predict, state.params, batch)
+    step_s, step_mb = _measured(step, state, batch)
+    return {
+        "column_time_s": value_s,
+        "column_memory_MB": value_mb,
+        "step_time_s": step_s,
+        "step_memory_MB": step_mb,
+    }
+
+
+def _evaluation(who: str, crystal: Crystal, settings: Settings) -> float:
+    """Seconds."""
+    dtype = jnp.dtype(settings["precision"])
+    potential = load_potential(settings[who], dtype=dtype)
+    graph = potential.graph(crystal, n_nodes=crystal.n_atoms, degree=settings["degree"])
+    return _measured(jax.jit(evaluate), potential, graph)[0]
+
+
+@lru_cache(maxsize=1)
+def _functions(name: str, precision: str) -> tuple[Any, Any, TrainState]:
+    """A column, a step of training on it, and the state before that."""
+    potential = load_potential(name, dtype=jnp.dtype(precision))
+    predict = potential_predictions(potential.model, ("columns",))
+    optimizer = make_optimizer(OptimizerConfig(name="sgd"), 1)
+    step = make_train_step(predict, [Term("columns", 1.0, "mae")], optimizer)
+    state = TrainState.create(potential.params, optimizer)
+    return jax.jit(jax.vmap(predict, (None, 0))), jax.jit(step), state
+
+
+def _measured(function: Callable, *arguments: Any) -> tuple[float, float]:
+    """Shortest time of a call, s, and memory beside arguments and results, MB."""
+    leaves, structure = jax.tree.flatten(arguments)
+    key = (str(function), structure, *(np.shape(x) for x in leaves))
+    if key not in _COMPILED:
+        _COMPILED[key] = function.lower(*arguments).compile()
+    compiled = _COMPILED[key]
+    times = []
+    for _ in range(1 + REPEATS):
+        start = time.perf_counter()
+        jax.block_until_ready(compiled(*arguments))
+        times.append(time.perf_counter() - start)
+    memory = compiled.memory_analysis().temp_size_in_bytes
+    return min(times), memory / 2**20

@@ -1,0 +1,400 @@
+"""A potential that learns energies, forces and phonons from another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from matjax.config import ExperimentConfig, Section
+from matjax.models import MODELS
+from matjax.physics import Potential
+from matjax.plot import learning_figure, new_figure, style
+from matjax.runs import Run
+from matjax.structures import Prototype, described_crystal
+from matjax.survey import (
+    Labels,
+    Pool,
+    column_examples,
+    composition,
+    crystal_item,
+    draw,
+    item_crystal,
+    label_crystals,
+    survey,
+    survey_phonons,
+)
+from matjax.train import (
+    ColumnExample,
+    ColumnLoader,
+    Dataset,
+    Example,
+    FitConfig,
+    Kind,
+    LabeledGraphs,
+    Task,
+    Term,
+    common_shape,
+    compare,
+    dataset_statistics,
+    fit,
+    mean_absolute_errors,
+    potential_predictions,
+    read_records,
+    with_references,
+)
+from matjax.weights import load_potential, save_potential
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WORKER = Path(__file__).with_name("_distill_worker.py")
+LABELS = ("columns", "energy", "forces", "stress")
+PARTS = ("train", "held_out", "test")
+
+COST_CRYSTALS = 3
+"""The smallest that are trained on; the median of what they cost counts."""
+
+COMPARED = {
+    **dict.fromkeys(("max_frequency", "mean_frequency"), "THz"),
+    "heat_capacity": "J_per_mol_K",
+}
+"""Properties of phonons that are compared, with their units."""
+
+
+class Loss(Section):
+    """One term of the loss."""
+
+    weight: float = Field(default=1.0, gt=0)
+    """Of its mean error."""
+    kind: Kind = "mae"
+    """What of an error counts: mae, mse, huber, or norm (of vectors)."""
+
+
+class Losses(Section):
+    """Terms of the loss; errors by atom in eV, in eV/Å², eV/Å and eV/Å³."""
+
+    columns: Loss = Loss()
+    energy: Loss = Loss()
+    forces: Loss = Loss()
+    stress: Loss = Loss()
+
+
+class Config(ExperimentConfig):
+    """Who learns what from whom."""
+
+    teacher: str = "nequix-oam-1-pft"
+    """Name or file of the potential that gives the labels."""
+    pretrained: str | None = None
+    """Potential to start from; by default a new model."""
+    model: dict[str, Any] = Field(default_factory=lambda: {"name": "nequip"})
+    """Name and attributes of a new model; species, mean neighbors and scale come from
+    the labels."""
+    references: bool = False
+    """Whether energies of the elements of a pretrained potential are fitted to the
+    teacher's before anything is judged; those of a new model always are."""
+    pool: Pool = Pool()
+    crystals: dict[str, str | Prototype] = Field(default_factory=dict)
+    """Files or structure types by name, instead of the pool: some copies of each are
+    trained on, the result is judged on others."""
+    labels: Labels = Labels()
+    losses: Losses = Losses()
+    batch_size: PositiveInt = 4
+    """Copies in a step, one after the other: memory is that of one."""
+    columns: PositiveInt = 4
+    """Of each copy in a step."""
+    fit: FitConfig = FitConfig()
+    cost_atoms: PositiveInt | None = None
+    """If given, columns of primitive cells and of supercells of at least so many atoms
+    are timed, and student and teacher on these supercells."""
+
+
+class Labeled(NamedTuple):
+    """Copies of crystals by part, and the teacher's phonons."""
+
+    records: dict[str, dict[str, Any]]
+    """By crystal; those that came to rest."""
+    copies: dict[str, list[ColumnExample]]
+    """By part."""
+    judged: list[str]
+    """Crystals whose phonons are compared."""
+    n_failed: int
+
+
+def main(config: Config, run: Run) -> Mapping[str, float]:
+    """The student as a file, errors before and after, figures and a table."""
+    labeled = _labeled(config, run)
+    student = _student(config, labeled)
+    every = [copy.crystal for some in labeled.copies.values() for copy in some]
+    shape = common_shape(every, student.cutoff)
+
+    def loader(part: str, batch_size: int) -> ColumnLoader:
+        return ColumnLoader(
+            labeled.copies[part],
+            student.cutoff,
+            batch_size=batch_size,
+            n_columns=config.columns,
+            seed=config.seed,
+            dtype=student.dtype,
+            shape=shape,
+        )
+
+    task = Task(
+        predict=potential_predictions(student.model, LABELS),
+        params=student.params,
+        terms=[Term(k, **v) for k, v in config.losses.model_dump().items()],
+        identity={
+            "model": repr(student.model),
+            "teacher": config.teacher,
+            "pretrained": config.pretrained,
+            "losses": config.losses.model_dump(mode="json"),
+        },
+    )
+    path = run.path("potential.safetensors")
+    judge = _Judge(config, run, labeled, task, loader("test", 1))
+
+    def keep(params: Any) -> None:
+        save_potential(student.replace(params=params), path, overwrite=True)
+
+    before = judge.of(student, "before") if config.pretrained is not None else {}
+    fitted = fit(
+        task,
+        loader("train", config.batch_size),
+        loader("held_out", 1).in_order,
+        run.folder,
+        config.fit.model_copy(update={"accumulate": config.batch_size}),
+        on_best=keep,
+        resume=run.resume,
+        progress=run.progress,
+    )
+    run.save_figure("learning", learning_figure(read_records(run.folder)))
+    after = judge.of(student.replace(params=fitted.params), "after")
+    judge.save()
+    return {
+        **before,
+        **after,
+        **fitted.metrics,
+        **_counts(labeled),
+        **(_cost(config, run, labeled, path) if config.cost_atoms else {}),
+    }
+
+
+def _labeled(config: Config, run: Run) -> Labeled:
+    """What the teacher says of all crystals; those that fail are left out."""
+    items, parts = _chosen(config)
+    judged = [k for k in items if parts.get(k, "test") == "test"]
+    records = label_crystals(
+        config.teacher,
+        items,
+        run.path("labels.jsonl"),
+        config.labels,
+        judged=judged,
+        seed=config.seed,
+        progress=run.progress,
+    )
+    failed = {k: r["error"]["message"] for k, r in records.items() if "error" in r}
+    for name, reason in failed.items():
+        run.log.warning("%s is left out: %s", name, reason)
+    good = {k: r["values"] for k, r in records.items() if "values" in r}
+    return Labeled(
+        records=good,
+        copies=_divided(good, parts, config.seed),
+        judged=[k for k in judged if k in good],
+        n_failed=len(failed),
+    )
+
+
+def _chosen(config: Config) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, str]]:
+    """Crystals, and the part of each where they come from the pool."""
+    if config.crystals:
+        found = {k: described_crystal(v) for k, v in config.crystals.items()}
+        return {k: crystal_item(crystal) for k, crystal in found.items()}, {}
+    names = {config.teacher, config.pretrained or config.teacher}
+    both = [load_potential(name, dtype=jnp.float32) for name in names]
+    known = set.intersection(*(set(potential.species) for potential in both))
+    cutoff = max(potential.cutoff for potential in both)
+    return draw(config.pool, known, cutoff, seed=config.seed)
+
+
+def _divided(
+    records: Mapping[str, Mapping[str, Any]], parts: Mapping[str, str], seed: int
+) -> dict[str, list[ColumnExample]]:
+    """Copies by part: that of their crystal, or by chance where it has none.
+
+    Of crystals without a part, a quarter of the copies is for the test and a tenth held
+    out; the crystal at rest, the first copy, is trained on.
+    """
+    copies: dict[str, list[ColumnExample]] = {part: [] for part in PARTS}
+    rng = np.random.default_rng(seed)
+    for name, record in records.items():
+        examples = column_examples(record, name)
+        if name in parts:
+            copies[parts[name]] += examples
+            continue
+        first, *others = examples
+        order = [others[i] for i in rng.permutation(len(others))]
+        n, m = round(len(order) / 4), round(len(order) / 4) + max(1, len(order) // 10)
+        copies["test"] += order[:n]
+        copies["held_out"] += order[n:m]
+        copies["train"] += [first, *order[m:]]
+    for part, some in copies.items():
+        if not some:
+            raise ValueError(
+                f"each part needs a labeled copy; {part} has none: raise the number of "
+                "crystals, or of labels.rattles"
+            )
+    return copies
+
+
+def _student(config: Config, labeled: Labeled) -> Potential:
+    """Where training starts."""
+    dtype = jnp.dtype(config.labels.precision)
+    examples = [Example(e.crystal, e.labels, e.source) for e in labeled.copies["train"]]
+    dataset = Dataset(tuple(examples), name=config.teacher, fingerprint="")
+
+    def graphs(cutoff: float) -> LabeledGraphs:
+        return LabeledGraphs(dataset, cutoff, labels=("energy", "forces"))
+
+    if config.pretrained is not None:
+        potential = load_potential(config.pretrained, dtype=dtype)
+        if not config.references:
+            return potential
+    else:
+        given = config.model.items()
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
+        make = MODELS[str(options.pop("name"))]
+        draft = make(species=dataset.species, **options)
+        numbers = dataset_statistics(graphs(draft.cutoff))
+        options.setdefault("neighbors", round(numbers.mean_neighbors, 3))
+        options.setdefault("scale", round(numbers.force_rms or 1.0, 4))
+        model = make(species=dataset.species, **options)
+        potential = Potential.create(model, seed=config.seed).astype(dtype)
+    return with_references(potential, graphs(potential.cutoff))[0]
+
+
+class _Judge:
+    """Errors of potentials on the test part, and what tables and figures show."""
+
+    def __init__(
+        self, config: Config, run: Run, labeled: Labeled, task: Task, test: ColumnLoader
+    ) -> None:
+        self.config, self.run, self.labeled = config, run, labeled
+        self.task, self.test = task, test
+        self.found = {"teacher": self._compared(labeled.records)}
+
+    def of(self, potential: Potential, stage: str) -> dict[str, float]:
+        """Errors, their names beginning with the stage."""
+        pairs = compare(
+            self.task.predict, potential.params, self.test.in_order(), LABELS
+        )
+        errors = mean_absolute_errors(pairs)
+        # Energies against the first copy of the same crystal: no reference enters.
+        names = [example.source for example in self.test.examples]
+        first = np.array([names.index(name) for name in names])
+        moved = np.arange(len(names)) != first
+        if moved.any():
+            energies = np.stack(pairs["energy"]).astype(float)
+            found, expected = (energies - energies[:, first])[:, moved]
+            name = "relative_energy_mae_meV_per_atom"
+            errors[name] = 1e3 * float(np.abs(found - expected).mean())
+        self.found[stage] = self._compared(self._phonons(potential, stage))
+        for name, unit in COMPARED.items():
+            error = self.found[stage][name] - self.found["teacher"][name]
+            errors[f"{name}_mae_{unit}"] = float(np.abs(error).mean())
+            errors[f"{name}_bias_{unit}"] = float(error.mean())
+        return {f"{stage}_{key}": value for key, value in errors.items()}
+
+    def save(self) -> None:
+        """Table and figure of the phonons."""
+        crystals = [item_crystal(self.labeled.records[k]) for k in self.labeled.judged]
+        columns: dict[str, Any] = {
+            "crystal": self.labeled.judged,
+            "formula": [composition(crystal) for crystal in crystals],
+        }
+        for name, unit in COMPARED.items():
+            for stage, values in self.found.items():
+                columns[f"{stage}_{name}_{unit}"] = values[name]
+        self.run.save_table("crystals", columns)
+        self.run.save_figure("phonons", _figure(self.found))
+
+    def _phonons(self, potential: Potential, stage: str) -> dict[str, dict]:
+        """Phonons of the crystals at rest in the teacher, in another potential."""
+        path = self.run.path(f"{stage}.safetensors")
+        save_potential(potential, path, overwrite=True)
+        records = self.run.path(f"{stage}.jsonl")
+        records.unlink(missing_ok=True)  # a training that went on has another potential
+        items = {
+            k: crystal_item(item_crystal(self.labeled.records[k]))
+            for k in self.labeled.judged
+        }
+        return survey_phonons(
+            str(path), items, records, self.config.labels, progress=self.run.progress
+        )
+
+    def _compared(self, records: Mapping[str, Mapping]) -> dict[str, np.ndarray]:
+        return {
+            name: np.array([records[k][f"{name}_{unit}"] for k in self.labeled.judged])
+            for name, unit in COMPARED.items()
+        }
+
+
+def _counts(labeled: Labeled) -> dict[str, float]:
+    records, copies = labeled.records, labeled.copies
+    unstable = [records[k]["imaginary_fraction"] > 0 for k in labeled.judged]
+    return {
+        **{f"n_{part}": len({e.source for e in copies[part]}) for part in PARTS},
+        **{f"n_{part}_copies": len(copies[part]) for part in PARTS},
+        "n_test_unstable_in_teacher": sum(unstable),
+        "n_failed": labeled.n_failed,
+    }
+
+
+def _cost(config: Config, run: Run, labeled: Labeled, path: Path) -> dict[str, float]:
+    """Medians over some crystals of what columns and evaluations take."""
+    names = {e.source for e in labeled.copies["train"]}
+    rests = {k: item_crystal(r) for k, r in labeled.records.items() if k in names}
+    chosen = sorted(rests, key=lambda k: rests[k].n_atoms)[:COST_CRYSTALS]
+    crystals = {k: rests[k] for k in chosen}
+    cutoff = load_potential(path, dtype=jnp.float32).cutoff
+    found = survey(
+        f"{WORKER}:cost",
+        {k: crystal_item(crystal) for k, crystal in crystals.items()},
+        run.path("cost.jsonl"),
+        settings={
+            "teacher": config.teacher,
+            "student": str(path),
+            "precision": config.labels.precision,
+            "n_atoms": config.cost_atoms,
+            "degree": common_shape([*crystals.values()], cutoff).degree,
+            "seed": config.seed,
+        },
+        progress=run.progress,
+    )
+    for name, record in found.items():
+        if "error" in record:
+            raise ValueError(f"cost of {name}: {record['error']['message']}")
+    values = [record["values"] for record in found.values()]
+    return {key: float(np.median([v[key] for v in values])) for key in values[0]}
+
+
+def _figure(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Phonons of the student against the teacher's, before and after."""
+    readable = {"THz": "THz", "J_per_mol_K": "J/(mol K)"}
+    with style():
+        figure, axes = new_figure(1, len(COMPARED), width=9.0, height=3.2)
+        for ax, (name, unit) in zip(axes[0], COMPARED.items(), strict=True):
+            x = found["teacher"][name]
+            for stage in ("before", "after"):
+                if stage in found:
+                    error = np.abs(found[stage][name] - x).mean()
+                    label = f"{stage}: {error:.3g}"
+                    ax.plot(x, found[stage][name], "o", markersize=3, label=label)
+            ax.axline(2 * [x.mean()], slope=1, color="0.7", linewidth=0.8, zorder=0)
+            label = f"{name.replace('_', ' ')} ({readable[unit]})"
+            ax.set(xlabel=f"{label}, teacher", ylabel="student")
+            ax.legend(title="mean error")
+    return figure

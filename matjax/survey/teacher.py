@@ -1,0 +1,286 @@
+"""What a potential says of crystals and of distorted copies of them: labels to learn.
+
+This file is run by the processes of a survey, too. Graphs are padded to one size, so
+that a potential compiles once for all crystals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from pydantic import Field, PositiveInt
+
+from matjax.config import Section
+from matjax.crystals import Crystal, Graph, heights, make_supercell
+from matjax.phonons import Response, phonons, regular_mesh, thermal_properties
+from matjax.progress import Progress
+from matjax.survey.benchmark import crystal_item, item_crystal
+from matjax.survey.sizes import SizedPotential, relax_sized
+from matjax.survey.workers import survey
+from matjax.train import ColumnExample, common_shape, random_columns
+from matjax.weights import load_potential
+
+TEMPERATURE = 300.0
+
+Settings = Mapping[str, Any]
+Records = dict[str, dict[str, Any]]
+
+
+class Labels(Section):
+    """What is calculated: each crystal at rest, and strained, rattled copies of it."""
+
+    rattles: int = Field(default=2, ge=0)
+    """Copies beside the crystal at rest."""
+    displacement: float = Field(default=0.06, ge=0)
+    """Standard deviation of the components of displacements, Å."""
+    strain: float = Field(default=0.01, ge=0)
+    """Standard deviation of the components of the strain."""
+    n_columns: PositiveInt = 24
+    """Columns of force constants of each copy, at random q."""
+    supercell_length: float | None = Field(default=None, gt=0)
+    """Å; if given, copies are supercells of at least this length, and columns those of
+    their Hessian, as the published method has them. By default primitive cells."""
+    fmax: float = Field(default=1e-3, gt=0)
+    """Largest force after relaxation, eV/Å."""
+    mesh_length: float = Field(default=9.0, gt=0)
+    """The mesh of phonons has as many divisions as the crystal must repeat to be this
+    long, Å."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Of potentials."""
+    n_workers: PositiveInt = 1
+    """Processes."""
+
+
+def label_crystals(
+    teacher: str,
+    items: Mapping[str, Settings],
+    records: Path,
+    labels: Labels,
+    *,
+    judged: Collection[str] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Records:
+    """Records of a survey: geometry at rest, labeled copies, phonons.
+
+    Args:
+        teacher: name or file of a potential.
+        items: crystals by key.
+        records: JSON Lines file, made or continued.
+        labels: what is calculated.
+        judged: keys of the crystals whose phonons are wanted.
+        seed: of the copies and their columns.
+        progress: shows the crystals as they end.
+    """
+    seeded = {
+        key: {**item, "seed": [seed, number], "judged": key in judged}
+        for number, (key, item) in enumerate(items.items())
+    }
+    return survey(
+        f"{__file__}:label",
+        seeded,
+        records,
+        settings={**_settings(teacher, items, labels), "seed": seed},
+        n_workers=labels.n_workers,
+        progress=progress,
+    )
+
+
+def survey_phonons(
+    potential: str,
+    items: Mapping[str, Settings],
+    records: Path,
+    labels: Labels,
+    *,
+    progress: Progress | None = None,
+) -> Records:
+    """Phonons of crystals as they are, in a potential, as values by key.
+
+    Args:
+        potential: name or file.
+        items: crystals by key.
+        records: JSON Lines file, made or continued.
+        labels: whose mesh and precision are taken.
+        progress: shows the crystals as they end.
+
+    Raises:
+        ValueError: if one fails.
+    """
+    found = survey(
+        f"{__file__}:lattice_dynamics",
+        items,
+        records,
+        settings=_settings(potential, items, labels),
+        n_workers=labels.n_workers,
+        progress=progress,
+    )
+    for name, record in found.items():
+        if "error" in record:
+            raise ValueError(
+                f"phonons of {name} in {potential}: {record['error']['message']}"
+            )
+    return {name: record["values"] for name, record in found.items()}
+
+
+def column_examples(values: Settings, source: str) -> list[ColumnExample]:
+    """The labeled copies of a crystal, that at rest first.
+
+    Args:
+        values: of its record.
+        source: name of the crystal, for errors.
+    """
+    return [
+        ColumnExample(
+            crystal=item_crystal(given),
+            q=np.array(given["q"]),
+            displacements=np.array(given["displacements"]),
+            columns=np.array(given["columns"]),
+            labels={k: np.array(given[k]) for k in ("energy", "forces", "stress")},
+            source=source,
+        )
+        for given in values["examples"]
+    ]
+
+
+def label(item: Settings, settings: Settings) -> dict[str, Any]:
+    """What :func:`label_crystals` asks of a process for each crystal.
+
+    Raises:
+        ValueError: if the crystal does not come to rest.
+    """
+    teacher = _potential(settings)
+    rest = relax_sized(teacher, item_crystal(item), fmax=settings["fmax"])
+    if not rest.converged:
+        raise ValueError(
+            f"a crystal must come to rest; the largest force is {rest.max_force:.2g} "
+            f"eV/Å after {rest.steps} steps"
+        )
+    rng = np.random.default_rng(item["seed"])
+    repeats = (1, 1, 1)
+    if settings["supercell_length"] is not None:
+        repeats = _divisions(rest.crystal, settings["supercell_length"])
+    cell = make_supercell(rest.crystal, repeats).crystal
+    copies = [cell] + [
+        _rattled(cell, settings, rng) for _ in range(settings["rattles"])
+    ]
+    found = crystal_item(rest.crystal)
+    if item["judged"]:
+        found |= _lattice_dynamics(teacher, rest.crystal, settings)
+    examples = [_labeled(teacher, copy, settings, rng) for copy in copies]
+    return {**found, "max_force_eV_per_A": rest.max_force, "examples": examples}
+
+
+def lattice_dynamics(item: Settings, settings: Settings) -> dict[str, Any]:
+    """What :func:`survey_phonons` asks of a process for each crystal."""
+    return _lattice_dynamics(_potential(settings), item_crystal(item), settings)
+
+
+class Padded(SizedPotential):
+    """A potential whose graphs have one size, larger ones where it does not do."""
+
+    n_nodes: int = struct.field(pytree_node=False, default=1)
+    degree: int = struct.field(pytree_node=False, default=1)
+
+    def graph(
+        self,
+        crystal: Crystal,
+        *,
+        n_nodes: int | None = None,
+        degree: int | None = None,
+    ) -> Graph:
+        """As :meth:`matjax.physics.Potential.graph`, in this size."""
+        needed = common_shape([crystal], self.cutoff)
+        return super().graph(
+            crystal,
+            n_nodes=n_nodes or max(self.n_nodes, needed.n_nodes),
+            degree=degree or max(self.degree, needed.degree),
+        )
+
+
+def _settings(
+    potential: str, items: Mapping[str, Settings], labels: Labels
+) -> dict[str, Any]:
+    """Of a survey, with the size of graphs that holds nearly all crystals."""
+    cutoff = load_potential(potential, dtype=jnp.float32).cutoff
+    shape = common_shape([item_crystal(item) for item in items.values()], cutoff)
+    return {
+        "potential": potential,
+        **labels.model_dump(exclude={"n_workers"}),
+        "n_nodes": shape.n_nodes,
+        "degree": shape.degree,
+    }
+
+
+def _divisions(crystal: Crystal, length: float) -> tuple[int, int, int]:
+    """Repeats of each cell vector until the planes are ``length`` (Å) apart."""
+    tall = np.asarray(heights(np.asarray(crystal.cell)))
+    # A height that differs by less than a percent shall not double the cost.
+    n1, n2, n3 = np.ceil(length / tall - 0.01).astype(int).clip(1)
+    return int(n1), int(n2), int(n3)
+
+
+def _potential(settings: Settings) -> Padded:
+    keys = ("potential", "precision", "n_nodes", "degree")
+    return _loaded(*(settings[key] for key in keys))
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str, precision: str, n_nodes: int, degree: int) -> Padded:
+    found = load_potential(name, dtype=jnp.dtype(precision))
+    return Padded(
+        params=found.params, model=found.model, n_nodes=n_nodes, degree=degree
+    )
+
+
+def _lattice_dynamics(
+    potential: Padded, crystal: Crystal, settings: Settings
+) -> dict[str, Any]:
+    """Exact force constants on a regular mesh; the heat capacity as phonopy has it."""
+    shape = _divisions(crystal, settings["mesh_length"])
+    found = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
+    mesh = regular_mesh(crystal, shape)
+    frequencies = np.asarray(found.frequencies(mesh.q))
+    thermal = thermal_properties(mesh, frequencies, [TEMPERATURE])
+    return {
+        "max_frequency_THz": float(frequencies.max()),
+        "mean_frequency_THz": float(mesh.weights @ frequencies.mean(axis=1)),
+        "min_frequency_THz": float(frequencies.min()),
+        "imaginary_fraction": float(thermal.fraction_imaginary),
+        "heat_capacity_J_per_mol_K": float(thermal.heat_capacity[0]),
+        "mesh": list(shape),
+    }
+
+
+def _rattled(crystal: Crystal, settings: Settings, rng: np.random.Generator) -> Crystal:
+    """The crystal with normal displacements of its atoms under a normal strain."""
+    strain = rng.normal(scale=settings["strain"], size=(3, 3))
+    strained = crystal.strained((strain + strain.T) / 2)
+    steps = rng.normal(scale=settings["displacement"], size=(crystal.n_atoms, 3))
+    return strained.with_positions(np.asarray(strained.positions) + steps)
+
+
+def _labeled(
+    teacher: Padded, crystal: Crystal, settings: Settings, rng: np.random.Generator
+) -> dict[str, Any]:
+    """A crystal with what the teacher says of it, as JSON holds it."""
+    at_gamma = settings["supercell_length"] is not None
+    response = Response(teacher, teacher.graph(crystal), n_atoms=crystal.n_atoms)
+    q, displacements, columns = random_columns(
+        response, crystal.n_atoms, settings["n_columns"], rng, at_gamma=at_gamma
+    )
+    found = teacher(crystal)
+    return {
+        **crystal_item(crystal),
+        "q": q.tolist(),
+        "displacements": displacements.tolist(),
+        "columns": columns.tolist(),
+        "energy": found.energy,
+        "forces": found.forces.tolist(),
+        "stress": found.stress.tolist(),
+    }
