@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal, neighbors, primitive
-from matjax.survey.benchmark import crystal_item, formula, item_crystal, read_items
+from matjax.survey.benchmark import crystal_item, item_crystal, read_items
 
 Items = dict[str, dict[str, Any]]
 
@@ -77,9 +77,13 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
 
 
 def composition(crystal: Crystal) -> str:
-    """Such as GaN, the same for all cells and structures."""
-    kinds, counts = np.unique(np.asarray(crystal.numbers), return_counts=True)
-    return formula(np.repeat(kinds, counts // np.gcd.reduce(counts)).tolist())
+    """Such as As3Zn2, the same for all cells and structures."""
+    names, counts = np.unique(crystal.symbols, return_counts=True)
+    counts = counts // np.gcd.reduce(counts)
+    return "".join(
+        f"{name}{count if count > 1 else ''}"
+        for name, count in zip(names.tolist(), counts.tolist(), strict=True)
+    )
 
 
 def _compositions(pool: Pool, species: set[int], cutoff: float) -> Mapping[str, Items]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal
+from matjax.crystals import Crystal, commensurate_q, make_supercell
 from matjax.phonons import phonons
 from matjax.train import (
     ColumnExample,
@@ -14,6 +14,7 @@ from matjax.train import (
     OptimizerConfig,
     Task,
     Term,
+    common_shape,
     fit,
     potential_predictions,
     random_columns,
@@ -57,6 +58,30 @@ def test_columns_are_those_of_the_matrix_at_their_q():
     assert_allclose(example.columns[:, 1], expected.imag, atol=1e-12)
 
 
+def test_columns_of_a_supercell_at_gamma_are_those_of_the_cell_folded():
+    crystal, size = crystals()["two"], (2, 1, 3)
+    cell = make_supercell(crystal, size)
+    n = cell.crystal.n_atoms
+    source = phonons(teacher(), cell.crystal).source
+    q, u, found = random_columns(source, n, 8, np.random.default_rng(0), at_gamma=True)
+    assert_allclose(q, 0)
+    # Phi_S[iS, jT] = 1/N sum_q Phi(q)_ij exp(2 pi i q.(S - T))
+    points = commensurate_q(size)
+    phi = phonons(teacher(), crystal).force_constants(points).reshape(-1, 2, 3, 2, 3)
+    phases = np.exp(2j * np.pi * cell.translation @ points.T)
+    blocks = phi[:, cell.atom][:, :, :, cell.atom]
+    folded = np.einsum("sq,tq,qsatb->satb", phases, phases.conj(), blocks) / len(points)
+    expected = np.einsum("satb,ctb->csa", folded, u[:, 0])
+    assert_allclose(found[:, 0], expected.real, atol=1e-12)  # round-off
+    assert_allclose(found[:, 1], 0, atol=1e-12)
+
+
+def test_more_columns_at_gamma_than_there_are_are_refused():
+    source = phonons(teacher(), crystals()["one"]).source
+    with pytest.raises(ValueError, match="has 3 columns at q = 0; received count=4"):
+        random_columns(source, 1, 4, np.random.default_rng(0), at_gamma=True)
+
+
 def test_a_teacher_predicts_its_own_columns_in_padded_batches():
     batch = next(loader().iterate())
     predict = jax.jit(
@@ -98,6 +123,17 @@ def test_the_stream_goes_on_where_it_stopped_and_takes_every_crystal():
         assert_allclose(next(again).inputs["q"], batch.inputs["q"], rtol=0)
     other = next(loader(batch_size=1, seed=1).iterate())
     assert other.inputs["q"].shape == first[0].inputs["q"].shape
+
+
+def test_parts_of_a_data_set_have_one_shape_if_it_is_given():
+    shape = common_shape(list(crystals().values()), MODEL.cutoff)
+    found = ColumnLoader(
+        examples()[:1], MODEL.cutoff, batch_size=1, n_columns=4, shape=shape
+    )
+    assert found.batch(0).graph.numbers.shape == (1, 2)
+    assert (
+        found.batch(0).graph.senders.shape == loader().batch(0).graph.senders[:1].shape
+    )
 
 
 def test_too_few_columns_or_crystals_are_refused():

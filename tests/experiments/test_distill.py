@@ -1,0 +1,132 @@
+"""One potential learns phonons from another: what it finds, keeps and says."""
+
+import json
+
+import ase.build
+import ase.io
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from matjax import catalog
+from matjax.config import build_config
+from matjax.models import LennardJones
+from matjax.physics import Potential
+from matjax.runs import Run
+from matjax.survey import Pool, composition, draw, item_crystal
+from matjax.weights import load_potential, save_potential
+
+NOBLE = {"Ne": 10, "Ar": 18, "Kr": 36, "Xe": 54}
+TRUTH = {"epsilon": 0.012, "sigma": 3.3}
+
+
+def run(folder, settings, *, resume=False):
+    experiment = catalog.load_experiment(catalog.experiments()["distill"])
+    config = build_config(experiment.Config, settings, [])
+    output = Run(folder, resume=resume)
+    output.save_config("distill", config)
+    return output.save_metrics(experiment.main(config, output))
+
+
+def pair_potential(path, **kwargs):
+    """Atoms that differ in nothing but their masses."""
+    model = LennardJones(species=tuple(NOBLE.values()), onset=5.0, cutoff=6.0, **kwargs)
+    return str(save_potential(Potential.create(model).astype("float64"), path))
+
+
+@pytest.fixture
+def crystals(tmp_path):
+    """Face-centered cubic crystals of each element, cubic and primitive."""
+    frames = []
+    for k, symbol in enumerate([*NOBLE, "Ar"]):
+        atoms = ase.build.bulk(symbol, "fcc", a=5.3 + 0.05 * k, cubic=k % 2 == 0)
+        atoms.info["material_id"] = f"crystal-{k}"
+        frames.append(atoms)
+    path = tmp_path / "crystals.extxyz"
+    ase.io.write(path, frames)
+    return str(path)
+
+
+def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
+    settings = {
+        "teacher": pair_potential(tmp_path / "teacher.safetensors", **TRUTH),
+        "pretrained": pair_potential(tmp_path / "student.safetensors"),
+        "pool": {"data": crystals, "train": 2, "held_out": 1, "test": 1},
+        "labels": {"n_columns": 6, "precision": "float64", "mesh_length": 6.0},
+        "losses": {"columns": {"weight": 10.0, "kind": "mse"}},
+        "batch_size": 2,
+        "fit": {
+            "epochs": 100,
+            "validate_every": 50,
+            "average_decay": 0.0,
+            "optimizer": {"name": "adam", "learning_rate": 0.02, "warmup": 0.0},
+        },
+        "cost_atoms": 8,
+    }
+    settings["pool"]["max_neighbors"] = 100
+    metrics = run(tmp_path / "run", settings)
+    found = load_potential(tmp_path / "run" / "potential.safetensors").params
+    # What Adam leaves at the end of its schedule.
+    assert_allclose([found[k] for k in TRUTH], list(TRUTH.values()), rtol=3e-3)
+    for key in ("max_frequency_mae_THz", "column_mae_meV_per_A2"):
+        assert metrics[f"after_{key}"] < 0.05 * metrics[f"before_{key}"]
+    assert metrics["before_max_frequency_bias_THz"] != 0
+    assert metrics["n_failed"] == 0
+    assert metrics["column_memory_ratio"] > 1
+    assert metrics["cost_supercell_atoms"] == 8
+    for name in ("learning.png", "phonons.png"):
+        assert (tmp_path / "run" / name).stat().st_size > 5000
+
+
+def test_no_composition_is_in_two_parts(crystals):
+    pool = Pool(data=crystals, train=2, held_out=1, test=1, max_neighbors=100)
+    drawn = draw(pool, list(NOBLE.values()), 6.0, seed=0)
+    parts = {}
+    for key, item in drawn.items.items():
+        crystal = item_crystal(item)
+        assert crystal.n_atoms == 1
+        parts.setdefault(composition(crystal), set()).add(drawn.parts[key])
+    assert all(len(found) == 1 for found in parts.values())
+    others = draw(pool, list(NOBLE.values()), 6.0, seed=1)
+    assert others.parts != drawn.parts
+
+
+def test_a_pool_that_is_too_small_is_refused(crystals):
+    pool = Pool(data=crystals, train=3, held_out=1, test=1, max_neighbors=100)
+    with pytest.raises(ValueError, match=r"at most 1 .*|it has [0-4]"):
+        draw(pool, [10, 18], 6.0, seed=0)
+
+
+def test_a_new_network_is_made_for_a_crystal_and_goes_on_where_it_stopped(tmp_path):
+    settings = {
+        "teacher": "stillinger-weber-si",
+        "crystals": {"si": {"prototype": "diamond", "symbols": "Si", "a": 5.5}},
+        "model": {
+            "name": "nequip",
+            "hidden": "8x0e",
+            "lmax": 0,
+            "layers": 1,
+            "basis": 3,
+            "radial_widths": [8],
+            "cutoff": 4.0,
+        },
+        "labels": {"rattles": 7, "n_columns": 6, "mesh_length": 4.0},
+        "batch_size": 2,
+        "columns": 2,
+        "fit": {
+            "epochs": 4,
+            "average_decay": 0.0,
+            "optimizer": {"learning_rate": 0.02},
+        },
+    }
+    metrics = run(tmp_path / "run", settings)
+    assert not any(key.startswith("before") for key in metrics)
+    copies = [metrics[f"n_{part}_copies"] for part in ("train", "held_out", "test")]
+    assert copies == [5, 1, 2]
+    lines = (tmp_path / "run" / "labels.jsonl").read_text().splitlines()
+    rest = json.loads(lines[1])["values"]
+    # Silicon in this potential (Stillinger and Weber, Phys. Rev. B 31, 5262 (1985)).
+    assert_allclose(np.linalg.norm(rest["cell"], axis=1) * 2**0.5, 5.431, atol=2e-3)
+    again = run(tmp_path / "run", settings, resume=True)
+    key = "after_max_frequency_mae_THz"
+    assert_allclose(again[key], metrics[key], rtol=1e-5)  # float32
