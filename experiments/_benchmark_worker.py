@@ -1,8 +1,7 @@
 """One code at work in a process of its own, so that its peak of memory is its own.
 
 Started by ``benchmark.py``, for a peer by the peer's interpreter: nothing of matjax is
-imported unless matjax is the code. Reads a job (JSON), answers that it is ready, and
-then, for each further line, works once and answers with the time that took.
+imported unless matjax is the code. :mod:`matjax.survey.peers` says what is asked.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
@@ -25,12 +24,15 @@ class Worker(NamedTuple):
     describe: Callable[[Any], dict[str, Any]]
 
 
-def main() -> None:
+Codes = Mapping[tuple[str, str], Callable[[dict[str, Any]], Worker]]
+
+
+def main(codes: Codes) -> None:
     """Answer one job."""
     answers = own_output()
     job = json.loads(sys.stdin.readline())
     try:
-        worker = CODES[job["task"], job["code"]](job)
+        worker = codes[job["task"], job["code"]](job)
     except ImportError as error:
         answer(answers, error=str(error))
         return
@@ -193,124 +195,13 @@ def nequix_potential(job: dict[str, Any]) -> Worker:
     )
 
 
-def matjax_training(job: dict[str, Any]) -> Worker:
-    """Training steps on one batch, as :func:`matjax.train.fit` makes them."""
-    import jax
-    import jax.numpy as jnp
-
-    from matjax.train import (
-        LabeledGraphs,
-        Loader,
-        OptimizerConfig,
-        Term,
-        TrainState,
-        make_optimizer,
-        make_train_step,
-        potential_predictions,
-        read_dataset,
-    )
-    from matjax.weights import load_potential
-
-    potential = load_potential(job["potential"], dtype=jnp.float32)
-    labels = ("energy", "forces")
-    data = read_dataset(job["frames"], labels)
-    graphs = LabeledGraphs(data, potential.cutoff, labels=labels)
-    batch = next(iter(Loader(graphs, batch_size=len(data), prefetch=0)))
-    optimizer = make_optimizer(OptimizerConfig(**job["optimizer"]), job["n_steps"])
-    # A huber term is in units of δ here, in units of δ² there.
-    terms = [Term(label, job["delta"], "huber", job["delta"]) for label in labels]
-    predict = potential_predictions(potential.model, labels)
-    step = make_train_step(
-        predict, terms, optimizer, average_decay=job["average_decay"]
-    )
-    step = jax.jit(step, donate_argnums=0)
-    batch = jax.device_put(batch)
-    state = TrainState.create(potential.params, optimizer)
-    # Parameters are donated: none may stand at two places.
-    held = [jax.tree.map(jnp.copy, state)]
-
-    def work() -> Any:
-        held[0], report = step(held[0], batch)
-        return jax.block_until_ready(report)
-
-    return Worker(work, lambda report: {"loss": float(report.loss)})
-
-
-def nequix_training(job: dict[str, Any]) -> Worker:
-    """Training steps on the same batch with the package's model, loss and data.
-
-    Its ``train_step`` is a function within another and wants its own data format; this
-    is what it does on one device.
-    """
-    import ase.io
-    import equinox as eqx  # pyright: ignore
-    import jax
-    import jax.numpy as jnp
-    import jraph  # pyright: ignore
-    import numpy as np
-    import optax
-    from nequix.calculator import NequixCalculator  # pyright: ignore
-    from nequix.data import dict_to_graphstuple, preprocess_graph  # pyright: ignore
-    from nequix.model import weight_decay_mask  # pyright: ignore
-    from nequix.train import loss  # pyright: ignore
-
-    fused = find_spec("openequivariance") is not None
-    calculator = NequixCalculator(model_path=job["weights"], use_kernel=fused)
-    indices, cutoff = calculator.atom_indices, calculator.cutoff
-    graphs = []
-    for atoms in ase.io.read(job["frames"], ":"):
-        graph = preprocess_graph(atoms, indices, cutoff, True)
-        # Its loss wants a stress, which weighs nothing here.
-        graph.setdefault("stress", np.zeros((3, 3), np.float32))
-        graphs.append(dict_to_graphstuple(graph))
-    batch = jraph.batch_np(graphs)
-    nodes, edges = int(batch.n_node.sum()) + 1, int(batch.n_edge.sum())
-    batch = jax.device_put(jraph.pad_with_graphs(batch, nodes, edges, len(graphs) + 1))
-    model = calculator.model
-    rate, decay = job["optimizer"]["learning_rate"], job["average_decay"]
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(job["optimizer"]["clip"]),
-        optax.adamw(
-            rate,
-            weight_decay=job["optimizer"]["weight_decay"],
-            mask=weight_decay_mask(model),
-        ),
-    )
-
-    @eqx.filter_jit(donate="all-except-first")
-    def step(batch: Any, model: Any, average: Any, state: Any) -> tuple:
-        (value, _), slope = eqx.filter_value_and_grad(loss, has_aux=True)(
-            model, batch, 1.0, 1.0, 0.0, "huber"
-        )
-        updates, state = optimizer.update(slope, state, eqx.filter(model, eqx.is_array))
-        model = eqx.apply_updates(model, updates)
-        average = jax.tree.map(
-            lambda a, p: decay * a + (1 - decay) * p if eqx.is_array(a) else a,
-            average,
-            model,
-        )
-        return value, model, average, state
-
-    state = optimizer.init(eqx.filter(model, eqx.is_array))
-    average = jax.tree.map(lambda x: jnp.copy(x) if eqx.is_array(x) else x, model)
-    held: list[Any] = [model, average, state]
-
-    def work() -> Any:
-        value, *held[:] = step(batch, *held)
-        return jax.block_until_ready(value)
-
-    return Worker(work, lambda value: {"loss": float(value)})
-
-
-CODES: dict[tuple[str, str], Callable[[dict[str, Any]], Worker]] = {
+CODES: Codes = {
     ("neighbors", "matjax"): matjax_neighbors,
     ("neighbors", "vesin"): vesin_neighbors,
     ("neighbors", "matscipy"): matscipy_neighbors,
     ("potential", "matjax"): matjax_potential,
     ("potential", "nequix"): nequix_potential,
-    ("training", "matjax"): matjax_training,
-    ("training", "nequix"): nequix_training,
 }
 
 if __name__ == "__main__":
-    main()
+    main(CODES)

@@ -1,28 +1,20 @@
-"""Time and memory of neighbor lists, potentials and training, beside other codes."""
+"""Time and memory of neighbor lists and of potentials, beside other codes."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
-import ase.io
 import numpy as np
-from ase.calculators.singlepoint import SinglePointCalculator
 from pydantic import Field
 
 from matjax.config import ExperimentConfig
 from matjax.plot import new_figure, style
 from matjax.runs import Run
-from matjax.train import Example, LabeledGraphs, Loader, read_dataset
-from matjax.weights import load_potential
-from matjax.weights.store import PUBLISHED, fetch
+from matjax.survey import Code, in_turns
+from matjax.weights.store import nequix_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,15 +22,14 @@ if TYPE_CHECKING:
 WORKER = Path(__file__).with_name("_benchmark_worker.py")
 
 
-Code = Literal["matjax", "vesin", "matscipy"]
+Searcher = Literal["matjax", "vesin", "matscipy"]
 
 
 class Config(ExperimentConfig):
     """What is measured; each code works in a process of its own."""
 
-    task: Literal["neighbors", "potential", "training"]
-    """Neighbor lists at growing sizes, or a potential or its training beside the
-    nequix package."""
+    task: Literal["neighbors", "potential"]
+    """Neighbor lists at growing sizes, or a potential beside the nequix package."""
     n_repeats: int = Field(default=11, ge=1)
     """Timings of each; medians are reported."""
     rattle: float = Field(default=0.1, ge=0)
@@ -48,7 +39,7 @@ class Config(ExperimentConfig):
     """Sizes of the crystals in which neighbors are sought, multiples of 8."""
     cutoff: float = Field(default=6.0, gt=0)
     """Å."""
-    codes: tuple[Code, ...] = ("matjax", "vesin", "matscipy")
+    codes: tuple[Searcher, ...] = ("matjax", "vesin", "matscipy")
     """Which neighbor lists to measure."""
 
     potential: str = "nequix-mp-1-pft"
@@ -62,18 +53,11 @@ class Config(ExperimentConfig):
     n_atoms_large: int = Field(default=10000, ge=0)
     """Atoms whose forces matjax computes alone, twice; 0 for none."""
 
-    train: str = "mlearn/Si/train"
-    """Data set from which training takes a batch, by name or file."""
-    batch_size: int = Field(default=4, ge=1)
-    """Structures in a training step."""
-
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Tables, a figure and numbers of the task that the config names."""
     if config.task == "neighbors":
         return measure_neighbors(config, run)
-    if config.task == "training":
-        return measure_training(config, run)
     return measure_potential(config, run)
 
 
@@ -112,7 +96,7 @@ def measure_potential(config: Config, run: Run) -> dict[str, float]:
     job = {
         "task": "potential",
         "potential": config.potential,
-        "weights": _weights(config) if config.peer else None,
+        "weights": str(nequix_file(config.potential)) if config.peer else None,
         "n_atoms": config.n_atoms_paired,
         "forces_alone": False,
     }
@@ -130,85 +114,13 @@ def measure_potential(config: Config, run: Run) -> dict[str, float]:
     if config.n_atoms_large:
         job = {**job, "n_atoms": config.n_atoms_large, "forces_alone": True}
         run.log.info("forces of %d atoms", config.n_atoms_large)
-        once = config.model_copy(update={"n_repeats": 1})
-        (large,) = _work_in_turn(("matjax",), job, once, run)
+        (large,) = _work_in_turn(("matjax",), job, config, run, repeats=1)
         rows.append(large)
         metrics["matjax_large_s"] = large["seconds"]
         metrics["matjax_large_peak_MB"] = large["peak_MB"]
     columns = ("code", "n_atoms", "seconds", "first", "peak_MB", "before_MB")
     run.save_table("potential", {key: [row[key] for row in rows] for key in columns})
     return metrics
-
-
-def measure_training(config: Config, run: Run) -> dict[str, float]:
-    """Training steps of both codes on the same batch, and how fast batches come."""
-    metrics, batch = _loading(config, run)
-    job = {
-        "task": "training",
-        "potential": config.potential,
-        "weights": _weights(config) if config.peer else None,
-        **batch,
-        "n_steps": 1000,
-        "average_decay": 0.999,
-        "delta": 0.1,
-        "optimizer": {
-            "learning_rate": 1e-4,
-            "warmup": 0.0,
-            "final": 1.0,
-            "weight_decay": 1e-3,
-            "clip": 100.0,
-        },
-    }
-    codes = ("nequix", "matjax") if config.peer else ("matjax",)
-    run.log.info("training steps of %d structures", config.batch_size)
-    rows = _work_in_turn(codes, job, config, run)
-    columns = ("code", "seconds", "first", "peak_MB", "before_MB", "loss")
-    run.save_table("training", {key: [row[key] for row in rows] for key in columns})
-    for row in rows:
-        code = row["code"]
-        metrics[f"{code}_structures_per_s"] = config.batch_size / row["seconds"]
-        metrics[f"{code}_step_s"] = row["seconds"]
-        metrics[f"{code}_first_step_s"] = row["first"]
-        metrics[f"{code}_peak_MB"] = row["peak_MB"]
-    if config.peer:
-        theirs, ours = rows
-        metrics["throughput_over_nequix"] = theirs["seconds"] / ours["seconds"]
-        metrics["peak_over_nequix"] = ours["peak_MB"] / theirs["peak_MB"]
-        metrics["loss_relative_difference"] = abs(ours["loss"] / theirs["loss"] - 1)
-    return metrics
-
-
-def _loading(config: Config, run: Run) -> tuple[dict[str, float], dict[str, Any]]:
-    """Structures in a second that are put together, and a file of the first batch."""
-    labels = ("energy", "forces")
-    data = read_dataset(config.train, labels)
-    graphs = LabeledGraphs(data, load_potential(config.potential).cutoff, labels=labels)
-    start = perf_counter()
-    loader = Loader(graphs, batch_size=config.batch_size, seed=config.seed, prefetch=0)
-    found = perf_counter()
-    batches = iter(loader)
-    for _ in range(loader.steps_per_epoch):
-        next(batches)
-    seconds = perf_counter() - found
-    chosen = set(loader.sources(0))
-    path = run.path("batch.extxyz")
-    frames = [_labeled(e) for e in data.examples if e.source in chosen]
-    ase.io.write(path, frames)
-    metrics = {
-        "neighbors_structures_per_s": len(data) / (found - start),
-        "loader_structures_per_s": loader.steps_per_epoch * config.batch_size / seconds,
-    }
-    return metrics, {"frames": str(path), "n_atoms": sum(map(len, frames))}
-
-
-def _labeled(example: Example) -> ase.Atoms:
-    atoms = example.crystal.to_ase()
-    atoms.calc = SinglePointCalculator(
-        atoms,
-        energy=example.labels["energy"],
-        forces=np.asarray(example.labels["forces"]),
-    )
-    return atoms
 
 
 def _comparison(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, float]:
@@ -222,130 +134,26 @@ def _comparison(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str,
     }
 
 
-class Process:
-    """A code at work in its own process; see ``_benchmark_worker.py``.
-
-    Raises:
-        ImportError: if the interpreter cannot import what the code needs.
-        RuntimeError: if the process ends early.
-    """
-
-    def __init__(
-        self, code: str, job: Mapping[str, Any], config: Config, run: Run
-    ) -> None:
-        self.code = code
-        self.python = sys.executable
-        if code == "nequix" and config.peer_python:
-            self.python = config.peer_python
-        self.seconds: list[float] = []
-        self.peak = 0.0
-        self.log = run.path("workers.log")
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [self.python, WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=_environment(),
-            )
-        common = config.model_dump(include={"seed", "rattle", "precision"})
-        try:
-            self.first = self._ask(json.dumps({**common, **job, "code": code}))
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Process:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
-
-    def work(self) -> None:
-        """Let the code work once."""
-        answer = self._ask("go")
-        self.seconds.append(answer["seconds"])
-        self.peak = answer["peak_MB"]
-
-    def summary(self) -> dict[str, Any]:
-        """Median time, first time with compilation, memory, and the results."""
-        seconds = float(np.median(self.seconds))
-        return {
-            **self.first,
-            "code": self.code,
-            "seconds": seconds,
-            "peak_MB": self.peak,
-        }
-
-    def _ask(self, line: str) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            raise RuntimeError(f"{self.code} has ended early; {self.log} says why")
-        values = json.loads(answer)
-        if "error" in values:
-            remedy = "install it with pip install 'matjax[bench]'"
-            if self.code == "nequix":
-                remedy += (
-                    ", name its interpreter by peer_python=PATH, or set peer=false"
-                )
-            raise ImportError(
-                f"{self.python} cannot import what {self.code} needs: "
-                f"{values['error']}; {remedy}"
-            )
-        return values
-
-
-def _environment() -> dict[str, str]:
-    """The workers' environment: all on the backend of this run, without a cache."""
-    import jax
-
-    environment = dict(os.environ)
-    if jax.default_backend() == "cpu":
-        environment["JAX_PLATFORMS"] = "cpu"
-    # Time and memory of a start are those of one that compiles.
-    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    return environment
-
-
 def _work_in_turn(
-    codes: Sequence[str], job: Mapping[str, Any], config: Config, run: Run
+    names: Sequence[str],
+    job: Mapping[str, Any],
+    config: Config,
+    run: Run,
+    *,
+    repeats: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Results of codes that work alternately, so that a busy machine slows all."""
-    with ExitStack() as stack:
-        processes = [
-            stack.enter_context(Process(code, job, config, run)) for code in codes
-        ]
-        for _ in range(config.n_repeats):
-            for process in processes:
-                process.work()
-        return [
-            {**process.summary(), "n_atoms": job["n_atoms"]} for process in processes
-        ]
-
-
-def _weights(config: Config) -> str:
-    """File of the weights, for the peer."""
-    name = config.potential
-    path = fetch(PUBLISHED[name]) if name in PUBLISHED else Path(name)
-    if path.suffix != ".nqx":
-        raise ValueError(
-            f"the nequix package reads .nqx files; received potential={name}: choose "
-            f"one of {', '.join(PUBLISHED)} or set peer=false"
+    """Results of codes that work alternately."""
+    common = config.model_dump(include={"seed", "rattle", "precision"})
+    codes = {name: Code({**common, **job}) for name in names}
+    if "nequix" in codes:
+        remedy = (
+            f"{codes['nequix'].remedy}, name its interpreter by peer_python=PATH, or "
+            "set peer=false"
         )
-    return str(path)
+        python = config.peer_python or sys.executable
+        codes["nequix"] = codes["nequix"]._replace(python=python, remedy=remedy)
+    rows = in_turns(WORKER, codes, repeats or config.n_repeats, run.path("workers.log"))
+    return [{**row, "n_atoms": job["n_atoms"]} for row in rows]
 
 
 def _require_sizes(sizes: Sequence[int]) -> None:

@@ -3,6 +3,7 @@
 benchmark   items of a data file; table, figure and errors of predictions
 pool        crystals drawn from a data file for training and judging
 teacher     what a potential says of crystals and distorted copies, to be learned
+peers       several codes on the same work, in turns
 workers     processes that share the crystals out, records that survive a crash
 process     what such a process runs
 sizes       few sizes of graphs, so that crystals share compiled functions
@@ -13,6 +14,8 @@ from matjax.survey.benchmark import item_crystal as item_crystal
 from matjax.survey.benchmark import read_items as read_items
 from matjax.survey.benchmark import report as report
 from matjax.survey.benchmark import small_first as small_first
+from matjax.survey.peers import Code as Code
+from matjax.survey.peers import in_turns as in_turns
 from matjax.survey.pool import Drawn as Drawn
 from matjax.survey.pool import Pool as Pool
 from matjax.survey.pool import composition as composition

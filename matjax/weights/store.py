@@ -124,6 +124,25 @@ def fetch(published: Published, *, timeout: float = 30.0) -> Path:
     return target
 
 
+def nequix_file(name: str) -> Path:
+    """File of weights as the nequix package reads them.
+
+    Args:
+        name: of published weights, or a file.
+
+    Raises:
+        ValueError: if it is a file of another format.
+        FileNotFoundError: as :func:`fetch` has it.
+    """
+    path = fetch(PUBLISHED[name]) if name in PUBLISHED else Path(name)
+    if path.suffix != ".nqx":
+        raise ValueError(
+            f"the nequix package reads .nqx files; received {name}: choose one of "
+            f"{', '.join(PUBLISHED)}"
+        )
+    return path
+
+
 def _download(published: Published, file: BinaryIO, timeout: float) -> str:
     """Bytes of the address into the file; their SHA-256."""
     digest = hashlib.sha256()

@@ -52,6 +52,11 @@ def test_training_steps_are_timed_without_a_peer(tmp_path):
     assert [len(atoms) for atoms in batch] == [8, 8]
 
 
+def test_authors_of_cgcnn_are_asked_for_by_the_folder_of_their_code(tmp_path):
+    with pytest.raises(ValueError, match=r"by peer_path=PATH, or set peer=false"):
+        measure("training_cgcnn", tmp_path)
+
+
 def rattled_silicon(seed):
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.05, seed=seed)
@@ -62,7 +67,9 @@ def rattled_silicon(seed):
 
 
 def test_potential_that_the_peer_cannot_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"reads \.nqx files.*peer=false"):
+    with pytest.raises(
+        ValueError, match=r"reads \.nqx files.*choose one of nequix-mp-1"
+    ):
         measure("potential", tmp_path, "potential=stillinger-weber-si")
 
 
