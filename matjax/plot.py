@@ -179,6 +179,8 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
     Args:
         records: of epochs, as :func:`matjax.train.read_records` gives them.
     """
+    from matplotlib.ticker import LogFormatter
+
     names = [
         key.removeprefix("val_")
         for record in records[-1:]
@@ -194,6 +196,8 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
                 if points:
                     ax.semilogy(*zip(*points, strict=True), label=label)
             ax.set(xlabel="epoch", ylabel=_with_unit(name))
+            ax.yaxis.set_major_formatter(LogFormatter())
+            ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
         axes.flat[0].legend()
     return figure
 
