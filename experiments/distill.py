@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -19,6 +21,7 @@ from matjax.structures import Prototype, described_crystal
 from matjax.survey import (
     Labels,
     Pool,
+    all_values,
     column_examples,
     composition,
     crystal_item,
@@ -114,10 +117,9 @@ class Config(ExperimentConfig):
 
 
 class Labeled(NamedTuple):
-    """Copies of crystals by part, and the teacher's phonons."""
+    """What the teacher says of crystals that came to rest in it."""
 
     records: dict[str, dict[str, Any]]
-    """By crystal; those that came to rest."""
     copies: dict[str, list[ColumnExample]]
     """By part."""
     judged: list[str]
@@ -127,22 +129,21 @@ class Labeled(NamedTuple):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The student as a file, errors before and after, figures and a table."""
+    if (n := jax.device_count()) > 1:
+        raise ValueError(f"one device is needed, not {n}: set CUDA_VISIBLE_DEVICES=0")
     labeled = _labeled(config, run)
     student = _student(config, labeled)
     every = [copy.crystal for some in labeled.copies.values() for copy in some]
     shape = common_shape(every, student.cutoff)
 
-    def loader(part: str, batch_size: int) -> ColumnLoader:
-        return ColumnLoader(
-            labeled.copies[part],
-            student.cutoff,
-            batch_size=batch_size,
-            n_columns=config.columns,
-            seed=config.seed,
-            dtype=student.dtype,
-            shape=shape,
-        )
-
+    loader = partial(
+        ColumnLoader,
+        cutoff=student.cutoff,
+        n_columns=config.columns,
+        seed=config.seed,
+        dtype=student.dtype,
+        shape=shape,
+    )
     task = Task(
         predict=potential_predictions(student.model, LABELS),
         params=student.params,
@@ -155,7 +156,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         },
     )
     path = run.path("potential.safetensors")
-    judge = _Judge(config, run, labeled, task, loader("test", 1))
+    test = loader(labeled.copies["test"], batch_size=1)
+    judge = _Judge(config, run, labeled, task, test)
 
     def keep(params: Any) -> None:
         save_potential(student.replace(params=params), path, overwrite=True)
@@ -163,8 +165,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     before = judge.of(student, "before") if config.pretrained is not None else {}
     fitted = fit(
         task,
-        loader("train", config.batch_size),
-        loader("held_out", 1).in_order,
+        loader(labeled.copies["train"], batch_size=config.batch_size),
+        loader(labeled.copies["held_out"], batch_size=1).in_order,
         run.folder,
         config.fit.model_copy(update={"accumulate": config.batch_size}),
         on_best=keep,
@@ -196,15 +198,15 @@ def _labeled(config: Config, run: Run) -> Labeled:
         seed=config.seed,
         progress=run.progress,
     )
-    failed = {k: r["error"]["message"] for k, r in records.items() if "error" in r}
-    for name, reason in failed.items():
-        run.log.warning("%s is left out: %s", name, reason)
+    for name, record in records.items():
+        if "error" in record:
+            run.log.warning("%s is left out: %s", name, record["error"]["message"])
     good = {k: r["values"] for k, r in records.items() if "values" in r}
     return Labeled(
         records=good,
         copies=_divided(good, parts, config.seed),
         judged=[k for k in judged if k in good],
-        n_failed=len(failed),
+        n_failed=len(records) - len(good),
     )
 
 
@@ -225,10 +227,10 @@ def _divided(
 ) -> dict[str, list[ColumnExample]]:
     """Copies by part: that of their crystal, or by chance where it has none.
 
-    Of crystals without a part, a quarter of the copies is for the test and a tenth held
-    out; the crystal at rest, the first copy, is trained on.
+    Then a quarter is for the test and a tenth held out; the first copy, the crystal at
+    rest, is trained on.
     """
-    copies: dict[str, list[ColumnExample]] = {part: [] for part in PARTS}
+    copies: dict[str, list] = {part: [] for part in PARTS}
     rng = np.random.default_rng(seed)
     for name, record in records.items():
         examples = column_examples(record, name)
@@ -295,8 +297,7 @@ class _Judge:
         # Energies against the first copy of the same crystal: no reference enters.
         names = [example.source for example in self.test.examples]
         first = np.array([names.index(name) for name in names])
-        moved = np.arange(len(names)) != first
-        if moved.any():
+        if (moved := np.arange(len(names)) != first).any():
             energies = np.stack(pairs["energy"]).astype(float)
             found, expected = (energies - energies[:, first])[:, moved]
             name = "relative_energy_mae_meV_per_atom"
@@ -374,10 +375,7 @@ def _cost(config: Config, run: Run, labeled: Labeled, path: Path) -> dict[str, f
         },
         progress=run.progress,
     )
-    for name, record in found.items():
-        if "error" in record:
-            raise ValueError(f"cost of {name}: {record['error']['message']}")
-    values = [record["values"] for record in found.values()]
+    values = list(all_values(found).values())
     return {key: float(np.median([v[key] for v in values])) for key in values[0]}
 
 

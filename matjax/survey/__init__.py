@@ -28,6 +28,7 @@ from matjax.survey.teacher import column_examples as column_examples
 from matjax.survey.teacher import label_crystals as label_crystals
 from matjax.survey.teacher import survey_phonons as survey_phonons
 from matjax.survey.workers import Failure as Failure
+from matjax.survey.workers import all_values as all_values
 from matjax.survey.workers import choose as choose
 from matjax.survey.workers import read_records as read_records
 from matjax.survey.workers import survey as survey

@@ -22,7 +22,7 @@ from matjax.phonons import Response, phonons, regular_mesh, thermal_properties
 from matjax.progress import Progress
 from matjax.survey.benchmark import crystal_item, item_crystal
 from matjax.survey.sizes import SizedPotential, relax_sized
-from matjax.survey.workers import survey
+from matjax.survey.workers import all_values, survey
 from matjax.train import ColumnExample, common_shape, random_columns
 from matjax.weights import load_potential
 
@@ -120,12 +120,7 @@ def survey_phonons(
         n_workers=labels.n_workers,
         progress=progress,
     )
-    for name, record in found.items():
-        if "error" in record:
-            raise ValueError(
-                f"phonons of {name} in {potential}: {record['error']['message']}"
-            )
-    return {name: record["values"] for name, record in found.items()}
+    return all_values(found)
 
 
 def column_examples(values: Settings, source: str) -> list[ColumnExample]:

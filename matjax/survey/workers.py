@@ -96,6 +96,18 @@ def read_records(records: Path) -> dict[str, dict[str, Any]]:
     return {r["key"]: r for r in _lines(records) if "key" in r}
 
 
+def all_values(records: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The values of each record.
+
+    Raises:
+        ValueError: if an item has failed.
+    """
+    for key, record in records.items():
+        if "error" in record:
+            raise ValueError(f"every item must succeed; {key}: {record['error']}")
+    return {key: record["values"] for key, record in records.items()}
+
+
 def choose(keys: Iterable[str], limit: int | None, *, seed: int) -> list[str]:
     """A random part of the keys, the same for a seed; all of them without a limit.
 
