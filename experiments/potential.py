@@ -9,8 +9,6 @@ import jax.numpy as jnp
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
-from matjax.models import MODELS
-from matjax.physics import Potential
 from matjax.plot import learning_figure, parity_figure
 from matjax.runs import Run
 from matjax.train import (
@@ -27,6 +25,7 @@ from matjax.train import (
     fit_graphs,
     joined,
     judge,
+    new_potential,
     potential_predictions,
     read_dataset,
     read_records,
@@ -153,17 +152,11 @@ def _start(
         for example in whole.examples:
             potential.require_species(example.crystal)
         graphs = LabeledGraphs(whole, potential.cutoff, labels=labels)
-        numbers = dataset_statistics(graphs)
     else:
-        options = {k: _frozen(v) for k, v in config.model.items() if k != "name"}
-        make = MODELS[config.model["name"]]
-        draft = make(species=whole.species, **options)
-        graphs = LabeledGraphs(whole, draft.cutoff, labels=labels)
-        numbers = dataset_statistics(graphs)
-        options.setdefault("neighbors", round(numbers.mean_neighbors, 3))
-        options.setdefault("scale", round(numbers.force_rms or 1.0, 4))
-        model = make(species=whole.species, **options)
-        potential = Potential.create(model, seed=config.seed).astype(jnp.float32)
+        potential, graphs = new_potential(
+            config.model, whole, labels=labels, seed=config.seed
+        )
+    numbers = dataset_statistics(graphs)
     if "energy" in labels:
         potential, _ = with_references(potential, graphs)
     return potential, _parts(graphs, training), dict(describe(numbers))
@@ -174,10 +167,6 @@ def _parts(whole: LabeledGraphs, training: Sequence[Dataset]) -> list[LabeledGra
     if len(training) == 1:
         return [whole]
     return [LabeledGraphs(part, whole.cutoff, labels=whole.labels) for part in training]
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _show(judgment: Judgment, run: Run) -> None:

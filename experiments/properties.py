@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
-from matjax.models import PROPERTY_MODELS
+from matjax.models import PROPERTY_MODELS, make_model
 from matjax.physics import PropertyPredictor
 from matjax.plot import learning_figure, parity_figure
 from matjax.runs import Run
@@ -113,17 +113,13 @@ def _start(
 ) -> tuple[PropertyPredictor, float]:
     """The untrained network, and the standard deviation of the property."""
     values = _values(training.examples, config.label)
-    options = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in config.model.items()
-        if key != "name"
-    }
-    model = PROPERTY_MODELS[config.model["name"]](
+    model = make_model(
+        config.model,
+        PROPERTY_MODELS,
         species=tuple(sorted(species)),
         properties=(config.label,),
         scale=float(values.std()),
         shift=float(values.mean()),
-        **options,
     )
     predictor = PropertyPredictor.create(model, (config.unit,), seed=config.seed)
     return predictor.astype(jnp.float32), float(values.std())

@@ -9,9 +9,11 @@ mace                 MACE, many-body messages
 cgcnn                CGCNN, properties of crystals
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from matjax.config import nearest
 from matjax.models.cgcnn import CGCNN as CGCNN
 from matjax.models.mace import MACE as MACE
 from matjax.models.nequip import NequIP as NequIP
@@ -32,3 +34,31 @@ MODELS: dict[str, Callable[..., Any]] = {
 
 PROPERTY_MODELS: dict[str, Callable[..., Any]] = {"cgcnn": CGCNN}
 """Every property network, likewise."""
+
+
+def make_model(
+    settings: Mapping[str, Any],
+    registry: Mapping[str, Callable[..., Any]] = MODELS,
+    **defaults: Any,
+) -> Any:
+    """A model from settings as YAML and JSON hold them.
+
+    Args:
+        settings: ``name`` and attributes; lists become tuples.
+        registry: where the name stands.
+        defaults: attributes, where the model has them and the settings do not.
+
+    Raises:
+        ValueError: naming the nearest, if there is no such model or attribute.
+    """
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    name = str(given.pop("name", None))
+    if name not in registry:
+        hint = nearest(name, registry)
+        raise ValueError(f"there is no model of the name {name!r}; {hint}")
+    kind: Any = registry[name]
+    known = {f.name for f in dataclasses.fields(kind)} - {"parent", "name"}
+    for key in given:
+        if key not in known:
+            raise ValueError(f"{name} has no attribute {key!r}; {nearest(key, known)}")
+    return kind(**{k: v for k, v in defaults.items() if k in known} | given)

@@ -61,6 +61,7 @@ from matjax.train.session import Data as Data
 from matjax.train.session import Judgment as Judgment
 from matjax.train.session import fit_graphs as fit_graphs
 from matjax.train.session import judge as judge
+from matjax.train.session import new_potential as new_potential
 from matjax.train.session import process_share as process_share
 from matjax.train.sharding import device_mesh as device_mesh
 from matjax.train.sharding import gathered as gathered

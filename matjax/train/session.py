@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 
+from matjax.models import make_model
+from matjax.physics import Potential
+from matjax.train.datasets import Dataset
 from matjax.train.graphs import Batch, LabeledGraphs
 from matjax.train.loader import Loader, in_order
 from matjax.train.loop import FitConfig, Fitted, Task, fit
 from matjax.train.parts import Share
 from matjax.train.predictions import Comparison, compare, mean_absolute_errors
+from matjax.train.statistics import dataset_statistics
 
 
 class Data(NamedTuple):
@@ -100,6 +105,40 @@ def fit_graphs(
         resume=output.resume,
         progress=output.progress,
     )
+
+
+def new_potential(
+    settings: Mapping[str, Any],
+    dataset: Dataset,
+    *,
+    labels: Sequence[str],
+    seed: int = 0,
+) -> tuple[Potential, LabeledGraphs]:
+    """An untrained potential in float32, fitted to the sizes of a data set's numbers.
+
+    Args:
+        settings: name and attributes of the model; species come from the data, mean
+            neighbors and scale too where they are not given.
+        dataset: that it shall learn.
+        labels: that batches carry.
+        seed: of the parameters.
+
+    Returns:
+        The potential, and the graphs of the data at its cutoff.
+
+    Raises:
+        ValueError: as :func:`matjax.models.make_model` has it.
+    """
+    draft = make_model(settings, species=dataset.species)
+    graphs = LabeledGraphs(dataset, draft.cutoff, labels=labels)
+    numbers = dataset_statistics(graphs)
+    model = make_model(
+        settings,
+        species=dataset.species,
+        neighbors=round(numbers.mean_neighbors, 3),
+        scale=round(numbers.force_rms or 1.0, 4),
+    )
+    return Potential.create(model, seed=seed).astype(jnp.float32), graphs
 
 
 def process_share(config: FitConfig) -> Share:

@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.flax import save_file
 
-from matjax.models import MODELS, PROPERTY_MODELS
+from matjax.models import MODELS, PROPERTY_MODELS, make_model
 from matjax.physics import Potential, PropertyPredictor
 from matjax.weights.table import check, parameter_shapes
 
@@ -127,11 +127,8 @@ def _read(
             f"{sorted(registry)}; received {metadata.get('format')!r}, "
             f"{metadata.get('model')!r}"
         )
-    config = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in json.loads(metadata["config"]).items()
-    }
-    model = registry[metadata["model"]](**config)
+    settings = {"name": metadata["model"], **json.loads(metadata["config"])}
+    model = make_model(settings, registry)
     wanted: dict[str, Any] = flatten_dict(parameter_shapes(model), sep="/")  # pyright: ignore
     off = [f"missing: {name}" for name in wanted.keys() - arrays.keys()]
     off += [f"extra: {name}" for name in arrays.keys() - wanted.keys()]
