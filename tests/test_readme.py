@@ -9,9 +9,12 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def result_file(name: str) -> Path:
+    return ROOT / "experiments" / "results" / f"{name}.json"
+
+
 def results(name: str) -> dict:
-    path = ROOT / "experiments" / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(result_file(name).read_text(encoding="utf-8"))
 
 
 def potential_rows() -> list[str]:
@@ -91,11 +94,19 @@ def perovskite_rows() -> list[str]:
 
 
 def trained_rows() -> list[str]:
-    r = results("potential_si")
-    return [
-        f"| Si | {r['test_energy_mae_meV_per_atom']:.2f} meV/atom | "
-        f"{r['test_force_mae_meV_per_A']:.0f} meV/Å | {r['train_minutes']:.0f} min |"
-    ]
+    """Both potentials of each element, as far as they are trained."""
+    kinds = {"": "MACE from scratch", "_finetuned": "nequix-oam-1-pft fine-tuned"}
+    rows = []
+    for element in ("Si", "Ge", "Mo", "Ni"):
+        for kind, name in kinds.items():
+            if not result_file(f"potential_{element.lower()}{kind}").is_file():
+                continue
+            r = results(f"potential_{element.lower()}{kind}")
+            rows.append(
+                f"| {element} | {name} | {r['test_energy_mae_meV_per_atom']:.2f} | "
+                f"{r['test_force_mae_meV_per_A']:.0f} | {r['train_minutes']:.0f} min |"
+            )
+    return rows
 
 
 @pytest.mark.parametrize(
