@@ -93,6 +93,22 @@ def perovskite_rows() -> list[str]:
     ]
 
 
+def throughput_rows() -> list[str]:
+    rows = []
+    for name, network, peer in (
+        ("benchmark_training", "NequIP", "nequix"),
+        ("benchmark_training_cgcnn", "CGCNN", "cgcnn"),
+    ):
+        r = results(name)
+        for code in ("matjax", peer):
+            rate = r[f"{code}_structures_per_s"]
+            rows.append(
+                f"| {network} | {code} | {rate:{'.2f' if rate < 100 else ',.0f'}} | "
+                f"{r[f'{code}_peak_MB'] / 1000:.2f} GB |"
+            )
+    return rows
+
+
 def trained_rows() -> list[str]:
     """Both potentials of each element, as far as they are trained."""
     kinds = {"": "MACE from scratch", "_finetuned": "nequix-oam-1-pft fine-tuned"}
@@ -114,6 +130,7 @@ def trained_rows() -> list[str]:
     [
         *(potential_rows, neighbor_rows, cost_rows),
         *(heat_capacity_rows, modulus_rows, perovskite_rows, trained_rows),
+        throughput_rows,
     ],
 )
 def test_tables_are_made_from_the_committed_results(rows):

@@ -16,7 +16,7 @@ from matjax.runs import Run
 from matjax.weights import PUBLISHED, find, load_potential
 from tests.phonons.lattices import silicon, springs, stillinger_weber
 
-FEW = ["mesh=[4,4,4]", "spacing=0.3"]
+FEW = ["potential=stillinger-weber-si", "mesh=[4,4,4]", "spacing=0.3"]
 
 
 def run(folder, *settings):
