@@ -392,7 +392,7 @@ def _figure(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
                     label = f"{stage}: {error:.3g}"
                     ax.plot(x, found[stage][name], "o", markersize=3, label=label)
             ax.axline(2 * [x.mean()], slope=1, color="0.7", linewidth=0.8, zorder=0)
-            label = f"{name.replace('_', ' ')} ({readable[unit]})"
-            ax.set(xlabel=f"{label}, teacher", ylabel="student")
+            label = f"{name.replace('_', ' ')}, teacher ({readable[unit]})"
+            ax.set(xlabel=label, ylabel="student")
             ax.legend(title="mean error")
     return figure
