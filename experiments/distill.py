@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
-from matjax.models import MODELS
 from matjax.physics import Potential
 from matjax.plot import learning_figure, new_figure, style
 from matjax.runs import Run
@@ -43,9 +42,9 @@ from matjax.train import (
     Term,
     common_shape,
     compare,
-    dataset_statistics,
     fit,
     mean_absolute_errors,
+    new_potential,
     potential_predictions,
     read_records,
     with_references,
@@ -258,24 +257,17 @@ def _student(config: Config, labeled: Labeled) -> Potential:
     examples = [Example(e.crystal, e.labels, e.source) for e in labeled.copies["train"]]
     dataset = Dataset(tuple(examples), name=config.teacher, fingerprint="")
 
-    def graphs(cutoff: float) -> LabeledGraphs:
-        return LabeledGraphs(dataset, cutoff, labels=("energy", "forces"))
-
+    labels = ("energy", "forces")
     if config.pretrained is not None:
         potential = load_potential(config.pretrained, dtype=dtype)
         if not config.references:
             return potential
+        graphs = LabeledGraphs(dataset, potential.cutoff, labels=labels)
     else:
-        given = config.model.items()
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
-        make = MODELS[str(options.pop("name"))]
-        draft = make(species=dataset.species, **options)
-        numbers = dataset_statistics(graphs(draft.cutoff))
-        options.setdefault("neighbors", round(numbers.mean_neighbors, 3))
-        options.setdefault("scale", round(numbers.force_rms or 1.0, 4))
-        model = make(species=dataset.species, **options)
-        potential = Potential.create(model, seed=config.seed).astype(dtype)
-    return with_references(potential, graphs(potential.cutoff))[0]
+        potential, graphs = new_potential(
+            config.model, dataset, labels=labels, seed=config.seed
+        )
+    return with_references(potential.astype(dtype), graphs)[0]
 
 
 class _Judge:
