@@ -67,7 +67,7 @@ class Config(ExperimentConfig):
     crystal: str | MeasuredPrototype
     """A file that ASE reads, a structure type, or a folder of phonopy's files, whose
     force constants then stand for those of the potential."""
-    potential: str = "stillinger-weber-si"
+    potential: str = "nequix-mlearn-si"
     """Name or file of a potential."""
     relax: bool = False
     """Whether atoms and cell are brought to rest first, in the given space group."""

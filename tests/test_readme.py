@@ -109,6 +109,22 @@ def throughput_rows() -> list[str]:
     return rows
 
 
+def finetuned_rows() -> list[str]:
+    r = results("finetune_phonons")
+    names = {
+        "largest frequency": ("max_frequency_mae_THz", "THz", 2),
+        "mean frequency": ("mean_frequency_mae_THz", "THz", 2),
+        "forces": ("force_mae_meV_per_A", "meV/Å", 1),
+        "energy": ("energy_mae_meV_per_atom", "meV/atom", 1),
+        "energy above rest": ("relative_energy_mae_meV_per_atom", "meV/atom", 1),
+    }
+    return [
+        f"| {name} | {r[f'before_{key}']:.{digits}f} {unit} | "
+        f"{r[f'after_{key}']:.{digits}f} {unit} |"
+        for name, (key, unit, digits) in names.items()
+    ]
+
+
 def trained_rows() -> list[str]:
     """Both potentials of each element, as far as they are trained."""
     kinds = {"": "MACE from scratch", "_finetuned": "nequix-oam-1-pft fine-tuned"}
@@ -130,7 +146,7 @@ def trained_rows() -> list[str]:
     [
         *(potential_rows, neighbor_rows, cost_rows),
         *(heat_capacity_rows, modulus_rows, perovskite_rows, trained_rows),
-        throughput_rows,
+        *(throughput_rows, finetuned_rows),
     ],
 )
 def test_tables_are_made_from_the_committed_results(rows):

@@ -13,6 +13,7 @@ from matjax.crystals import Crystal, write
 from matjax.phonons import finite_displacements, phonons
 from matjax.plot import phonon_figure, save_figure
 from matjax.runs import Run
+from matjax.structures import described_crystal
 from matjax.weights import PUBLISHED, find, load_potential
 from tests.phonons.lattices import silicon, springs, stillinger_weber
 
@@ -107,6 +108,21 @@ def test_the_figure_says_what_is_unstable_or_not_at_rest():
     assert panel.get_ylim()[0] < bands.frequencies.min()
     assert "imaginary below 0" in panel.get_ylabel()
     assert "not at rest: largest force 0.2 eV/Å" in panel.get_title()
+
+
+def test_the_default_potential_has_the_measured_frequencies_of_silicon():
+    study = catalog.find_study("phonons/silicon")
+    experiment = catalog.load_experiment(study.experiment)
+    config = build_config(experiment.Config, study.values, [])
+    potential = load_potential(config.potential, dtype=jnp.float32)
+    found = phonons(potential, described_crystal(config.crystal), dtype=jnp.float32)
+    # One of each pair of degenerate modes.
+    modes = {"Γ": [3], "X": [0, 2, 4], "L": [0, 2, 3, 4]}
+    points = {"Γ": [0, 0, 0], "X": [0.5, 0, 0.5], "L": [0.5, 0.5, 0.5]}
+    for label, measured in config.crystal.measured.items():
+        frequencies = np.asarray(found.frequencies(np.array(points[label])))
+        # What a network of PBE energies and forces is worth.
+        assert_allclose(frequencies[modes[label]], measured, rtol=0.05)
 
 
 @pytest.mark.slow
