@@ -120,7 +120,7 @@ def test_the_default_potential_has_the_measured_frequencies_of_silicon():
     modes = {"Γ": [3], "X": [0, 2, 4], "L": [0, 2, 3, 4]}
     points = {"Γ": [0, 0, 0], "X": [0.5, 0, 0.5], "L": [0.5, 0.5, 0.5]}
     for label, measured in config.crystal.measured.items():
-        frequencies = np.asarray(found.frequencies(np.array(points[label])))
+        frequencies = np.asarray(found.frequencies(np.array(points[label], float)))
         # What a network of PBE energies and forces is worth.
         assert_allclose(frequencies[modes[label]], measured, rtol=0.05)
 
