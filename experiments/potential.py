@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
+from matjax.physics import Potential
 from matjax.plot import learning_figure, parity_figure
 from matjax.runs import Run
 from matjax.train import (
