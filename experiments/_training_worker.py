@@ -6,6 +6,7 @@ Nothing of matjax is imported unless matjax is the code.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,44 +15,20 @@ from _benchmark_worker import Codes, Worker, main
 
 def matjax_potential(job: dict[str, Any]) -> Worker:
     """Training steps on one batch, as :func:`matjax.train.fit` makes them."""
-    from functools import partial
-
-    import jax
     import jax.numpy as jnp
 
-    from matjax.train import (
-        LabeledGraphs,
-        Loader,
-        OptimizerConfig,
-        Term,
-        TrainState,
-        make_optimizer,
-        make_train_step,
-        potential_predictions,
-        read_dataset,
-    )
+    from matjax.train import LabeledGraphs, Term, potential_predictions, read_dataset
     from matjax.weights import load_potential
 
     potential = load_potential(job["potential"], dtype=jnp.float32)
     labels = ("energy", "forces")
     data = read_dataset(job["frames"], labels)
     graphs = LabeledGraphs(data, potential.cutoff, labels=labels)
-    batch = next(iter(Loader(graphs, batch_size=len(data), prefetch=0)))
-    optimizer = make_optimizer(OptimizerConfig(**job["optimizer"]), job["n_steps"])
     # A huber term is in units of δ here, in units of δ² there.
     terms = [Term(label, job["delta"], "huber", job["delta"]) for label in labels]
     predict = potential_predictions(potential.model, labels)
-    step = make_train_step(
-        predict, terms, optimizer, average_decay=job["average_decay"]
-    )
-    step = jax.jit(step, donate_argnums=0)
-    batch = jax.device_put(batch)
-    state = TrainState.create(potential.params, optimizer)
-    # Parameters are donated: none may stand at two places.
-    held = [jax.tree.map(jnp.copy, state)]
-    return Worker(
-        partial(_step, step, held, batch), lambda report: {"loss": float(report.loss)}
-    )
+    work = _steps(predict, potential.params, terms, graphs, job)
+    return Worker(work, lambda report: {"loss": float(report.loss)})
 
 
 def nequix_potential(job: dict[str, Any]) -> Worker:
@@ -122,24 +99,11 @@ def nequix_potential(job: dict[str, Any]) -> Worker:
 
 def matjax_property(job: dict[str, Any]) -> Worker:
     """Training steps of an untrained CGCNN on one batch."""
-    from functools import partial
-
-    import jax
     import jax.numpy as jnp
 
     from matjax.models import CGCNN
     from matjax.physics import PropertyPredictor
-    from matjax.train import (
-        LabeledGraphs,
-        Loader,
-        OptimizerConfig,
-        Term,
-        TrainState,
-        make_optimizer,
-        make_train_step,
-        property_predictions,
-        read_dataset,
-    )
+    from matjax.train import LabeledGraphs, Term, property_predictions, read_dataset
 
     label = job["label"]
     data = read_dataset(job["frames"], (label,))
@@ -148,16 +112,10 @@ def matjax_property(job: dict[str, Any]) -> Worker:
     graphs = LabeledGraphs(
         data, model.cutoff, labels=(label,), n_nearest=model.n_nearest
     )
-    batch = jax.device_put(next(iter(Loader(graphs, batch_size=len(data), prefetch=0))))
-    optimizer = make_optimizer(OptimizerConfig(**job["optimizer"]), job["n_steps"])
-    step = make_train_step(
-        property_predictions(model), [Term(label, 1.0, "mse")], optimizer
-    )
-    step = jax.jit(step, donate_argnums=0)
-    state = TrainState.create(predictor.params, optimizer)
-    # Parameters are donated: none may stand at two places.
-    held = [jax.tree.map(jnp.copy, state)]
-    return Worker(partial(_step, step, held, batch), lambda report: {})
+    terms = [Term(label, 1.0, "mse")]
+    predict = property_predictions(model)
+    work = _steps(predict, predictor.params, terms, graphs, job)
+    return Worker(work, lambda report: {})
 
 
 def cgcnn_property(job: dict[str, Any]) -> Worker:
@@ -186,11 +144,37 @@ def cgcnn_property(job: dict[str, Any]) -> Worker:
     return Worker(work, lambda loss: {})
 
 
-def _step(step: Any, held: list, batch: Any) -> Any:
+def _steps(
+    predict: Any, params: Any, terms: Any, graphs: Any, job: dict[str, Any]
+) -> Callable[[], Any]:
+    """Steps of matjax on one batch of all these graphs, one at each call."""
     import jax
+    import jax.numpy as jnp
 
-    held[0], report = step(held[0], batch)
-    return jax.block_until_ready(report)
+    from matjax.train import (
+        Loader,
+        OptimizerConfig,
+        TrainState,
+        make_optimizer,
+        make_train_step,
+    )
+
+    loader = Loader(graphs, batch_size=len(graphs), prefetch=0)
+    batch = jax.device_put(next(iter(loader)))
+    optimizer = make_optimizer(OptimizerConfig(**job["optimizer"]), job["n_steps"])
+    step = jax.jit(
+        make_train_step(predict, terms, optimizer, average_decay=job["average_decay"]),
+        donate_argnums=0,
+    )
+    # Parameters are donated: none may stand at two places.
+    state = jax.tree.map(jnp.copy, TrainState.create(params, optimizer))
+
+    def work() -> Any:
+        nonlocal state
+        state, report = step(state, batch)
+        return jax.block_until_ready(report)
+
+    return work
 
 
 CODES: Codes = {

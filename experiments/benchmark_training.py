@@ -65,7 +65,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         "label": config.label,
         "peer_path": config.peer_path,
         "n_steps": 1000,
-        "average_decay": 0.999,
+        # The code of Xie and Grossman has no moving average.
+        "average_decay": 0.999 if config.label is None else 0.0,
         "delta": 0.1,
         "optimizer": _optimizer(config),
     }

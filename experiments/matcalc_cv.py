@@ -16,11 +16,12 @@ from pydantic import Field, PositiveInt
 
 from matjax.arrays import Array, Float
 from matjax.config import ExperimentConfig
-from matjax.crystals import Crystal, heights, primitive
+from matjax.crystals import primitive
 from matjax.phonons import Phonons, phonons, regular_mesh, thermal_properties
 from matjax.runs import Run
 from matjax.survey import (
     choose,
+    divisions,
     item_crystal,
     read_items,
     relax_sized,
@@ -110,14 +111,6 @@ def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
         "steps": rest.steps,
         "converged": rest.converged,
     }
-
-
-def divisions(crystal: Crystal, length: float) -> tuple[int, int, int]:
-    """Divisions of the reciprocal vectors: repeats along each until ``length`` (Å)."""
-    tall = np.asarray(heights(np.asarray(crystal.cell)))
-    # A relaxed height that differs by less than a percent shall not double the cost.
-    n1, n2, n3 = np.ceil(length / tall - 0.01).astype(int).clip(1)
-    return int(n1), int(n2), int(n3)
 
 
 def capacity_on_mesh(

@@ -21,6 +21,7 @@ from matjax.survey.pool import Pool as Pool
 from matjax.survey.pool import composition as composition
 from matjax.survey.pool import draw as draw
 from matjax.survey.sizes import SizedPotential as SizedPotential
+from matjax.survey.sizes import divisions as divisions
 from matjax.survey.sizes import relax_sized as relax_sized
 from matjax.survey.sizes import sized_potential as sized_potential
 from matjax.survey.teacher import Labels as Labels

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from matjax.crystals import Crystal, Graph, bucket, neighbors, symmetrized
+from matjax.crystals import Crystal, Graph, bucket, heights, neighbors, symmetrized
 from matjax.physics import Potential, ase_calculator
 from matjax.weights import load_potential
 
@@ -108,6 +108,17 @@ def relax_sized(
         steps=int(optimizer.nsteps),
         converged=converged,
     )
+
+
+def divisions(crystal: Crystal, length: float) -> tuple[int, int, int]:
+    """Repeats of each cell vector until its planes are ``length`` (Å) apart.
+
+    A mesh of q with so many divisions knows the same distances as that supercell.
+    """
+    tall = np.asarray(heights(np.asarray(crystal.cell)))
+    # A relaxed height that differs by less than a percent shall not double the cost.
+    n1, n2, n3 = np.ceil(length / tall - 0.01).astype(int).clip(1)
+    return int(n1), int(n2), int(n3)
 
 
 def _size(needed: int, sizes: Sequence[int]) -> int:

@@ -17,11 +17,11 @@ from flax import struct
 from pydantic import Field, PositiveInt
 
 from matjax.config import Section
-from matjax.crystals import Crystal, Graph, heights, make_supercell
+from matjax.crystals import Crystal, Graph, make_supercell
 from matjax.phonons import Response, phonons, regular_mesh, thermal_properties
 from matjax.progress import Progress
 from matjax.survey.benchmark import crystal_item, item_crystal
-from matjax.survey.sizes import SizedPotential, relax_sized
+from matjax.survey.sizes import SizedPotential, divisions, relax_sized
 from matjax.survey.workers import all_values, survey
 from matjax.train import ColumnExample, common_shape, random_columns
 from matjax.weights import load_potential
@@ -159,7 +159,7 @@ def label(item: Settings, settings: Settings) -> dict[str, Any]:
     rng = np.random.default_rng(item["seed"])
     repeats = (1, 1, 1)
     if settings["supercell_length"] is not None:
-        repeats = _divisions(rest.crystal, settings["supercell_length"])
+        repeats = divisions(rest.crystal, settings["supercell_length"])
     cell = make_supercell(rest.crystal, repeats).crystal
     copies = [cell] + [
         _rattled(cell, settings, rng) for _ in range(settings["rattles"])
@@ -212,14 +212,6 @@ def _settings(
     }
 
 
-def _divisions(crystal: Crystal, length: float) -> tuple[int, int, int]:
-    """Repeats of each cell vector until the planes are ``length`` (Å) apart."""
-    tall = np.asarray(heights(np.asarray(crystal.cell)))
-    # A height that differs by less than a percent shall not double the cost.
-    n1, n2, n3 = np.ceil(length / tall - 0.01).astype(int).clip(1)
-    return int(n1), int(n2), int(n3)
-
-
 def _potential(settings: Settings) -> Padded:
     keys = ("potential", "precision", "n_nodes", "degree")
     return _loaded(*(settings[key] for key in keys))
@@ -237,7 +229,7 @@ def _lattice_dynamics(
     potential: Padded, crystal: Crystal, settings: Settings
 ) -> dict[str, Any]:
     """Exact force constants on a regular mesh; the heat capacity as phonopy has it."""
-    shape = _divisions(crystal, settings["mesh_length"])
+    shape = divisions(crystal, settings["mesh_length"])
     found = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
     mesh = regular_mesh(crystal, shape)
     frequencies = np.asarray(found.frequencies(mesh.q))
