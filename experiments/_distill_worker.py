@@ -19,6 +19,7 @@ from matjax.train import (
     ColumnLoader,
     OptimizerConfig,
     Shape,
+    Shapes,
     Term,
     TrainState,
     make_optimizer,
@@ -80,7 +81,7 @@ def _column(crystal: Crystal, q: np.ndarray, settings: Settings) -> dict[str, fl
         batch_size=1,
         n_columns=1,
         dtype=dtype,
-        shape=Shape(crystal.n_atoms, settings["degree"], 1),
+        shapes=Shapes((Shape(crystal.n_atoms, settings["degree"], 1),), padding=0.0),
     )
     batch = jax.device_put(loader.batch(0))
     value_s, value_mb = _measured(predict, state.params, batch)

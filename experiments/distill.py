@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
+from matjax.crystals import neighbors
 from matjax.physics import Potential
 from matjax.plot import learning_figure, new_figure, style
 from matjax.runs import Run
@@ -41,6 +42,7 @@ from matjax.train import (
     Task,
     Term,
     common_shape,
+    common_shapes,
     compare,
     fit,
     mean_absolute_errors,
@@ -123,7 +125,7 @@ class Labeled(NamedTuple):
     """By part."""
     judged: list[str]
     """Crystals whose phonons are compared."""
-    n_failed: int
+    n_left_out: int
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
@@ -133,7 +135,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     labeled = _labeled(config, run)
     student = _student(config, labeled)
     every = [copy.crystal for some in labeled.copies.values() for copy in some]
-    shape = common_shape(every, student.cutoff)
+    shapes = common_shapes(every, student.cutoff)
 
     loader = partial(
         ColumnLoader,
@@ -141,7 +143,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         n_columns=config.columns,
         seed=config.seed,
         dtype=student.dtype,
-        shape=shape,
+        shapes=shapes,
     )
     task = Task(
         predict=potential_predictions(student.model, LABELS),
@@ -201,11 +203,14 @@ def _labeled(config: Config, run: Run) -> Labeled:
         if "error" in record:
             run.log.warning("%s is left out: %s", name, record["error"]["message"])
     good = {k: r["values"] for k, r in records.items() if "values" in r}
+    for name in _dense(config, good, parts):
+        del good[name]
+        run.log.warning("%s is left out: at rest it is denser than the pool", name)
     return Labeled(
         records=good,
         copies=_divided(good, parts, config.seed),
         judged=[k for k in judged if k in good],
-        n_failed=len(records) - len(good),
+        n_left_out=len(records) - len(good),
     )
 
 
@@ -219,6 +224,20 @@ def _chosen(config: Config) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, 
     known = set.intersection(*(set(potential.species) for potential in both))
     cutoff = max(potential.cutoff for potential in both)
     return draw(config.pool, known, cutoff, seed=config.seed)
+
+
+def _dense(
+    config: Config, records: Mapping[str, Mapping[str, Any]], parts: Mapping[str, str]
+) -> list[str]:
+    """Crystals for training that have more neighbors at rest than the pool admits."""
+    cutoff = load_potential(config.teacher, dtype=jnp.float32).cutoff
+    most = config.pool.max_neighbors
+    return [
+        name
+        for name in sorted(parts.keys() & records.keys())
+        if parts[name] == "train"
+        and neighbors(item_crystal(records[name]), cutoff).degree > most
+    ]
 
 
 def _divided(
@@ -342,7 +361,7 @@ def _counts(labeled: Labeled) -> dict[str, float]:
         **{f"n_{part}": len({e.source for e in copies[part]}) for part in PARTS},
         **{f"n_{part}_copies": len(copies[part]) for part in PARTS},
         "n_test_unstable_in_teacher": sum(unstable),
-        "n_failed": labeled.n_failed,
+        "n_left_out": labeled.n_left_out,
     }
 
 

@@ -113,7 +113,7 @@ def allocate_neighbor_lists(
         raise ValueError(f"the slack must be at least 1; received {slack}")
 
     edges = [neighbors(crystal, cutoff) for crystal in crystals]
-    most = max(np.bincount(e.receivers, minlength=1).max() for e in edges)
+    most = max(e.degree for e in edges)
     bins, reach, capacity = _bins(crystals, cutoff, slack, n_nodes)
     degree = bucket(ceil(slack * most))
     n_edges = n_nodes * degree

@@ -29,6 +29,11 @@ class Neighbors(NamedTuple):
     mask: Array
     """(edges,); all true here, since the host list needs no padding."""
 
+    @property
+    def degree(self) -> int:
+        """Neighbors of the atom that has most."""
+        return int(np.bincount(self.receivers, minlength=1).max())
+
 
 def neighbors(crystal: Crystal, cutoff: float) -> Neighbors:
     """All edges of a crystal shorter than a cutoff, found on the host.

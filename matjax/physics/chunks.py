@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 from matjax.crystals import (
     Crystal,
     NeighborList,
@@ -46,7 +44,7 @@ def roomy_neighbor_list(
 
     Arguments and errors are those of :func:`allocate_neighbor_list`.
     """
-    most = np.bincount(neighbors(crystal, cutoff).receivers, minlength=1).max()
+    most = neighbors(crystal, cutoff).degree
     slack = max(slack, 1 + SPARE / max(most, 1))
     return allocate_neighbor_list(crystal, cutoff, slack=slack, n_nodes=n_nodes)
 

@@ -34,12 +34,10 @@ class SizedPotential(Potential):
         degree: int | None = None,
     ) -> Graph:
         """As :meth:`matjax.physics.Potential.graph`, in a size of this module."""
-        receivers = neighbors(crystal, self.cutoff).receivers
-        needed = int(np.bincount(receivers, minlength=1).max())
         return super().graph(
             crystal,
             n_nodes=n_nodes or _size(crystal.n_atoms, NODES),
-            degree=degree or _size(needed, DEGREES),
+            degree=degree or _size(neighbors(crystal, self.cutoff).degree, DEGREES),
         )
 
 

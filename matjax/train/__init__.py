@@ -25,6 +25,7 @@ from matjax.train.columns import ColumnBatch as ColumnBatch
 from matjax.train.columns import ColumnExample as ColumnExample
 from matjax.train.columns import ColumnLoader as ColumnLoader
 from matjax.train.columns import common_shape as common_shape
+from matjax.train.columns import common_shapes as common_shapes
 from matjax.train.columns import random_columns as random_columns
 from matjax.train.datasets import Dataset as Dataset
 from matjax.train.datasets import Example as Example

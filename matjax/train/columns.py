@@ -19,6 +19,7 @@ import numpy as np
 from matjax.crystals import Crystal, Graph, build_graph, neighbors
 from matjax.phonons import ForceConstants, Response
 from matjax.train.graphs import Batch, Shape
+from matjax.train.statistics import Shapes, bucket_sizes
 
 DEGREES = 8
 """Numbers of edge slots of a node are multiples of it, so that other choices of
@@ -99,19 +100,24 @@ def random_columns(
 
 def common_shape(crystals: Sequence[Crystal], cutoff: float) -> Shape:
     """The shape that holds each of these crystals by itself."""
-    degrees = [
-        int(np.bincount(neighbors(crystal, cutoff).receivers, minlength=1).max())
-        for crystal in crystals
-    ]
-    n_nodes = max(crystal.n_atoms for crystal in crystals)
-    return Shape(n_nodes, max(1, -(-max(degrees) // DEGREES)) * DEGREES, 1)
+    return common_shapes(crystals, cutoff, n_shapes=1).shapes[-1]
+
+
+def common_shapes(
+    crystals: Sequence[Crystal], cutoff: float, *, n_shapes: int = 3
+) -> Shapes:
+    """At most so many shapes; each of these crystals by itself fits one of them."""
+    needed = np.array([(c.n_atoms, *_degree(c, cutoff)) for c in crystals])
+    largest = Shape(int(needed[:, 0].max()), int(needed[:, 1].max()), 1)
+    return bucket_sizes(needed, largest, n_shapes=n_shapes, node_step=1)
 
 
 class ColumnLoader:
     """An endless stream of batches of crystals with some of their columns.
 
-    All crystals are padded to one shape: choose them of similar size. Which crystals
-    and columns come when is decided by the seed and the number of the step alone.
+    The crystals of a batch are padded to the same of a few shapes. Which crystals and
+    columns come when is decided by the seed and the number of the step alone; in each
+    epoch every crystal comes, some of them twice to fill a batch.
     """
 
     def __init__(
@@ -123,7 +129,7 @@ class ColumnLoader:
         n_columns: int,
         seed: int = 0,
         dtype: np.dtype | type = np.float32,
-        shape: Shape | None = None,
+        shapes: Shapes | None = None,
     ) -> None:
         """Builds all graphs.
 
@@ -134,7 +140,7 @@ class ColumnLoader:
             n_columns: of each crystal in a step.
             seed: of the order.
             dtype: of coordinates and labels.
-            shape: of each part of a batch; by default :func:`common_shape`.
+            shapes: of a part of a batch; by default :func:`common_shapes`.
 
         Raises:
             ValueError: if there are fewer crystals than a batch holds, or one has
@@ -153,13 +159,25 @@ class ColumnLoader:
                 )
         self.examples, self.batch_size = tuple(examples), batch_size
         self.n_columns, self.seed, self.dtype = n_columns, seed, np.dtype(dtype)
-        shape = shape or common_shape([e.crystal for e in examples], cutoff)
-        self.parts = [_padded(e, cutoff, shape, dtype) for e in examples]
+        shapes = shapes or common_shapes([e.crystal for e in examples], cutoff)
+        fitting = [
+            shapes.smallest(e.crystal.n_atoms, _degree(e.crystal, cutoff)[0])
+            for e in examples
+        ]
+        self.parts = [
+            _padded(e, cutoff, shape, dtype)
+            for e, shape in zip(examples, fitting, strict=True)
+        ]
+        self._alike = [
+            np.array([k for k, found in enumerate(fitting) if found == shape])
+            for shape in shapes.shapes
+            if shape in fitting
+        ]
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches after which as many crystals have come as there are."""
-        return -(-len(self.examples) // self.batch_size)
+        """Batches after which every crystal has come."""
+        return sum(-(-len(group) // self.batch_size) for group in self._alike)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -187,17 +205,24 @@ class ColumnLoader:
 
     def batch(self, number: int) -> ColumnBatch:
         """A batch by its number."""
-        n = len(self.examples)
-        places = np.arange(self.batch_size) + number * self.batch_size
+        epoch, row = divmod(number, self.steps_per_epoch)
+        rng = np.random.default_rng((self.seed, number, 1))
         parts = []
-        for place in places.tolist():
-            epoch, row = divmod(place, n)
-            order = np.random.default_rng((self.seed, epoch)).permutation(n)
-            part = self.parts[order[row]]
-            rng = np.random.default_rng((self.seed, place, 1))
+        for place in self._order(epoch)[row].tolist():
+            part = self.parts[place]
             some = rng.choice(len(part.inputs["q"]), self.n_columns, replace=False)
             parts.append(_taken(part, some))
         return jax.tree.map(lambda *x: np.stack(x), *parts)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """Which crystals the batches of an epoch hold, (batches, crystals)."""
+        rng = np.random.default_rng((self.seed, epoch))
+        rows = []
+        for group in self._alike:
+            n_batches = -(-len(group) // self.batch_size)
+            filled = np.resize(rng.permutation(group), n_batches * self.batch_size)
+            rows.append(filled.reshape(n_batches, self.batch_size))
+        return rng.permutation(np.concatenate(rows))
 
 
 class ColumnBatches:
@@ -220,6 +245,12 @@ class ColumnBatches:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _degree(crystal: Crystal, cutoff: float) -> tuple[int, int]:
+    """Edge slots that an atom of a crystal needs, rounded up, and its edges in all."""
+    found = neighbors(crystal, cutoff)
+    return max(1, -(-found.degree // DEGREES)) * DEGREES, len(found.receivers)
 
 
 def _padded(

@@ -127,13 +127,16 @@ def reference_energies(examples: Sequence[Example]) -> References:
     return References(energies=energies, residuals=residuals)
 
 
-def bucket_sizes(needed: np.ndarray, largest: Shape, *, n_shapes: int = 3) -> Shapes:
+def bucket_sizes(
+    needed: np.ndarray, largest: Shape, *, n_shapes: int = 3, node_step: int = 8
+) -> Shapes:
     """At most ``n_shapes`` shapes for batches that need these sizes, with few slots.
 
     Args:
         needed: nodes, degree and edges of typical batches, (batches, 3).
         largest: holds any batch; the last of the shapes, compiled only if it is met.
         n_shapes: number of shapes, at least 1.
+        node_step: numbers of nodes are multiples of it, but for the largest.
 
     Raises:
         ValueError: if no shape is allowed, or a typical batch does not fit the largest.
@@ -148,7 +151,7 @@ def bucket_sizes(needed: np.ndarray, largest: Shape, *, n_shapes: int = 3) -> Sh
         )
     quantiles = [0.25, 0.5, 0.75, 0.9, 0.97, 1.0]
     grid = np.quantile(pairs, quantiles, axis=0, method="higher").astype(int)
-    grid[:, 0] = np.minimum(-(-grid[:, 0] // 8) * 8, largest.n_nodes)
+    grid[:, 0] = np.minimum(-(-grid[:, 0] // node_step) * node_step, largest.n_nodes)
     some = np.array(sorted({(n, d) for n in grid[:, 0] for d in grid[:, 1]}))
     fits = (pairs[:, None] <= some).all(axis=2)
     costs = np.where(fits, some.prod(axis=1), largest.n_slots)

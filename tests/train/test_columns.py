@@ -12,6 +12,7 @@ from matjax.train import (
     ColumnLoader,
     FitConfig,
     OptimizerConfig,
+    Shapes,
     Task,
     Term,
     common_shape,
@@ -44,7 +45,9 @@ def examples(count=9):
 
 
 def loader(**kwargs):
+    shape = common_shape(list(crystals().values()), MODEL.cutoff)
     options = {"batch_size": 2, "n_columns": 4, "dtype": np.float64, **kwargs}
+    options.setdefault("shapes", Shapes((shape,), padding=0.0))
     return ColumnLoader(examples(), MODEL.cutoff, **options)
 
 
@@ -101,10 +104,10 @@ def test_training_on_columns_alone_finds_the_potential(tmp_path):
     )
     source = loader()
     config = FitConfig(
-        epochs=300,
+        epochs=1500,  # steps: a deep well and a wide one differ by little
         optimizer=OptimizerConfig(name="adam", learning_rate=1e-2, warmup=0.0),
         average_decay=0.0,
-        validate_every=100,
+        validate_every=500,
     )
     found = fit(task, source, source.in_order, tmp_path, config)
     # What Adam leaves at the end of its schedule.
@@ -127,13 +130,30 @@ def test_the_stream_goes_on_where_it_stopped_and_takes_every_crystal():
 
 def test_parts_of_a_data_set_have_one_shape_if_it_is_given():
     shape = common_shape(list(crystals().values()), MODEL.cutoff)
+    shapes = Shapes((shape,), padding=0.0)
     found = ColumnLoader(
-        examples()[:1], MODEL.cutoff, batch_size=1, n_columns=4, shape=shape
+        examples()[:1], MODEL.cutoff, batch_size=1, n_columns=4, shapes=shapes
     )
     assert found.batch(0).graph.numbers.shape == (1, 2)
     assert (
         found.batch(0).graph.senders.shape == loader().batch(0).graph.senders[:1].shape
     )
+
+
+def test_batches_hold_crystals_of_one_size_and_an_epoch_all_of_them():
+    """Five crystals of two sizes: three batches of two, one crystal comes twice."""
+    some = examples()
+    five = [some[k] for k in (0, 1, 0, 1, 1)]
+    found = ColumnLoader(five, MODEL.cutoff, batch_size=2, n_columns=4, seed=3)
+    shapes = {part.graph.senders.shape for part in found.parts}
+    assert len(shapes) == 2
+    assert found.steps_per_epoch == 3
+    for epoch in (0, 1):
+        batches = [found.batch(3 * epoch + k) for k in range(3)]
+        atoms = [b.graph.node_mask.sum(axis=1).tolist() for b in batches]
+        assert sorted(atoms) == [[1, 1], [2, 2], [2, 2]]
+        assert all(b.graph.node_mask.all() for b in batches)  # nothing is padded
+        assert set(found._order(epoch).ravel().tolist()) == set(range(5))
 
 
 def test_too_few_columns_or_crystals_are_refused():
