@@ -1,4 +1,4 @@
-"""A potential that learns energies, forces and phonons from another one."""
+"""A potential that learns energies, forces and phonons from another, or from DFT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from matjax.config import ExperimentConfig, Section
 from matjax.crystals import neighbors
@@ -28,6 +28,7 @@ from matjax.survey import (
     draw,
     item_crystal,
     label_crystals,
+    label_phonopy,
     survey,
     survey_phonons,
 )
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WORKER = Path(__file__).with_name("_distill_worker.py")
-LABELS = ("columns", "energy", "forces", "stress")
 PARTS = ("train", "held_out", "test")
 
 COST_CRYSTALS = 3
@@ -105,6 +105,9 @@ class Config(ExperimentConfig):
     crystals: dict[str, str | Prototype] = Field(default_factory=dict)
     """Files or structure types by name, instead of the pool: some copies of each are
     trained on, the result is judged on others."""
+    phonopy: dict[str, str] = Field(default_factory=dict)
+    """Folders of phonopy's files by name, instead of a teacher: their force constants
+    are learned, the result is judged at other q. Searched in ``MATJAX_DATA``, too."""
     labels: Labels = Labels()
     losses: Losses = Losses()
     batch_size: PositiveInt = 4
@@ -115,6 +118,19 @@ class Config(ExperimentConfig):
     cost_atoms: PositiveInt | None = None
     """If given, columns of primitive cells and of supercells of at least so many atoms
     are timed, and student and teacher on these supercells."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Config:
+        if self.phonopy and (self.pretrained is None or self.references):
+            raise ValueError(
+                "force constants alone say nothing of energies: phonopy needs a "
+                "pretrained potential, and references=false"
+            )
+        if self.phonopy and (self.crystals or self.cost_atoms):
+            raise ValueError(
+                "crystals and cost_atoms need a teacher: leave them out, or phonopy"
+            )
+        return self
 
 
 class Labeled(NamedTuple):
@@ -133,6 +149,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     if (n := jax.device_count()) > 1:
         raise ValueError(f"one device is needed, not {n}: set CUDA_VISIBLE_DEVICES=0")
     labeled = _labeled(config, run)
+    labels = ("columns", *labeled.copies["train"][0].labels)
     student = _student(config, labeled)
     every = [copy.crystal for some in labeled.copies.values() for copy in some]
     shapes = common_shapes(every, student.cutoff)
@@ -146,12 +163,12 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         shapes=shapes,
     )
     task = Task(
-        predict=potential_predictions(student.model, LABELS),
+        predict=potential_predictions(student.model, labels),
         params=student.params,
-        terms=[Term(k, **v) for k, v in config.losses.model_dump().items()],
+        terms=[Term(k, **getattr(config.losses, k).model_dump()) for k in labels],
         identity={
             "model": repr(student.model),
-            "teacher": config.teacher,
+            "teacher": config.phonopy or config.teacher,
             "pretrained": config.pretrained,
             "losses": config.losses.model_dump(mode="json"),
         },
@@ -188,6 +205,10 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 
 def _labeled(config: Config, run: Run) -> Labeled:
     """What the teacher says of all crystals; those that fail are left out."""
+    if config.phonopy:
+        found = label_phonopy(config.phonopy, config.labels, seed=config.seed)
+        good = all_values(found)
+        return Labeled(good, _divided(good, {}, config.seed), list(good), 0)
     items, parts = _chosen(config)
     judged = [k for k in items if parts.get(k, "test") == "test"]
     records = label_crystals(
@@ -297,18 +318,20 @@ class _Judge:
     ) -> None:
         self.config, self.run, self.labeled = config, run, labeled
         self.task, self.test = task, test
+        self.labels = [term.label for term in task.terms]
         self.found = {"teacher": self._compared(labeled.records)}
 
     def of(self, potential: Potential, stage: str) -> dict[str, float]:
         """Errors, their names beginning with the stage."""
         pairs = compare(
-            self.task.predict, potential.params, self.test.in_order(), LABELS
+            self.task.predict, potential.params, self.test.in_order(), self.labels
         )
         errors = mean_absolute_errors(pairs)
         # Energies against the first copy of the same crystal: no reference enters.
         names = [example.source for example in self.test.examples]
         first = np.array([names.index(name) for name in names])
-        if (moved := np.arange(len(names)) != first).any():
+        moved = np.arange(len(names)) != first
+        if "energy" in pairs and moved.any():
             energies = np.stack(pairs["energy"]).astype(float)
             found, expected = (energies - energies[:, first])[:, moved]
             name = "relative_energy_mae_meV_per_atom"

@@ -38,6 +38,7 @@ def read_phonopy(
     *,
     symmetrize: bool = True,
     primitive_matrix: Float[Array, "3 3"] | Sequence | None = None,
+    polar: bool = True,
     method: str | None = None,
     symprec: float = 1e-5,
 ) -> Phonons:
@@ -60,6 +61,7 @@ def read_phonopy(
         primitive_matrix: primitive vectors in units of those of the unit cell, as
             columns; by default those of the file, and where it has none, those that
             the space group gives.
+        polar: whether Born charges are read and their field is added.
         method: of the macroscopic field; by default that of the file, or ``gonze``.
         symprec: Å, tolerance of symmetry; that of phonopy.
 
@@ -86,10 +88,10 @@ def read_phonopy(
         masses=parameters.masses[cells.home],
         max_force=np.array(np.nan),
     )
-    polar = _polar(parameters, cells.crystal, symprec)
-    if polar is None:
+    response = _polar(parameters, cells.crystal, symprec) if polar else None
+    if response is None:
         return found
-    charges, dielectric, coulomb = polar
+    charges, dielectric, coulomb = response
     return with_polar(
         found,
         charges,

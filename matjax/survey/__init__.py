@@ -27,6 +27,7 @@ from matjax.survey.sizes import sized_potential as sized_potential
 from matjax.survey.teacher import Labels as Labels
 from matjax.survey.teacher import column_examples as column_examples
 from matjax.survey.teacher import label_crystals as label_crystals
+from matjax.survey.teacher import label_phonopy as label_phonopy
 from matjax.survey.teacher import survey_phonons as survey_phonons
 from matjax.survey.workers import Failure as Failure
 from matjax.survey.workers import all_values as all_values

@@ -1,7 +1,8 @@
 """What a potential says of crystals and of distorted copies of them: labels to learn.
 
-This file is run by the processes of a survey, too. Graphs are padded to one size, so
-that a potential compiles once for all crystals.
+Columns may come from phonopy's files, too, mostly those of DFT. This file is run by the
+processes of a survey; graphs are padded to one size, so that a potential compiles once
+for all crystals.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from pydantic import Field, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal, Graph, make_supercell
-from matjax.phonons import Response, phonons, regular_mesh, thermal_properties
+from matjax.data import find_data
+from matjax.phonons import (
+    Phonons,
+    Response,
+    phonons,
+    read_phonopy,
+    regular_mesh,
+    thermal_properties,
+)
 from matjax.progress import Progress
 from matjax.survey.benchmark import crystal_item, item_crystal
 from matjax.survey.sizes import SizedPotential, divisions, relax_sized
@@ -27,6 +36,9 @@ from matjax.train import ColumnExample, common_shape, random_columns
 from matjax.weights import load_potential
 
 TEMPERATURE = 300.0
+
+POTENTIAL_LABELS = ("energy", "forces", "stress")
+"""What is known of a crystal beside its columns, where a potential says it."""
 
 Settings = Mapping[str, Any]
 Records = dict[str, dict[str, Any]]
@@ -92,6 +104,35 @@ def label_crystals(
     )
 
 
+def label_phonopy(
+    folders: Mapping[str, str], labels: Labels, *, seed: int = 0
+) -> Records:
+    """Records as :func:`label_crystals` makes them, from phonopy's files: columns only.
+
+    Each crystal is as it is there; its copies differ by the q of their columns. Left
+    out is the macroscopic field of Born charges, which no potential of finite reach has
+    (:func:`matjax.phonons.with_polar` adds it to those of potentials).
+
+    Args:
+        folders: as :func:`matjax.read_phonopy` takes them, or their names in
+            ``MATJAX_DATA``, by name of the crystal.
+        labels: numbers of copies and columns, and the mesh.
+        seed: of the columns.
+    """
+    records: Records = {}
+    for number, (key, folder) in enumerate(folders.items()):
+        found = read_phonopy(find_data(folder), polar=False)
+        item, n_atoms = crystal_item(found.crystal), found.crystal.n_atoms
+        rng = np.random.default_rng([seed, number])
+        examples = [
+            {**item, **_columns(found.source, n_atoms, labels.n_columns, rng)}
+            for _ in range(1 + labels.rattles)
+        ]
+        values = {**_summary(found, labels.mesh_length), "examples": examples}
+        records[key] = {"values": {**item, **values}}
+    return records
+
+
 def survey_phonons(
     potential: str,
     items: Mapping[str, Settings],
@@ -136,7 +177,7 @@ def column_examples(values: Settings, source: str) -> list[ColumnExample]:
             q=np.array(given["q"]),
             displacements=np.array(given["displacements"]),
             columns=np.array(given["columns"]),
-            labels={k: np.array(given[k]) for k in ("energy", "forces", "stress")},
+            labels={k: np.array(given[k]) for k in POTENTIAL_LABELS if k in given},
             source=source,
         )
         for given in values["examples"]
@@ -228,10 +269,16 @@ def _loaded(name: str, precision: str, n_nodes: int, degree: int) -> Padded:
 def _lattice_dynamics(
     potential: Padded, crystal: Crystal, settings: Settings
 ) -> dict[str, Any]:
-    """Exact force constants on a regular mesh; the heat capacity as phonopy has it."""
+    """Of exact force constants on the mesh."""
     shape = divisions(crystal, settings["mesh_length"])
     found = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
-    mesh = regular_mesh(crystal, shape)
+    return _summary(found, settings["mesh_length"])
+
+
+def _summary(found: Phonons, mesh_length: float) -> dict[str, Any]:
+    """Frequencies on a regular mesh; the heat capacity as phonopy has it."""
+    shape = divisions(found.crystal, mesh_length)
+    mesh = regular_mesh(found.crystal, shape)
     frequencies = np.asarray(found.frequencies(mesh.q))
     thermal = thermal_properties(mesh, frequencies, [TEMPERATURE])
     return {
@@ -258,16 +305,19 @@ def _labeled(
     """A crystal with what the teacher says of it, as JSON holds it."""
     at_gamma = settings["supercell_length"] is not None
     response = Response(teacher, teacher.graph(crystal), n_atoms=crystal.n_atoms)
-    q, displacements, columns = random_columns(
-        response, crystal.n_atoms, settings["n_columns"], rng, at_gamma=at_gamma
-    )
+    n_columns = settings["n_columns"]
     found = teacher(crystal)
     return {
         **crystal_item(crystal),
-        "q": q.tolist(),
-        "displacements": displacements.tolist(),
-        "columns": columns.tolist(),
+        **_columns(response, crystal.n_atoms, n_columns, rng, at_gamma=at_gamma),
         "energy": found.energy,
         "forces": found.forces.tolist(),
         "stress": found.stress.tolist(),
     }
+
+
+def _columns(*args: Any, **kwargs: Any) -> dict[str, list]:
+    """:func:`matjax.train.random_columns` as JSON holds them."""
+    found = random_columns(*args, **kwargs)
+    names = ("q", "displacements", "columns")
+    return {k: v.tolist() for k, v in zip(names, found, strict=True)}

@@ -11,7 +11,9 @@ from numpy.testing import assert_allclose
 
 from matjax import catalog
 from matjax.config import build_config
+from matjax.crystals import Crystal
 from matjax.models import LennardJones
+from matjax.phonons import phonons, write_phonopy
 from matjax.physics import Potential
 from matjax.runs import Run
 from matjax.survey import Pool, composition, draw, item_crystal
@@ -77,6 +79,39 @@ def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
     assert metrics["cost_supercell_atoms"] == 8
     for name in ("learning.png", "phonons.png"):
         assert (tmp_path / "run" / name).stat().st_size > 5000
+
+
+def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
+    teacher = load_potential(pair_potential(tmp_path / "teacher.safetensors", **TRUTH))
+    crystal = Crystal.from_ase(ase.build.bulk("Ar", "fcc", a=5.3))
+    # Opposite faces are 12.2 Å apart: no interaction is folded onto another one.
+    write_phonopy(tmp_path / "argon", phonons(teacher, crystal), [4, 4, 4])
+    settings = {
+        "pretrained": pair_potential(tmp_path / "student.safetensors"),
+        "phonopy": {"argon": str(tmp_path / "argon")},
+        "labels": {
+            "rattles": 7,
+            "n_columns": 6,
+            "precision": "float64",
+            "mesh_length": 6.0,
+        },
+        "losses": {"columns": {"weight": 10.0, "kind": "mse"}},
+        "batch_size": 1,
+        "fit": {
+            "epochs": 80,
+            "validate_every": 40,
+            "average_decay": 0.0,
+            "optimizer": {"name": "adam", "learning_rate": 0.01, "warmup": 0.0},
+        },
+    }
+    metrics = run(tmp_path / "run", settings)
+    for key in ("max_frequency_mae_THz", "column_mae_meV_per_A2"):
+        assert metrics[f"after_{key}"] < 0.02 * metrics[f"before_{key}"]
+    assert not any("energy" in key for key in metrics)
+    with pytest.raises(ValueError, match="needs a pretrained potential"):
+        run(tmp_path / "other", {**settings, "pretrained": None})
+    with pytest.raises(ValueError, match="leave them out"):
+        run(tmp_path / "other", {**settings, "cost_atoms": 8})
 
 
 def test_no_composition_is_in_two_parts(crystals):
