@@ -13,9 +13,17 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from matjax.config import ExperimentConfig, Section
-from matjax.crystals import neighbors
+from matjax.crystals import Crystal, neighbors
+from matjax.data import find_data
+from matjax.phonons import Phonons, phonons, read_phonopy
 from matjax.physics import Potential
-from matjax.plot import learning_figure, new_figure, style
+from matjax.plot import (
+    band_points,
+    learning_figure,
+    new_figure,
+    phonon_figure,
+    style,
+)
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.survey import (
@@ -107,7 +115,7 @@ class Config(ExperimentConfig):
     trained on, the result is judged on others."""
     phonopy: dict[str, str] = Field(default_factory=dict)
     """Folders of phonopy's files by name, instead of a teacher: their force constants
-    are learned, the result is judged at other q. Searched in ``MATJAX_DATA``, too."""
+    are learned at some q of the supercell, judged at others. Searched in ``MATJAX_DATA``, too."""
     labels: Labels = Labels()
     losses: Losses = Losses()
     batch_size: PositiveInt = 4
@@ -129,6 +137,11 @@ class Config(ExperimentConfig):
         if self.phonopy and (self.crystals or self.cost_atoms):
             raise ValueError(
                 "crystals and cost_atoms need a teacher: leave them out, or phonopy"
+            )
+        if "accumulate" in self.fit.model_fields_set:
+            raise ValueError(
+                "fit.accumulate is batch_size here, whose copies are taken one after "
+                "the other; leave it out"
             )
         return self
 
@@ -344,7 +357,7 @@ class _Judge:
         return {f"{stage}_{key}": value for key, value in errors.items()}
 
     def save(self) -> None:
-        """Table and figure of the phonons."""
+        """Table and figures of the phonons: bands of crystals that were named."""
         crystals = [item_crystal(self.labeled.records[k]) for k in self.labeled.judged]
         columns: dict[str, Any] = {
             "crystal": self.labeled.judged,
@@ -354,18 +367,39 @@ class _Judge:
             for stage, values in self.found.items():
                 columns[f"{stage}_{name}_{unit}"] = values[name]
         self.run.save_table("crystals", columns)
-        self.run.save_figure("phonons", _figure(self.found))
+        if not (self.config.crystals or self.config.phonopy):
+            self.run.save_figure("phonons", _figure(self.found))
+            return
+        for name, crystal in zip(self.labeled.judged, crystals, strict=True):
+            self.run.save_figure(f"bands_{name}", self._bands(name, crystal))
+
+    def _bands(self, name: str, crystal: Crystal) -> Figure:
+        """Bands of the student, and where they should be."""
+        dtype = jnp.dtype(self.config.labels.precision)
+        beside: dict[str, Phonons] = {}
+        if self.config.phonopy:
+            folder = find_data(self.config.phonopy[name])
+            beside["phonopy's files"] = read_phonopy(folder, polar=False)
+        else:
+            teacher = load_potential(self.config.teacher, dtype=dtype)
+            beside["teacher"] = phonons(teacher, crystal)
+        for stage in self.found.keys() & {"before", "after"}:
+            student = load_potential(_student_file(self.run, stage), dtype=dtype)
+            beside[stage] = phonons(student, crystal)
+        bands = beside.pop("after").bands()
+        points = {
+            label: band_points(bands, found.frequencies(bands.path.q))
+            for label, found in beside.items()
+        }
+        return phonon_figure(bands, points=points)
 
     def _phonons(self, potential: Potential, stage: str) -> dict[str, dict]:
         """Phonons of the crystals at rest in the teacher, in another potential."""
-        path = self.run.path(f"{stage}.safetensors")
+        path = _student_file(self.run, stage)
         save_potential(potential, path, overwrite=True)
         records = self.run.path(f"{stage}.jsonl")
         records.unlink(missing_ok=True)  # a training that went on has another potential
-        items = {
-            k: crystal_item(item_crystal(self.labeled.records[k]))
-            for k in self.labeled.judged
-        }
+        items = {k: _rest_item(self.labeled.records[k]) for k in self.labeled.judged}
         return survey_phonons(
             str(path), items, records, self.config.labels, progress=self.run.progress
         )
@@ -375,6 +409,16 @@ class _Judge:
             name: np.array([records[k][f"{name}_{unit}"] for k in self.labeled.judged])
             for name, unit in COMPARED.items()
         }
+
+
+def _rest_item(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A crystal at rest, with its supercell if phonopy's files are of one."""
+    item = crystal_item(item_crystal(record))
+    return item | {k: record[k] for k in ("supercell",) if k in record}
+
+
+def _student_file(run: Run, stage: str) -> Path:
+    return run.path(f"{stage}.safetensors")
 
 
 def _counts(labeled: Labeled) -> dict[str, float]:

@@ -31,7 +31,7 @@ from matjax.phonons import (
     with_polar,
 )
 from matjax.physics import Potential
-from matjax.plot import UNCONVERGED, phonon_figure, thermal_figure
+from matjax.plot import UNCONVERGED, band_points, phonon_figure, thermal_figure
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.weights import load_potential
@@ -211,9 +211,8 @@ def _finite_displacements(
             **{f"frequency_{i + 1}_THz": f for i, f in enumerate(frequencies.T)},
         },
     )
-    places = np.repeat(bands.path.distance, frequencies.shape[1])
     label = "phonopy " + "×".join(map(str, config.supercell))
-    return {label: (places.tolist(), frequencies.ravel().tolist())}
+    return {label: band_points(bands, frequencies)}
 
 
 def _errors(found: Phonons, bands: Bands, beside: Curves) -> dict[str, float]:

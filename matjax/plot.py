@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matjax.arrays import Array, Float
 from matjax.phonons import Bands, DensityOfStates, Thermal
 from matjax.units import BOLTZMANN, J_PER_MOL
 
@@ -137,6 +138,19 @@ def phonon_figure(
     return figure
 
 
+def band_points(
+    bands: Bands, frequencies: Float[Array, "q modes"]
+) -> tuple[list[float], list[float]]:
+    """Other frequencies at the q of bands, as points of :func:`phonon_figure`.
+
+    Args:
+        bands: whose path they are on.
+        frequencies: THz.
+    """
+    places = np.repeat(bands.path.distance, np.shape(frequencies)[1])
+    return places.tolist(), np.ravel(frequencies).tolist()
+
+
 def thermal_figure(thermal: Thermal, *, n_atoms: int | None = None) -> Figure:
     """Energies, entropy and heat capacity of a cell against temperature.
 
@@ -179,7 +193,13 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
     Args:
         records: of epochs, as :func:`matjax.train.read_records` gives them.
     """
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogFormatter, MaxNLocator
+
+    class Plain(LogFormatter):
+        """0.2 instead of 2e-01."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
 
     names = [
         key.removeprefix("val_")
@@ -193,11 +213,13 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
             for prefix, label in (("train", "training"), ("val", "validation")):
                 key = f"{prefix}_{name}"
                 points = [(r["epoch"], r[key]) for r in records if key in r]
-                if points:
-                    ax.semilogy(*zip(*points, strict=True), label=label)
+                if points:  # dots where they are too few to make a curve
+                    mark = "." if len(points) < 10 else None
+                    ax.semilogy(*zip(*points, strict=True), marker=mark, label=label)
             ax.set(xlabel="epoch", ylabel=_with_unit(name))
-            ax.yaxis.set_major_formatter(LogFormatter())
-            ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            ax.yaxis.set_major_formatter(Plain())
+            ax.yaxis.set_minor_formatter(Plain(minor_thresholds=(1.5, 0.5)))
         axes.flat[0].legend()
     return figure
 
@@ -228,7 +250,7 @@ def parity_figure(
 def _with_unit(name: str) -> str:
     """``energy_mae_meV_per_atom`` as energy MAE (meV/atom)."""
     what, _, unit = name.partition("_mae")
-    unit = unit.strip("_").replace("_per_", "/").replace("/A", "/Å")
+    unit = unit.strip("_").replace("_per_", "/").replace("/A", "/Å").replace("Å2", "Å²")
     return f"{what} MAE ({unit})" if unit else f"{what} MAE"
 
 

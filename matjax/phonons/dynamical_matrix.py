@@ -69,6 +69,9 @@ class Modes(NamedTuple):
 Points = Float[Array, "*q 3"] | Sequence
 """Wave vectors: an array, or nested lists of numbers."""
 
+Grid = tuple[int, int, int] | tuple[tuple[int, int, int], ...]
+"""As :func:`matjax.crystals.commensurate_q` takes it."""
+
 
 class Phonons(struct.PyTreeNode):
     """Harmonic lattice dynamics of a crystal; made by :func:`phonons`.
@@ -86,8 +89,9 @@ class Phonons(struct.PyTreeNode):
     it is small."""
     progress: Progress | None = struct.field(pytree_node=False, default=None)
     """Wraps the steps of long calculations, such as ``tqdm.tqdm``."""
-    grid: tuple[int, int, int] | None = struct.field(pytree_node=False, default=None)
-    """Grid of exact q between which the source interpolates; None if it is exact."""
+    grid: Grid | None = struct.field(pytree_node=False, default=None)
+    """Grid of exact q between which the source interpolates: three integers, or the
+    supercell whose q they are, in units of the cell; None if it is exact."""
     interpolation_error: float | None = struct.field(pytree_node=False, default=None)
     """Largest error of a frequency at the random q where it was measured, THz."""
 

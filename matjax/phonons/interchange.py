@@ -87,6 +87,7 @@ def read_phonopy(
         source=source,
         masses=parameters.masses[cells.home],
         max_force=np.array(np.nan),
+        grid=tuple(map(tuple, np.asarray(cells.matrix).tolist())),
     )
     response = _polar(parameters, cells.crystal, symprec) if polar else None
     if response is None:

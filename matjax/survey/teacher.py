@@ -7,7 +7,7 @@ for all crystals.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +18,10 @@ from flax import struct
 from pydantic import Field, PositiveInt
 
 from matjax.config import Section
-from matjax.crystals import Crystal, Graph, make_supercell
+from matjax.crystals import Crystal, Graph, commensurate_q, make_supercell
 from matjax.data import find_data
 from matjax.phonons import (
+    Mesh,
     Phonons,
     Response,
     phonons,
@@ -109,14 +110,15 @@ def label_phonopy(
 ) -> Records:
     """Records as :func:`label_crystals` makes them, from phonopy's files: columns only.
 
-    Each crystal is as it is there; its copies differ by the q of their columns. Left
-    out is the macroscopic field of Born charges, which no potential of finite reach has
+    Each crystal is as it is there; its copies have columns at different q. These are
+    commensurate with the supercell: between them the files know nothing. Left out is
+    the macroscopic field of Born charges, which no potential of finite reach has
     (:func:`matjax.phonons.with_polar` adds it to those of potentials).
 
     Args:
         folders: as :func:`matjax.read_phonopy` takes them, or their names in
             ``MATJAX_DATA``, by name of the crystal.
-        labels: numbers of copies and columns, and the mesh.
+        labels: the number of columns of a copy.
         seed: of the columns.
     """
     records: Records = {}
@@ -124,12 +126,21 @@ def label_phonopy(
         found = read_phonopy(find_data(folder), polar=False)
         item, n_atoms = crystal_item(found.crystal), found.crystal.n_atoms
         rng = np.random.default_rng([seed, number])
+        matrix = np.asarray(found.grid).tolist()
+        points = rng.permutation(commensurate_q(matrix))
+        n_q = -(-labels.n_columns // (3 * n_atoms))  # of each copy
         examples = [
-            {**item, **_columns(found.source, n_atoms, labels.n_columns, rng)}
-            for _ in range(1 + labels.rattles)
+            {
+                **item,
+                **_columns(found.source, n_atoms, labels.n_columns, rng, points=some),
+            }
+            for some in np.split(points, range(n_q, len(points), n_q))
+            if len(some) == n_q
         ]
-        values = {**_summary(found, labels.mesh_length), "examples": examples}
-        records[key] = {"values": {**item, **values}}
+        summary = _summary(found, _supercell_mesh(found.crystal, matrix))
+        records[key] = {
+            "values": {**item, "supercell": matrix, **summary, "examples": examples}
+        }
     return records
 
 
@@ -207,14 +218,14 @@ def label(item: Settings, settings: Settings) -> dict[str, Any]:
     ]
     found = crystal_item(rest.crystal)
     if item["judged"]:
-        found |= _lattice_dynamics(teacher, rest.crystal, settings)
+        found |= _lattice_dynamics(teacher, found, settings)
     examples = [_labeled(teacher, copy, settings, rng) for copy in copies]
     return {**found, "max_force_eV_per_A": rest.max_force, "examples": examples}
 
 
 def lattice_dynamics(item: Settings, settings: Settings) -> dict[str, Any]:
     """What :func:`survey_phonons` asks of a process for each crystal."""
-    return _lattice_dynamics(_potential(settings), item_crystal(item), settings)
+    return _lattice_dynamics(_potential(settings), item, settings)
 
 
 class Padded(SizedPotential):
@@ -267,18 +278,33 @@ def _loaded(name: str, precision: str, n_nodes: int, degree: int) -> Padded:
 
 
 def _lattice_dynamics(
-    potential: Padded, crystal: Crystal, settings: Settings
+    potential: Padded, item: Settings, settings: Settings
 ) -> dict[str, Any]:
-    """Of exact force constants on the mesh."""
-    shape = divisions(crystal, settings["mesh_length"])
+    """Of exact force constants, on the mesh or at the q of a supercell."""
+    crystal, shape = item_crystal(item), None
+    if "supercell" in item:
+        mesh = _supercell_mesh(crystal, item["supercell"])
+    else:
+        shape = divisions(crystal, settings["mesh_length"])
+        mesh = regular_mesh(crystal, shape)
     found = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
-    return _summary(found, settings["mesh_length"])
+    return _summary(found, mesh)
 
 
-def _summary(found: Phonons, mesh_length: float) -> dict[str, Any]:
-    """Frequencies on a regular mesh; the heat capacity as phonopy has it."""
-    shape = divisions(found.crystal, mesh_length)
-    mesh = regular_mesh(found.crystal, shape)
+def _supercell_mesh(crystal: Crystal, matrix: Sequence) -> Mesh:
+    """The q that are commensurate with a supercell, all in one row."""
+    q = commensurate_q(matrix)
+    n = len(q)
+    return Mesh(
+        q=q,
+        weights=np.full(n, 1 / n),
+        index=np.arange(n).reshape(n, 1, 1),
+        reciprocal=2 * np.pi * np.linalg.inv(np.asarray(crystal.cell)).T,
+    )
+
+
+def _summary(found: Phonons, mesh: Mesh) -> dict[str, Any]:
+    """Frequencies on a mesh; the heat capacity as phonopy has it."""
     frequencies = np.asarray(found.frequencies(mesh.q))
     thermal = thermal_properties(mesh, frequencies, [TEMPERATURE])
     return {
@@ -287,7 +313,7 @@ def _summary(found: Phonons, mesh_length: float) -> dict[str, Any]:
         "min_frequency_THz": float(frequencies.min()),
         "imaginary_fraction": float(thermal.fraction_imaginary),
         "heat_capacity_J_per_mol_K": float(thermal.heat_capacity[0]),
-        "mesh": list(shape),
+        "n_q": len(mesh.q),
     }
 
 
@@ -303,13 +329,13 @@ def _labeled(
     teacher: Padded, crystal: Crystal, settings: Settings, rng: np.random.Generator
 ) -> dict[str, Any]:
     """A crystal with what the teacher says of it, as JSON holds it."""
-    at_gamma = settings["supercell_length"] is not None
     response = Response(teacher, teacher.graph(crystal), n_atoms=crystal.n_atoms)
+    gamma = None if settings["supercell_length"] is None else np.zeros((1, 3))
     n_columns = settings["n_columns"]
     found = teacher(crystal)
     return {
         **crystal_item(crystal),
-        **_columns(response, crystal.n_atoms, n_columns, rng, at_gamma=at_gamma),
+        **_columns(response, crystal.n_atoms, n_columns, rng, points=gamma),
         "energy": found.energy,
         "forces": found.forces.tolist(),
         "stress": found.stress.tolist(),

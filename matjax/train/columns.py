@@ -56,34 +56,37 @@ def random_columns(
     count: int,
     rng: np.random.Generator,
     *,
-    at_gamma: bool = False,
+    points: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random q, displacements of one atom along one axis, and what a source answers.
 
-    The source is a potential's response or interpolated force constants of DFT. All
-    columns of as few q as will do are taken, for they cost little more than one.
+    The source is a potential's response or force constants of DFT. All columns of as
+    few q as will do are taken, for they cost little more than one.
 
     Args:
         source: of a crystal's force constants.
         n_atoms: of that crystal.
         count: number of columns.
         rng: chooses q and displacements.
-        at_gamma: whether q is zero, as columns of a supercell's Hessian have it.
+        points: q to choose from, (q, 3), such as zero for columns of a supercell's
+            Hessian; by default any.
 
     Returns:
         q, displacements and columns as :class:`ColumnExample` has them.
 
     Raises:
-        ValueError: if more columns at q = 0 are wanted than there are.
+        ValueError: if more columns are wanted than these points have.
     """
     n = 3 * n_atoms
-    n_q = 1 if at_gamma else -(-count // n)
-    if count > n_q * n:
+    n_q = -(-count // n)
+    if points is None:
+        points = rng.uniform(-0.5, 0.5, (n_q, 3))
+    if n_q > len(points):
         raise ValueError(
-            f"a crystal of {n_atoms} atoms has {n} columns at q = 0; received "
-            f"count={count}"
+            f"a crystal of {n_atoms} atoms has {n} columns at each q, of which there "
+            f"are {len(points)}; received count={count}"
         )
-    points = rng.uniform(-0.5, 0.5, (n_q, 3)) * (not at_gamma)
+    points = points[np.sort(rng.choice(len(points), n_q, replace=False))]
     chosen = np.sort(rng.choice(n_q * n, count, replace=False))
     row, column = np.divmod(chosen, n)
     unit = np.eye(n)[column].reshape(count, n_atoms, 3)

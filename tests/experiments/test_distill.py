@@ -89,17 +89,12 @@ def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
     settings = {
         "pretrained": pair_potential(tmp_path / "student.safetensors"),
         "phonopy": {"argon": str(tmp_path / "argon")},
-        "labels": {
-            "rattles": 7,
-            "n_columns": 6,
-            "precision": "float64",
-            "mesh_length": 6.0,
-        },
+        "labels": {"n_columns": 6, "precision": "float64"},
         "losses": {"columns": {"weight": 10.0, "kind": "mse"}},
         "batch_size": 1,
         "fit": {
-            "epochs": 80,
-            "validate_every": 40,
+            "epochs": 30,
+            "validate_every": 15,
             "average_decay": 0.0,
             "optimizer": {"name": "adam", "learning_rate": 0.01, "warmup": 0.0},
         },
@@ -108,10 +103,15 @@ def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
     for key in ("max_frequency_mae_THz", "column_mae_meV_per_A2"):
         assert metrics[f"after_{key}"] < 0.02 * metrics[f"before_{key}"]
     assert not any("energy" in key for key in metrics)
+    # 64 q, three columns of each.
+    copies = [metrics[f"n_{part}_copies"] for part in ("train", "held_out", "test")]
+    assert copies == [21, 3, 8]
     with pytest.raises(ValueError, match="needs a pretrained potential"):
         run(tmp_path / "other", {**settings, "pretrained": None})
     with pytest.raises(ValueError, match="leave them out"):
         run(tmp_path / "other", {**settings, "cost_atoms": 8})
+    with pytest.raises(ValueError, match="accumulate is batch_size"):
+        run(tmp_path / "other", {**settings, "fit": {"accumulate": 2}})
 
 
 def test_no_composition_is_in_two_parts(crystals):

@@ -66,7 +66,8 @@ def test_columns_of_a_supercell_at_gamma_are_those_of_the_cell_folded():
     cell = make_supercell(crystal, size)
     n = cell.crystal.n_atoms
     source = phonons(teacher(), cell.crystal).source
-    q, u, found = random_columns(source, n, 8, np.random.default_rng(0), at_gamma=True)
+    rng, gamma = np.random.default_rng(0), np.zeros((1, 3))
+    q, u, found = random_columns(source, n, 8, rng, points=gamma)
     assert_allclose(q, 0)
     # Phi_S[iS, jT] = 1/N sum_q Phi(q)_ij exp(2 pi i q.(S - T))
     points = commensurate_q(size)
@@ -81,8 +82,9 @@ def test_columns_of_a_supercell_at_gamma_are_those_of_the_cell_folded():
 
 def test_more_columns_at_gamma_than_there_are_are_refused():
     source = phonons(teacher(), crystals()["one"]).source
-    with pytest.raises(ValueError, match="has 3 columns at q = 0; received count=4"):
-        random_columns(source, 1, 4, np.random.default_rng(0), at_gamma=True)
+    rng, gamma = np.random.default_rng(0), np.zeros((1, 3))
+    with pytest.raises(ValueError, match=r"has 3 columns at each q.* 1; received count"):
+        random_columns(source, 1, 4, rng, points=gamma)
 
 
 def test_a_teacher_predicts_its_own_columns_in_padded_batches():
