@@ -114,8 +114,8 @@ class Config(ExperimentConfig):
     """Files or structure types by name, instead of the pool: some copies of each are
     trained on, the result is judged on others."""
     phonopy: dict[str, str] = Field(default_factory=dict)
-    """Folders of phonopy's files by name, instead of a teacher: their force constants
-    are learned at some q of the supercell, judged at others. Searched in ``MATJAX_DATA``, too."""
+    """Folders of phonopy's files by name, also in ``MATJAX_DATA``, instead of a teacher:
+    columns at some q of the supercell are learned, those at others judged."""
     labels: Labels = Labels()
     losses: Losses = Losses()
     batch_size: PositiveInt = 4
@@ -138,7 +138,7 @@ class Config(ExperimentConfig):
             raise ValueError(
                 "crystals and cost_atoms need a teacher: leave them out, or phonopy"
             )
-        if "accumulate" in self.fit.model_fields_set:
+        if self.fit.accumulate > 1:
             raise ValueError(
                 "fit.accumulate is batch_size here, whose copies are taken one after "
                 "the other; leave it out"
