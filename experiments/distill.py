@@ -114,8 +114,8 @@ class Config(ExperimentConfig):
     """Files or structure types by name, instead of the pool: some copies of each are
     trained on, the result is judged on others."""
     phonopy: dict[str, str] = Field(default_factory=dict)
-    """Folders of phonopy's files by name, also in ``MATJAX_DATA``, instead of a teacher:
-    columns at some q of the supercell are learned, those at others judged."""
+    """Folders of phonopy's files by name, instead of a teacher: columns at some q of
+    the supercell are learned, others judged. Searched in ``MATJAX_DATA``, too."""
     labels: Labels = Labels()
     losses: Losses = Losses()
     batch_size: PositiveInt = 4
@@ -379,7 +379,7 @@ class _Judge:
         beside: dict[str, Phonons] = {}
         if self.config.phonopy:
             folder = find_data(self.config.phonopy[name])
-            beside["phonopy's files"] = read_phonopy(folder, polar=False)
+            beside["phonopy, interpolated"] = read_phonopy(folder, polar=False)
         else:
             teacher = load_potential(self.config.teacher, dtype=dtype)
             beside["teacher"] = phonons(teacher, crystal)

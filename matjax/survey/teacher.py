@@ -14,11 +14,18 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
+from ase.data import covalent_radii
 from flax import struct
 from pydantic import Field, PositiveInt
 
 from matjax.config import Section
-from matjax.crystals import Crystal, Graph, commensurate_q, make_supercell
+from matjax.crystals import (
+    Crystal,
+    Graph,
+    commensurate_q,
+    make_supercell,
+    neighbors,
+)
 from matjax.data import find_data
 from matjax.phonons import (
     Mesh,
@@ -37,6 +44,10 @@ from matjax.train import ColumnExample, common_shape, random_columns
 from matjax.weights import load_potential
 
 TEMPERATURE = 300.0
+
+FUSED = 0.6
+"""Of the sum of two covalent radii; nearer than this, potentials have deep wells that
+are not real."""
 
 POTENTIAL_LABELS = ("energy", "forces", "stress")
 """What is known of a crystal beside its columns, where a potential says it."""
@@ -208,6 +219,11 @@ def label(item: Settings, settings: Settings) -> dict[str, Any]:
             f"a crystal must come to rest; the largest force is {rest.max_force:.2g} "
             f"eV/Å after {rest.steps} steps"
         )
+    if (nearest := _nearest(rest.crystal, teacher.cutoff)) < FUSED:
+        raise ValueError(
+            f"atoms must not fuse; some came to {nearest:.2g} times the sum of their "
+            "covalent radii"
+        )
     rng = np.random.default_rng(item["seed"])
     repeats = (1, 1, 1)
     if settings["supercell_length"] is not None:
@@ -301,6 +317,17 @@ def _supercell_mesh(crystal: Crystal, matrix: Sequence) -> Mesh:
         index=np.arange(n).reshape(n, 1, 1),
         reciprocal=2 * np.pi * np.linalg.inv(np.asarray(crystal.cell)).T,
     )
+
+
+def _nearest(crystal: Crystal, cutoff: float) -> float:
+    """Shortest distance in units of the sum of the covalent radii; infinite if none."""
+    found = neighbors(crystal, cutoff)
+    positions = np.asarray(crystal.positions)
+    apart = found.shifts @ np.asarray(crystal.cell) + positions[found.senders]
+    distances = np.linalg.norm(apart - positions[found.receivers], axis=1)
+    radii = covalent_radii[np.asarray(crystal.numbers)]
+    sums = radii[found.senders] + radii[found.receivers]
+    return float((distances / sums).min(initial=np.inf))
 
 
 def _summary(found: Phonons, mesh: Mesh) -> dict[str, Any]:
