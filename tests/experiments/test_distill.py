@@ -16,7 +16,15 @@ from matjax.models import LennardJones
 from matjax.phonons import phonons, write_phonopy
 from matjax.physics import Potential
 from matjax.runs import Run
-from matjax.survey import Pool, composition, draw, item_crystal
+from matjax.survey import (
+    Labels,
+    Pool,
+    composition,
+    crystal_item,
+    draw,
+    item_crystal,
+    label_crystals,
+)
 from matjax.weights import load_potential, save_potential
 
 NOBLE = {"Ne": 10, "Ar": 18, "Kr": 36, "Xe": 54}
@@ -112,6 +120,15 @@ def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
         run(tmp_path / "other", {**settings, "cost_atoms": 8})
     with pytest.raises(ValueError, match="accumulate is batch_size"):
         run(tmp_path / "other", {**settings, "fit": {"accumulate": 2}})
+
+
+def test_crystals_whose_atoms_fuse_have_no_labels(tmp_path):
+    teacher = pair_potential(tmp_path / "teacher.safetensors", epsilon=0.1, sigma=1.0)
+    crystal = Crystal.from_ase(ase.build.bulk("Ar", "fcc", a=1.6))
+    labels = Labels(rattles=0, n_columns=3, precision="float64")
+    records = tmp_path / "labels.jsonl"
+    found = label_crystals(teacher, {"dense": crystal_item(crystal)}, records, labels)
+    assert "atoms must not fuse" in found["dense"]["error"]["message"]
 
 
 def test_no_composition_is_in_two_parts(crystals):
