@@ -20,11 +20,25 @@ from matjax.survey.benchmark import crystal_item, item_crystal, read_items
 
 Items = dict[str, dict[str, Any]]
 
-GROUPS = (
-    *("Li Na K Rb Cs", "Be Mg Ca Sr Ba", "Sc Y La", "Ti Zr Hf", "V Nb Ta", "Cr Mo W"),
-    *("Mn Tc Re", "Fe Ru Os", "Co Rh Ir", "Ni Pd Pt", "Cu Ag Au", "Zn Cd Hg"),
-    *("B Al Ga In Tl", "C Si Ge Sn Pb", "N P As Sb Bi", "O S Se Te", "H F Cl Br I"),
-)
+GROUPS = """
+Li Na K Rb Cs
+Be Mg Ca Sr Ba
+Sc Y La
+Ti Zr Hf
+V Nb Ta
+Cr Mo W
+Mn Tc Re
+Fe Ru Os
+Co Rh Ir
+Ni Pd Pt
+Cu Ag Au
+Zn Cd Hg
+B Al Ga In Tl
+C Si Ge Sn Pb
+N P As Sb Bi
+O S Se Te
+H F Cl Br I
+"""
 """Elements that stand for one another; hydrides crystallize as halides do."""
 
 TRIES = 100
@@ -149,7 +163,8 @@ def _substituted(
 
 def _groups(species: set[int]) -> list[tuple[int, ...]]:
     """Atomic numbers of the elements that may occur, by group."""
-    found = [tuple(atomic_numbers[x] for x in group.split()) for group in GROUPS]
+    lines = GROUPS.strip().splitlines()
+    found = [tuple(atomic_numbers[x] for x in line.split()) for line in lines]
     return [tuple(z for z in group if z in species) for group in found]
 
 
