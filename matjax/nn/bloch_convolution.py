@@ -29,10 +29,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import bloch
-from matjax.nn.bloch_geometry import Coupling, Geometry, Layout, join
+from matjax.nn.bloch_geometry import Coupling, Geometry, Layout, join, split
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -129,11 +130,13 @@ def _backward_jvp(lay: Layout, primals: tuple, tangents: tuple) -> tuple:
     return _pullback_at_rest(h, g, edges, lay), (h_bar, x_bar)
 
 
-def _harmonics(lay: Layout, coupling: Coupling, array: Array) -> Array:
-    """(..., c, m) of one coupling, from the products of all paths."""
-    blocks = [array[..., lay.blocks[p].place] for p in coupling.paths]
-    shape = (*array.shape[:-1], coupling.channels, -1)
-    return jnp.concatenate([b.reshape(shape) for b in blocks], axis=-1)
+def _harmonics(lay: Layout, array: Array) -> list[Array]:
+    """(..., c, m) of each coupling, from the weighted harmonics of all."""
+    parts = split(array, [k.products for k in lay.couplings])
+    return [
+        part.reshape(*array.shape[:-1], k.channels, -1)
+        for k, part in zip(lay.couplings, parts, strict=True)
+    ]
 
 
 def _split(coupling: Coupling, array: Array, place: slice) -> Array:
@@ -160,34 +163,24 @@ def _cotangents_coupled(lay: Layout, g: Array) -> list[Array]:
 def _operators_a(lay: Layout, images: Array) -> list[Array]:
     """∂m/∂h for each coupling: (n, s, c, i, o), from (n, s, m)."""
     return [
-        jnp.einsum(
-            "nscm,imo->nscio",
-            _harmonics(lay, k, images),
-            k.tensor.astype(images.dtype),
-        )
-        for k in lay.couplings
+        jnp.einsum("nscm,imo->nscio", v, k.tensor.astype(images.dtype))
+        for k, v in zip(lay.couplings, _harmonics(lay, images), strict=True)
     ]
 
 
 def _operators_p(lay: Layout, images: Array, hc: list[Array]) -> Array:
     """∂m/∂r: (n, s, 3, outputs), from (n, s, 4, m)."""
-    first = images[:, :, 1:]
+    first = _harmonics(lay, images[:, :, 1:])
     return join(
-        [
-            jnp.einsum("nsacm,scmo->nsaco", _harmonics(lay, k, first), c)
-            for k, c in zip(lay.couplings, hc, strict=True)
-        ]
+        [jnp.einsum("nsacm,scmo->nsaco", v, c) for v, c in zip(first, hc, strict=True)]
     )
 
 
 def _operators_q(lay: Layout, images: Array, gc: list[Array]) -> Array:
     """∂(g·m)/∂h∂r: (n, s, 3, features)."""
-    first = images[:, :, 1:]
+    first = _harmonics(lay, images[:, :, 1:])
     return join(
-        [
-            jnp.einsum("nsacm,ncim->nsaci", _harmonics(lay, k, first), c)
-            for k, c in zip(lay.couplings, gc, strict=True)
-        ]
+        [jnp.einsum("nsacm,ncim->nsaci", v, c) for v, c in zip(first, gc, strict=True)]
     )
 
 
@@ -218,17 +211,11 @@ def _second_derivatives(
     terms: list[Array] = [jnp.zeros(())] * len(lay.blocks)
     for k, c in zip(lay.couplings, gc, strict=True):
         pairs = jnp.einsum("sci,ncim->nscm", _split(k, h, k.features), c)
-        slots = edges.images.slots(pairs)
-        start = 0
-        for p in k.paths:
-            block = lay.blocks[p]
-            end = start + block.harmonic.stop - block.harmonic.start
-            terms[p] = jnp.einsum(
-                "nkcm,tnkc->tnkm",
-                slots[..., start:end],
-                edges.weights[..., block.weights],
-            )
-            start = end
+        places = [lay.blocks[p].harmonic for p in k.paths]
+        ends = np.cumsum([place.stop - place.start for place in places])
+        slots = split(edges.images.slots(pairs), ends.tolist())
+        for p, part in zip(k.paths, slots, strict=True):
+            terms[p] = jnp.einsum("nkcm,tnkc->tnkm", part, edges.weights[p])
     at = edges.directions
     t = jnp.zeros((3, *at.y.shape), h.dtype)
     for block, term in zip(lay.blocks, terms, strict=True):

@@ -26,12 +26,10 @@ from matjax.crystals import Graph, bloch
 class Block(NamedTuple):
     """Weighted harmonics (c, m) of one path."""
 
-    weights: slice
-    """Place of its weights (c) among the weights."""
+    weights: int
+    """Where its weights (c) end among the weights."""
     harmonic: slice
     """Place of its harmonic (m) among the harmonics."""
-    place: slice
-    """Place of the products (c, m) among all paths'."""
 
 
 class Coupling(NamedTuple):
@@ -41,6 +39,8 @@ class Coupling(NamedTuple):
     features: slice
     """Place of its components (c, i) among the features."""
     paths: tuple[int, ...]
+    products: int
+    """Where its weighted harmonics (c, m), of all its paths, end among all."""
     outputs: slice
     """Place of its outputs (c, o), of all its paths."""
     tensor: np.ndarray
@@ -63,14 +63,11 @@ class Layout:
 @cache
 def layout(features: e3nn.Irreps, harmonics: e3nn.Irreps, paths: tuple) -> Layout:
     """Flat order of the paths: by feature irrep, then channel, then component."""
-    blocks, n_w, n_v = [], 0, 0
+    blocks, n_w = [], 0
     for path in paths:
-        harmonic = harmonics.slices()[path.harmonic]
-        w_end = n_w + path.multiplicity
-        v_end = n_v + path.multiplicity * (harmonic.stop - harmonic.start)
-        blocks.append(Block(slice(n_w, w_end), harmonic, slice(n_v, v_end)))
-        n_w, n_v = w_end, v_end
-    couplings, places, n_out = [], {}, 0
+        n_w += path.multiplicity
+        blocks.append(Block(n_w, harmonics.slices()[path.harmonic]))
+    couplings, places, n_v, n_out = [], {}, 0, 0
     for i, (channels, _) in enumerate(features):
         mine = tuple(p for p, path in enumerate(paths) if path.feature == i)
         if not mine:
@@ -79,9 +76,10 @@ def layout(features: e3nn.Irreps, harmonics: e3nn.Irreps, paths: tuple) -> Layou
         for p, end in zip(mine, ends, strict=True):
             start = np.arange(channels)[:, None] * ends[-1] + end - paths[p].irrep.dim
             places[p] = n_out + start + np.arange(paths[p].irrep.dim)
+        n_v += channels * tensor.shape[1]
         outputs = slice(n_out, n_out + channels * ends[-1])
         couplings.append(
-            Coupling(channels, features.slices()[i], mine, outputs, tensor)
+            Coupling(channels, features.slices()[i], mine, n_v, outputs, tensor)
         )
         n_out = outputs.stop
     irreps: dict[e3nn.Irrep, int] = {}
@@ -149,8 +147,8 @@ class Geometry(NamedTuple):
     images: bloch.Images
     v: Array
     """(n, k, 1 + 3, m): weighted harmonics, and their derivatives by r."""
-    weights: Array
-    """(3, n, k, w): weights and their first two derivatives by |r|."""
+    weights: list[Array]
+    """(3, n, k, c) of each path: weights and their first two derivatives by |r|."""
     directions: Directions
 
 
@@ -166,18 +164,21 @@ def geometry(
 
     (w, dw), (_, ddw) = jax.jvp(slope, (rest.r,), (one,))
     mask = graph.edge_mask.reshape(1, *slots, 1)
-    weights = jnp.where(mask, jnp.stack([w, dw, ddw]), 0)
+    weights = split(
+        jnp.where(mask, jnp.stack([w, dw, ddw]), 0), [b.weights for b in lay.blocks]
+    )
 
     # Of each path: w Y, and its three derivatives w' (r/|r|) Y + w dY.
     y = rest.y[:, :, None]
     y4 = jnp.concatenate([y, rest.dy], axis=2)
     uy = rest.unit[..., None] * y
     uy4 = jnp.concatenate([jnp.zeros_like(y), uy], axis=2)
-    v = [
-        weights[0][..., None, b.weights, None] * y4[..., None, b.harmonic]
-        + weights[1][..., None, b.weights, None] * uy4[..., None, b.harmonic]
-        for b in lay.blocks
+    products = [
+        w[0][..., None, :, None] * y4[..., None, b.harmonic]
+        + w[1][..., None, :, None] * uy4[..., None, b.harmonic]
+        for w, b in zip(weights, lay.blocks, strict=True)
     ]
+    v = [jnp.concatenate([products[p] for p in k.paths], -1) for k in lay.couplings]
     return Geometry(
         images=graph.images(),
         v=join(v),
@@ -203,3 +204,13 @@ def _twice_along(
 def join(blocks: Sequence[Array]) -> Array:
     """Flat arrays (…, c, components) one after the other."""
     return jnp.concatenate([b.reshape(*b.shape[:-2], -1) for b in blocks], axis=-1)
+
+
+def split(array: Array, ends: Sequence[int]) -> list[Array]:
+    """Parts of the last axis that end there.
+
+    The derivative of all parts together is one concatenation. That of each slice would
+    be an array of the size of the whole, and their sum took a quarter of a training
+    step.
+    """
+    return jnp.split(array, ends[:-1], axis=-1)

@@ -25,7 +25,7 @@ import numpy as np
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
 from matjax.nn.bloch_convolution import convolve_at_rest
-from matjax.nn.bloch_geometry import Directions, directions, geometry, layout
+from matjax.nn.bloch_geometry import Directions, directions, geometry, layout, split
 from matjax.numerics import safe_norm
 
 CHUNK_FLOATS = 2**23
@@ -128,23 +128,23 @@ def convolve(
     flat = jnp.concatenate([b.reshape(graph.n_nodes, -1) for b in blocks], axis=-1)
     radial = jnp.where(graph.edge_mask[:, None], radial, 0)
     couplings = [_coupling(features, harmonics, path) for path in paths]
+    ends = np.cumsum([path.multiplicity for path in paths]).tolist()
     slots = (graph.n_nodes, graph.degree, -1)
 
     def contract(edges: tuple[Array, Array, Array]) -> Array:
         sent, y, basis = edges
         n, degree = sent.shape[:2]
-        weights = weigh(basis)
-        parts = jnp.split(sent, np.cumsum([d * c for d, c in sizes])[:-1], axis=-1)
+        weights = split(weigh(basis), ends)
+        parts = split(sent, np.cumsum([d * c for d, c in sizes]).tolist())
         parts = [
             part.reshape(n, degree, d, c)
             for part, (d, c) in zip(parts, sizes, strict=True)
         ]
-        outputs, start = [], 0
-        for path, (tensor, place) in zip(paths, couplings, strict=True):
-            w = weights[..., None, start : start + path.multiplicity]
-            start += path.multiplicity
+        outputs = []
+        for path, w, (tensor, place) in zip(paths, weights, couplings, strict=True):
             z = jnp.einsum("nkj,ijo->nkio", y[..., place], tensor.astype(y.dtype))
-            out = jnp.einsum("nkic,nkio->noc", w * parts[path.feature], z)
+            sender = parts[path.feature]
+            out = jnp.einsum("nkic,nkio->noc", w[..., None, :] * sender, z)
             outputs.append(out.reshape(n, -1))
         return jnp.concatenate(outputs, axis=-1)
 
