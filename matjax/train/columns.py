@@ -103,16 +103,15 @@ def random_columns(
 
 def common_shape(crystals: Sequence[Crystal], cutoff: float) -> Shape:
     """The shape that holds each of these crystals by itself."""
-    return common_shapes(crystals, cutoff, n_shapes=1).shapes[-1]
+    return _largest(_needed(crystals, cutoff))
 
 
 def common_shapes(
     crystals: Sequence[Crystal], cutoff: float, *, n_shapes: int = 3
 ) -> Shapes:
     """At most so many shapes; each of these crystals by itself fits one of them."""
-    needed = np.array([(c.n_atoms, *_degree(c, cutoff)) for c in crystals])
-    largest = Shape(int(needed[:, 0].max()), int(needed[:, 1].max()), 1)
-    return bucket_sizes(needed, largest, n_shapes=n_shapes, node_step=1)
+    needed = _needed(crystals, cutoff)
+    return bucket_sizes(needed, _largest(needed), n_shapes=n_shapes, node_step=1)
 
 
 class ColumnLoader:
@@ -163,10 +162,8 @@ class ColumnLoader:
         self.examples, self.batch_size = tuple(examples), batch_size
         self.n_columns, self.seed, self.dtype = n_columns, seed, np.dtype(dtype)
         shapes = shapes or common_shapes([e.crystal for e in examples], cutoff)
-        fitting = [
-            shapes.smallest(e.crystal.n_atoms, _degree(e.crystal, cutoff)[0])
-            for e in examples
-        ]
+        needed = _needed([e.crystal for e in examples], cutoff)
+        fitting = [shapes.smallest(n, degree) for n, degree, _ in needed.tolist()]
         self.parts = [
             _padded(e, cutoff, shape, dtype)
             for e, shape in zip(examples, fitting, strict=True)
@@ -250,10 +247,20 @@ class ColumnBatches:
         """Nothing is open."""
 
 
-def _degree(crystal: Crystal, cutoff: float) -> tuple[int, int]:
-    """Edge slots that an atom of a crystal needs, rounded up, and its edges in all."""
-    found = neighbors(crystal, cutoff)
-    return max(1, -(-found.degree // DEGREES)) * DEGREES, len(found.receivers)
+def _needed(crystals: Sequence[Crystal], cutoff: float) -> np.ndarray:
+    """Atoms, edge slots of an atom (rounded up) and edges, (crystals, 3)."""
+    rows = []
+    for crystal in crystals:
+        found = neighbors(crystal, cutoff)
+        degree = max(1, -(-found.degree // DEGREES)) * DEGREES
+        rows.append((crystal.n_atoms, degree, len(found.receivers)))
+    return np.array(rows)
+
+
+def _largest(needed: np.ndarray) -> Shape:
+    """The shape of one crystal that holds all of these sizes."""
+    n_nodes, degree, _ = needed.max(axis=0).tolist()
+    return Shape(n_nodes, degree, 1)
 
 
 def _padded(
