@@ -147,7 +147,7 @@ class Geometry(NamedTuple):
     images: bloch.Images
     v: Array
     """(n, k, 1 + 3, m): weighted harmonics, and their derivatives by r."""
-    weights: list[Array]
+    weights: Sequence[Array]
     """(3, n, k, c) of each path: weights and their first two derivatives by |r|."""
     directions: Directions
 
@@ -206,7 +206,7 @@ def join(blocks: Sequence[Array]) -> Array:
     return jnp.concatenate([b.reshape(*b.shape[:-2], -1) for b in blocks], axis=-1)
 
 
-def split(array: Array, ends: Sequence[int]) -> list[Array]:
+def split(array: Array, ends: Sequence[int]) -> Sequence[Array]:
     """Parts of the last axis that end there.
 
     The derivative of all parts together is one concatenation. That of each slice would
