@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from matjax.config import ExperimentConfig, Section
-from matjax.crystals import Crystal, neighbors
+from matjax.crystals import Crystal
 from matjax.data import find_data
 from matjax.phonons import Phonons, phonons, read_phonopy
 from matjax.physics import Potential
@@ -237,7 +237,7 @@ def _labeled(config: Config, run: Run) -> Labeled:
         if "error" in record:
             run.log.warning("%s is left out: %s", name, record["error"]["message"])
     good = {k: r["values"] for k, r in records.items() if "values" in r}
-    for name in _dense(config, good, parts):
+    for name in _dense(config, good, parts) if parts else ():
         del good[name]
         run.log.warning("%s is left out: at rest it is denser than the pool", name)
     return Labeled(
@@ -263,14 +263,13 @@ def _chosen(config: Config) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, 
 def _dense(
     config: Config, records: Mapping[str, Mapping[str, Any]], parts: Mapping[str, str]
 ) -> list[str]:
-    """Crystals for training that have more neighbors at rest than the pool admits."""
+    """Crystals for training that at rest need larger graphs than those of the pool."""
     cutoff = load_potential(config.teacher, dtype=jnp.float32).cutoff
-    most = config.pool.max_neighbors
     return [
         name
         for name in sorted(parts.keys() & records.keys())
         if parts[name] == "train"
-        and neighbors(item_crystal(records[name]), cutoff).degree > most
+        and not config.pool.holds(item_crystal(records[name]), cutoff)
     ]
 
 
