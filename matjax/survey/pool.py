@@ -36,8 +36,8 @@ class Pool(Section):
     """Of an atom within the cutoff; a further crystal may have more if its cell is
     smaller."""
     further: int = Field(default=0, ge=0)
-    """Crystals of ``further_data`` that are trained on, too. No composition of ``data``
-    is among them."""
+    """Crystals of ``further_data`` that are trained on, too. No composition that the
+    pool admits from ``data`` is among them."""
     further_data: str = "matcalc/mp-binary-pbe-elasticity-2025.1.extxyz.gz"
     """File of crystals, as ``data``."""
     further_elements: tuple[str, ...] = ()
@@ -99,8 +99,7 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
                 f"{len(drawn.items)}: want fewer, or allow larger ones"
             )
     if pool.further:
-        known = set(groups)
-        further = _further(pool, known, set(species), cutoff, seed)
+        further = _further(pool, set(groups), set(species), cutoff, seed)
         drawn.items.update(further)
         drawn.parts.update(dict.fromkeys(further, "train"))
     return drawn
