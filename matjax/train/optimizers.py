@@ -11,6 +11,10 @@ from pydantic import Field
 
 from matjax.config import Section
 
+ADAM_RMS = 0.2
+"""Size of a typical update of AdamW in units of its rate. Those of Muon have it, too,
+so that one rate serves both (Liu et al., arXiv 2502.16982, section 2.2)."""
+
 
 class OptimizerConfig(Section):
     """Which optimizer, how fast."""
@@ -69,6 +73,7 @@ def make_optimizer(
             adam_b2=config.b2,
             weight_decay=config.weight_decay,
             weight_decay_mask=decays,
+            consistent_rms=ADAM_RMS,
         )
     elif config.name == "adam":
         chain = optax.adam(rate, b1=config.b1, b2=config.b2)
