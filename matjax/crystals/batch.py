@@ -73,22 +73,7 @@ def build_graph(
     if n_graphs < len(crystals):
         raise ValueError(f"{len(crystals)} crystals do not fit n_graphs={n_graphs}")
 
-    slots = (n_nodes, degree)
-    # An empty slot is an edge of a node with itself; the mask tells it apart.
-    senders = np.repeat(np.arange(n_nodes, dtype=np.int32)[:, None], degree, axis=1)
-    shifts = np.zeros((*slots, 3), dtype=np.int32)
-    edge_mask = np.zeros(slots, dtype=bool)
-    start = 0
-    for crystal, edges, count in zip(crystals, lists, counts, strict=True):
-        rank = np.arange(len(edges.receivers)) - np.repeat(
-            np.cumsum(count) - count, count
-        )
-        place = (edges.receivers + start, rank)
-        senders[place] = edges.senders + start
-        shifts[place] = edges.shifts
-        edge_mask[place] = True
-        start += crystal.n_atoms
-
+    senders, shifts, edge_mask = _slots(lists, counts, n_nodes, degree)
     padding = n_nodes - n_atoms
     sizes = [c.n_atoms for c in crystals]
     cells = np.zeros((n_graphs, 3, 3))
@@ -102,9 +87,9 @@ def build_graph(
             _padded([np.asarray(c.positions) for c in crystals], padding), dtype
         ),
         cell=jnp.asarray(cells, dtype),
-        senders=jnp.asarray(senders.reshape(-1)),
-        shifts=jnp.asarray(shifts.reshape(-1, 3)),
-        edge_mask=jnp.asarray(edge_mask.reshape(-1)),
+        senders=jnp.asarray(senders),
+        shifts=jnp.asarray(shifts),
+        edge_mask=jnp.asarray(edge_mask),
         node_mask=jnp.arange(n_nodes) < n_atoms,
         graph_mask=jnp.arange(n_graphs) < len(crystals),
         node_graph=jnp.asarray(
@@ -113,6 +98,26 @@ def build_graph(
             ).astype(np.int32)
         ),
     )
+
+
+def _slots(
+    lists: Sequence[Neighbors], counts: Sequence[np.ndarray], n_nodes: int, degree: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Senders, shifts and mask of the dense layout, from edges sorted by receiver."""
+    # An empty slot is an edge of a node with itself; the mask tells it apart.
+    senders = np.repeat(np.arange(n_nodes, dtype=np.int32), degree)
+    shifts = np.zeros((n_nodes * degree, 3), dtype=np.int32)
+    mask = np.zeros(n_nodes * degree, dtype=bool)
+    start = 0
+    for edges, count in zip(lists, counts, strict=True):
+        first = np.repeat(np.cumsum(count) - count, count)
+        rank = np.arange(len(edges.receivers)) - first
+        place = (edges.receivers + start) * degree + rank
+        senders[place] = edges.senders + start
+        shifts[place] = edges.shifts
+        mask[place] = True
+        start += len(count)
+    return senders, shifts, mask
 
 
 def _count(edges: Neighbors, n_atoms: int) -> np.ndarray:
