@@ -87,18 +87,10 @@ class Loss(Section):
     """What of an error counts: mae, mse, huber, or norm (of vectors)."""
 
 
-class ColumnLoss(Loss):
-    """The term of the columns."""
-
-    mass: float | None = Field(default=None, gt=0)
-    """If given, amu: an error on an atom of mass m counts √(mass/m) times, as it does
-    in a frequency; otherwise all count alike."""
-
-
 class Losses(Section):
     """Terms of the loss; errors by atom in eV, in eV/Å², eV/Å and eV/Å³."""
 
-    columns: ColumnLoss = ColumnLoss()
+    columns: Loss = Loss()
     energy: Loss = Loss()
     forces: Loss = Loss()
     stress: Loss = Loss()

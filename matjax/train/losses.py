@@ -19,7 +19,6 @@ import jax.numpy as jnp
 
 from matjax.arrays import Array
 from matjax.crystals import Graph
-from matjax.elements import MASSES
 from matjax.numerics import safe_norm
 
 Kind = Literal["mae", "mse", "huber", "norm"]
@@ -40,9 +39,6 @@ class Term(NamedTuple):
     """Where Huber's function turns from square to linear, in the unit of the label."""
     scale: float = 1.0
     """Errors count in this unit: eV, eV/Å, … of the label."""
-    mass: float | None = None
-    """amu; of columns only. An error on an atom of mass m counts √(mass/m) times: an
-    error δΦ is one of about δΦ/(2√(mΦ)) in a frequency."""
 
 
 class Sums(NamedTuple):
@@ -68,16 +64,10 @@ def require_terms(terms: Sequence[Term]) -> None:
             raise ValueError(
                 f"a term's kind must be one of {KINDS}; {term.label} has {term.kind!r}"
             )
-        sizes = (term.weight, term.delta, term.scale, term.mass)
-        if not all(size is None or size > 0 for size in sizes):
+        positive = term.weight > 0 and term.delta > 0 and term.scale > 0
+        if not positive:
             raise ValueError(
-                "weight, delta, scale and mass of a term must be positive; received "
-                f"{term}"
-            )
-        if term.mass is not None and term.label != "columns":
-            raise ValueError(
-                f"only columns have masses; {term.label} has mass={term.mass}: leave "
-                "it out"
+                f"weight, delta and scale of a term must be positive; received {term}"
             )
     names = [term.label for term in terms]
     if len(set(names)) < len(names):
@@ -113,13 +103,7 @@ def term_sums(
         if term.label == "energy":
             n_atoms = graph.graph_sum(graph.node_mask.astype(error.dtype))
             error = error / jnp.maximum(n_atoms, 1)
-        error = jnp.where(mask, error, 0)
-        weight = 1.0
-        if term.mass is not None:
-            masses = jnp.asarray(MASSES, error.dtype)[graph.numbers]
-            masses = jnp.where(graph.node_mask, masses, term.mass)
-            weight = jnp.sqrt(term.mass / masses)[:, None]
-        sums[term.label] = _sums(term, error, weight, mask)
+        sums[term.label] = _sums(term, jnp.where(mask, error, 0), mask)
     return sums
 
 
@@ -141,8 +125,8 @@ def total(terms: Sequence[Term], sums: Mapping[str, Sums]) -> Array:
     return jnp.sum(jnp.stack(parts))
 
 
-def _sums(term: Term, error: Array, weight: Array | float, mask: Array) -> Sums:
-    scaled = weight * error / term.scale
+def _sums(term: Term, error: Array, mask: Array) -> Sums:
+    scaled = error / term.scale
     if term.kind == "norm":
         # As many counts as components, so that weights mean the same for all kinds.
         loss = safe_norm(scaled).sum() * error.shape[-1]

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, build_graph
+from matjax.crystals import build_graph
 from matjax.train import Term, term_sums, total
-from matjax.train.losses import require_terms
 from tests.phonons.lattices import fcc, silicon
 
 RNG = np.random.default_rng(3)
@@ -54,29 +53,6 @@ def test_energies_count_by_atom_and_forces_by_component_or_vector():
     assert_allclose(sums["forces"].loss / sums["forces"].count, lengths.mean())
     assert_allclose(sums["stress"].absolute, abs(error["stress"][:2]).sum())
     assert [float(sums[k].count) for k in ("energy", "forces", "stress")] == [2, 9, 18]
-
-
-def test_errors_of_columns_count_as_those_of_frequencies_of_springs():
-    """Of a spring δω/ω = δΦ/2Φ: errors δΦ in proportion to √(mΦ) are all alike."""
-    springs = {"H": 25.0, "Na": 1.0, "U": 4.0}  # eV/Å²
-    found = []
-    for symbol, stiffness in springs.items():
-        crystal = Crystal.create([symbol], 3 * np.eye(3), fractional=[[0, 0, 0]])
-        graph = build_graph(crystal, 2.0, n_nodes=2)
-        shift = 1e-4  # of the frequency √(Φ/m), √(eV/amu)/Å
-        root = np.sqrt(stiffness / crystal.masses[0])
-        error = crystal.masses[0] * (root + shift) ** 2 - stiffness
-        columns = jnp.zeros((1, 2, 2, 3)).at[0, 0, 0].set(error)
-        columns = columns.at[0, 0, 1].set(np.nan)  # padding
-        labels = {"columns": jnp.zeros_like(columns)}
-        term = Term("columns", 1.0, mass=40.0)
-        sums = term_sums([term], {"columns": columns}, labels, graph)["columns"]
-        assert_allclose(sums.absolute, 3 * error)  # as it is, eV/Å²
-        found.append(float(sums.loss) / 6 / np.sqrt(40 * stiffness))
-    # δ(ω²) is not quite 2ωδω: uranium's frequency is 0.13
-    assert_allclose(found, 1e-4, rtol=1e-3)
-    with pytest.raises(ValueError, match=r"only columns have masses"):
-        require_terms([Term("forces", 1.0, mass=40.0)])
 
 
 def test_two_parts_add_up_to_one_batch():
