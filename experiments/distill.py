@@ -119,7 +119,8 @@ class Config(ExperimentConfig):
     labels: Labels = Labels()
     losses: Losses = Losses()
     batch_size: PositiveInt = 4
-    """Copies in a step, one after the other: memory is that of one."""
+    """Copies in a step, divided over the devices; each takes its own one after the
+    other: memory is that of one."""
     columns: PositiveInt = 4
     """Of each copy in a step."""
     fit: FitConfig = FitConfig()
@@ -159,8 +160,7 @@ class Labeled(NamedTuple):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The student as a file, errors before and after, figures and a table."""
-    if (n := jax.device_count()) > 1:
-        raise ValueError(f"one device is needed, not {n}: set CUDA_VISIBLE_DEVICES=0")
+    n_turns = _turns(config)
     labeled = _labeled(config, run)
     labels = ("columns", *labeled.copies["train"][0].labels)
     student = _student(config, labeled)
@@ -194,12 +194,13 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         save_potential(student.replace(params=params), path, overwrite=True)
 
     before = judge.of(student, "before") if config.pretrained is not None else {}
+    held_out = loader(labeled.copies["held_out"], batch_size=1)
     fitted = fit(
         task,
         loader(labeled.copies["train"], batch_size=config.batch_size),
-        loader(labeled.copies["held_out"], batch_size=1).in_order,
+        partial(held_out.in_order, jax.device_count()),
         run.folder,
-        config.fit.model_copy(update={"accumulate": config.batch_size}),
+        config.fit.model_copy(update={"accumulate": n_turns}),
         on_best=keep,
         resume=run.resume,
         progress=run.progress,
@@ -214,6 +215,18 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         **_counts(labeled),
         **(_cost(config, run, labeled, path) if config.cost_atoms else {}),
     }
+
+
+def _turns(config: Config) -> int:
+    """Copies of a step that each device takes."""
+    if (n := jax.process_count()) > 1:
+        raise ValueError(f"one process is needed, not {n}: leave out --distributed")
+    if config.batch_size % (n := jax.device_count()):
+        raise ValueError(
+            f"a step's copies are divided over {n} devices; received batch_size="
+            f"{config.batch_size}: set a multiple of {n}, or CUDA_VISIBLE_DEVICES=0"
+        )
+    return config.batch_size // n
 
 
 def _labeled(config: Config, run: Run) -> Labeled:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import jax
@@ -197,11 +198,19 @@ class ColumnLoader:
         """Batches from the beginning, or from where the state of an iterator stood."""
         return ColumnBatches(self, (state or {"next_batch": 0})["next_batch"])
 
-    def in_order(self) -> Iterator[ColumnBatch]:
-        """Every crystal once with its first columns, for validation."""
+    def in_order(self, n_parts: int = 1) -> Iterator[ColumnBatch]:
+        """Every crystal once with its first columns, for validation.
+
+        Args:
+            n_parts: of a batch, such as one for each device. Parts that do not count
+                fill a batch whose next crystal has another shape.
+        """
         some = np.arange(self.n_columns)
-        for part in self.parts:
-            yield jax.tree.map(lambda x: x[None], _taken(part, some))
+        for _, alike in groupby(self.parts, key=_shape):
+            parts = [_taken(part, some) for part in alike]
+            parts += [_uncounted(parts[0])] * (-len(parts) % n_parts)
+            for start in range(0, len(parts), n_parts):
+                yield _stacked(parts[start : start + n_parts])
 
     def batch(self, number: int) -> ColumnBatch:
         """A batch by its number."""
@@ -212,7 +221,7 @@ class ColumnLoader:
             part = self.parts[place]
             some = rng.choice(len(part.inputs["q"]), self.n_columns, replace=False)
             parts.append(_taken(part, some))
-        return jax.tree.map(lambda *x: np.stack(x), *parts)
+        return _stacked(parts)
 
     def _order(self, epoch: int) -> np.ndarray:
         """Which crystals the batches of an epoch hold, (batches, crystals)."""
@@ -302,3 +311,18 @@ def _taken(part: ColumnBatch, some: np.ndarray) -> ColumnBatch:
         labels={**part.labels, "columns": part.labels["columns"][some]},
         inputs={name: array[some] for name, array in part.inputs.items()},
     )
+
+
+def _shape(part: ColumnBatch) -> tuple[int, int]:
+    return part.graph.n_nodes, part.graph.degree
+
+
+def _uncounted(part: ColumnBatch) -> ColumnBatch:
+    """A part of the same shape in which all is padding."""
+    masks = ("node_mask", "edge_mask", "graph_mask")
+    nothing = {name: np.zeros_like(getattr(part.graph, name)) for name in masks}
+    return part.replace(graph=part.graph.replace(**nothing))
+
+
+def _stacked(parts: Sequence[ColumnBatch]) -> ColumnBatch:
+    return jax.tree.map(lambda *x: np.stack(x), *parts)

@@ -194,8 +194,10 @@ class _Fit:
     def start(self, on_best: Callable[[Any], None] | None, *, resume: bool) -> None:
         """Opens checkpoints and records, and takes up what lies there."""
         self.on_best = on_best or (lambda params: None)
+        # On how many devices and in how many turns a step is taken may change.
+        where = {"accumulate", "divided"}
         identity = {
-            "fit": self.config.model_dump(mode="json"),
+            "fit": self.config.model_dump(mode="json", exclude=where),
             "data": self.loader.fingerprint,
             "task": dict(self.task.identity),
         }

@@ -1,5 +1,7 @@
 """Columns of force constants at random q: labels that potentials are trained on."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from matjax.train import (
     Term,
     common_shape,
     fit,
+    make_evaluation,
     potential_predictions,
     random_columns,
 )
@@ -140,6 +143,20 @@ def test_parts_of_a_data_set_have_one_shape_if_it_is_given():
     assert (
         found.batch(0).graph.senders.shape == loader().batch(0).graph.senders[:1].shape
     )
+
+
+def test_parts_that_fill_a_batch_do_not_count():
+    source, terms = loader(), [Term("columns", 1.0), Term("forces", 1.0)]
+    predict = potential_predictions(MODEL, ("columns", "forces"))
+    evaluate = jax.jit(make_evaluation(predict, terms))
+    one, three = (
+        [evaluate(student().params, batch) for batch in source.in_order(n)]
+        for n in (1, 3)
+    )
+    assert (len(one), len(three)) == (2, 1)
+    both = jax.tree.map(np.add, *one)
+    assert both["columns"].count == (1 + 2) * 4 * 2 * 3
+    jax.tree.map(partial(assert_allclose, rtol=1e-12), three[0], both)  # round-off
 
 
 def test_batches_hold_crystals_of_one_size_and_an_epoch_all_of_them():
