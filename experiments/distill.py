@@ -141,8 +141,8 @@ class Config(ExperimentConfig):
             )
         if self.fit.accumulate > 1:
             raise ValueError(
-                "fit.accumulate is batch_size here, whose copies are taken one after "
-                "the other; leave it out"
+                "fit.accumulate is batch_size here, divided by the number of devices: "
+                "each takes its copies one after the other; leave it out"
             )
         return self
 

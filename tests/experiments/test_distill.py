@@ -61,14 +61,24 @@ def crystals(tmp_path):
     return str(path)
 
 
-def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
-    settings = {
-        "teacher": pair_potential(tmp_path / "teacher.safetensors", **TRUTH),
-        "pretrained": pair_potential(tmp_path / "student.safetensors"),
-        "pool": {"data": crystals, "train": 2, "held_out": 1, "test": 1},
+def on_pool(crystals, folder, **more):
+    """Settings: two of these crystals are trained on, one is held out, one judged."""
+    return {
+        "teacher": pair_potential(folder / "teacher.safetensors", **TRUTH),
+        "pretrained": pair_potential(folder / "student.safetensors"),
+        "pool": {
+            **{"data": crystals, "max_neighbors": 100},
+            **{"train": 2, "held_out": 1, "test": 1},
+        },
         "labels": {"n_columns": 6, "precision": "float64", "mesh_length": 6.0},
-        "losses": {"columns": {"weight": 10.0, "kind": "mse"}},
         "batch_size": 2,
+        **more,
+    }
+
+
+def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
+    more = {
+        "losses": {"columns": {"weight": 10.0, "kind": "mse"}},
         "fit": {
             "epochs": 100,
             "validate_every": 50,
@@ -77,8 +87,7 @@ def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
         },
         "cost_atoms": 8,
     }
-    settings["pool"]["max_neighbors"] = 100
-    metrics = run(tmp_path / "run", settings)
+    metrics = run(tmp_path / "run", on_pool(crystals, tmp_path, **more))
     found = load_potential(tmp_path / "run" / "potential.safetensors").params
     # What Adam leaves at the end of its schedule.
     assert_allclose([found[k] for k in TRUTH], list(TRUTH.values()), rtol=3e-3)
@@ -94,15 +103,8 @@ def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
 
 def test_two_devices_train_as_one_does(crystals, tmp_path):
     # Three copies are held out: one batch of two devices has a part that is empty.
-    settings = {
-        "teacher": pair_potential(tmp_path / "teacher.safetensors", **TRUTH),
-        "pretrained": pair_potential(tmp_path / "student.safetensors"),
-        "pool": {"data": crystals, "train": 2, "held_out": 1, "test": 1},
-        "labels": {"n_columns": 6, "precision": "float64", "mesh_length": 6.0},
-        "batch_size": 2,
-        "fit": {"epochs": 3, "optimizer": {"learning_rate": 0.02}},
-    }
-    settings["pool"]["max_neighbors"] = 100
+    short = {"epochs": 3, "optimizer": {"learning_rate": 0.02}}
+    settings = on_pool(crystals, tmp_path, fit=short)
     alone = run(tmp_path / "one", settings)
     path = tmp_path / "argon.yaml"
     path.write_text(yaml.safe_dump({"experiment": "distill", **settings}))
