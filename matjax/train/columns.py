@@ -19,7 +19,7 @@ import numpy as np
 
 from matjax.crystals import Crystal, Graph, build_graph, neighbors
 from matjax.phonons import ForceConstants, Response
-from matjax.train.graphs import Batch, Shape
+from matjax.train.graphs import Batch, Shape, stacked
 from matjax.train.statistics import Shapes, bucket_sizes
 
 DEGREES = 8
@@ -210,7 +210,7 @@ class ColumnLoader:
             parts = [_taken(part, some) for part in alike]
             parts += [_uncounted(parts[0])] * (-len(parts) % n_parts)
             for start in range(0, len(parts), n_parts):
-                yield _stacked(parts[start : start + n_parts])
+                yield stacked(parts[start : start + n_parts])
 
     def batch(self, number: int) -> ColumnBatch:
         """A batch by its number."""
@@ -221,7 +221,7 @@ class ColumnLoader:
             part = self.parts[place]
             some = rng.choice(len(part.inputs["q"]), self.n_columns, replace=False)
             parts.append(_taken(part, some))
-        return _stacked(parts)
+        return stacked(parts)
 
     def _order(self, epoch: int) -> np.ndarray:
         """Which crystals the batches of an epoch hold, (batches, crystals)."""
@@ -322,7 +322,3 @@ def _uncounted(part: ColumnBatch) -> ColumnBatch:
     masks = ("node_mask", "edge_mask", "graph_mask")
     nothing = {name: np.zeros_like(getattr(part.graph, name)) for name in masks}
     return part.replace(graph=part.graph.replace(**nothing))
-
-
-def _stacked(parts: Sequence[ColumnBatch]) -> ColumnBatch:
-    return jax.tree.map(lambda *x: np.stack(x), *parts)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import jax
 import numpy as np
 from flax import struct
 
@@ -19,6 +20,8 @@ from matjax.train.datasets import Dataset, Example
 CACHE_BYTES = 4 * 2**30
 """Memory for neighbor lists, for each set of graphs: some 10⁵ crystals of 64 atoms with
 26 neighbors. What finds no place is found again in every epoch."""
+
+Part = TypeVar("Part", bound="Batch")
 
 
 class Batch(struct.PyTreeNode):
@@ -206,6 +209,11 @@ def join(
         node_graph=node_graph,
     )
     return Batch(graph=graph, labels=padded)
+
+
+def stacked(parts: Sequence[Part]) -> Part:
+    """Parts of the same shape along a leading axis; host arrays."""
+    return jax.tree.map(lambda *arrays: np.stack(arrays), *parts)
 
 
 def _no_labels(

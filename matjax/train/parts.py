@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
-from matjax.train.graphs import Batch, LabeledGraphs, Shape, join
+from matjax.train.graphs import Batch, LabeledGraphs, Shape, join, stacked
 from matjax.train.statistics import Shapes
 
 
@@ -153,4 +152,4 @@ class Assembly:
             join([self.member(i) for i in part], self.labels, shape, self.dtype)
             for part in parts[self.share.own]
         ]
-        return jax.tree.map(lambda *arrays: np.stack(arrays), *joined)
+        return stacked(joined)
