@@ -52,8 +52,8 @@ class Graph(struct.PyTreeNode):
     phases: Leaf | None = None
     """2π q·shift of each edge, (edges,), while a response at q is being computed."""
     rest: Leaf | None = None
-    """Positions about which that response is taken, (nodes, 3), Å: equal to
-    ``positions``, which then carries the displacements' derivatives alone."""
+    """Positions about which that response is taken, (nodes, 3), Å, if sums over images
+    come first: equal to ``positions``, which then carries derivatives alone."""
 
     @property
     def n_nodes(self) -> int:
@@ -128,13 +128,23 @@ class Graph(struct.PyTreeNode):
     def rest_vectors(self) -> Float[Array, "edges 3"]:
         """The same while a response is computed, without the displacements."""
         if self.rest is None:
-            raise ValueError("no response is being computed: call responding(q) first")
+            raise ValueError(
+                "no response of a small cell to many displacements is being computed: "
+                "call responding(q) first"
+            )
         return self._vectors(self.rest[self.senders], self.rest)
 
-    def responding(self, q: Float[Array, "3"]) -> Graph:
-        """The graph on which derivatives by positions are responses at q."""
+    def responding(self, q: Float[Array, "3"], *, alone: bool = False) -> Graph:
+        """The graph on which derivatives by positions are responses at q.
+
+        Args:
+            q: wave vector in reciprocal lattice units.
+            alone: whether one displacement pattern only follows: sums over the images
+                of a node serve all of them, and take longer than one saves.
+        """
         phases = 2 * jnp.pi * (self.shifts.astype(self.cell.dtype) @ q)
-        return self.replace(phases=phases, rest=self.positions)
+        rest = self.positions if self.is_small and not alone else None
+        return self.replace(phases=phases, rest=rest)
 
     def images(self) -> bloch.Images:
         """Which slots hold images of which nodes, with their phases."""

@@ -61,9 +61,7 @@ def edge_basis(
         harmonics=e3nn.IrrepsArray(irreps, harmonics_of(vectors)),
         radial=radial_of(safe_norm(vectors)),
         radial_of=radial_of,
-        rest=directions(graph, harmonics_of)
-        if graph.responds and graph.is_small
-        else None,
+        rest=None if graph.rest is None else directions(graph, harmonics_of),
     )
 
 

@@ -57,6 +57,8 @@ def force_constant_columns(
     graph: Graph,
     q: Float[Array, "3"],
     displacements: Complex[Array, "nodes 3"],
+    *,
+    alone: bool = False,
 ) -> Complex[Array, "nodes 3"]:
     """Product Φ(q) u of the force constants at q with one displacement pattern, eV/Å.
 
@@ -68,8 +70,10 @@ def force_constant_columns(
         graph: of one crystal, at the potential's cutoff.
         q: wave vector in reciprocal lattice units.
         displacements: u_j of the home cell's atoms, Å.
+        alone: whether nothing is mapped over, so that what serves many patterns is left
+            out; a derivative by parameters then takes half the time in small cells.
     """
-    return _column(potential, graph, q, displacements)[0]
+    return _column(potential, graph, q, displacements, alone=alone)[0]
 
 
 class Response(struct.PyTreeNode):
@@ -261,10 +265,15 @@ def _respond(
 
 
 def _column(
-    potential: Potential, graph: Graph, q: Array, displacements: Array
+    potential: Potential,
+    graph: Graph,
+    q: Array,
+    displacements: Array,
+    *,
+    alone: bool = False,
 ) -> tuple[Array, Array]:
     """Φ(q) u, and the forces."""
-    graph = graph.responding(q)
+    graph = graph.responding(q, alone=alone)
 
     def gradient(positions: Array) -> Array:
         return -forces(potential, graph.replace(positions=positions))

@@ -69,10 +69,11 @@ def columns(potential: Potential, batch: Any) -> Array:
         batch: with a graph of one crystal and, among its inputs, ``q`` (columns, 3)
             and ``displacements`` (columns, 2, nodes, 3).
     """
+    alone = len(batch.inputs["q"]) == 1
 
     def column(q: Array, u: Array) -> Array:
         found = force_constant_columns(
-            potential, batch.graph, q, jax.lax.complex(u[0], u[1])
+            potential, batch.graph, q, jax.lax.complex(u[0], u[1]), alone=alone
         )
         return jnp.stack([jnp.real(found), jnp.imag(found)])
 

@@ -1,5 +1,7 @@
 """Force constants: batches, chunks, tracing; the physics is in the contract tests."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,12 @@ from numpy.testing import assert_allclose
 from matjax.crystals import build_graph, commensurate_q, make_supercell
 from matjax.crystals import graph as graph_module
 from matjax.models import NequIP
-from matjax.phonons import Response, force_constants, response
+from matjax.phonons import (
+    Response,
+    force_constant_columns,
+    force_constants,
+    response,
+)
 from matjax.physics import Potential, energy, forces
 from tests.phonons.lattices import fcc, silicon, springs, stillinger_weber
 
@@ -86,6 +93,25 @@ def test_sums_over_images_change_nothing(network, monkeypatch):
     over_edges = force_constants(potential, graph, Q[:2], n_atoms=2)
     assert abs(over_edges).max() > 0.1
     assert_allclose(over_images, over_edges, rtol=0, atol=1e-12)  # round-off
+
+
+def test_a_pattern_alone_is_that_among_many(network):
+    potential, crystal = network
+    graph = potential.graph(crystal, n_nodes=3)
+    rng = np.random.default_rng(0)
+    u, weights = rng.normal(size=(2, 3, 3)) + 1j * rng.normal(size=(2, 3, 3))
+
+    def number(params, alone):
+        column = force_constant_columns(
+            potential.replace(params=params), graph, Q[0], u, alone=alone
+        )
+        return jnp.sum(weights * column).real
+
+    slope = jax.jit(jax.value_and_grad(number), static_argnums=1)
+    found, expected = slope(potential.params, True), slope(potential.params, False)
+    assert abs(expected[0]) > 0.1
+    # round-off, of derivatives of up to some 10 eV/Å²
+    jax.tree.map(partial(assert_allclose, rtol=0, atol=1e-11), found, expected)
 
 
 def test_derivatives_of_a_network_s_response_are_finite_differences(network):
