@@ -27,6 +27,7 @@ from matjax.plot import (
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.survey import (
+    Cotraining,
     Labels,
     Pool,
     all_values,
@@ -34,7 +35,9 @@ from matjax.survey import (
     composition,
     crystal_item,
     draw,
+    draw_cotraining,
     item_crystal,
+    label_copies,
     label_crystals,
     label_phonopy,
     survey,
@@ -116,6 +119,8 @@ class Config(ExperimentConfig):
     phonopy: dict[str, str] = Field(default_factory=dict)
     """Folders of phonopy's files by name, instead of a teacher: columns at some q of
     the supercell are learned, others judged. Searched in ``MATJAX_DATA``, too."""
+    cotraining: Cotraining | None = None
+    """Crystals of which energies, forces and stresses are learned, too."""
     labels: Labels = Labels()
     losses: Losses = Losses()
     batch_size: PositiveInt = 4
@@ -138,6 +143,11 @@ class Config(ExperimentConfig):
         if self.phonopy and (self.crystals or self.cost_atoms):
             raise ValueError(
                 "crystals and cost_atoms need a teacher: leave them out, or phonopy"
+            )
+        if self.cotraining and (self.crystals or self.phonopy):
+            raise ValueError(
+                "cotraining goes with the pool, whose compositions it leaves out: "
+                "remove it, or crystals and phonopy"
             )
         if self.fit.accumulate > 1:
             raise ValueError(
@@ -189,6 +199,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     path = run.path("potential.safetensors")
     test = loader(labeled.copies["test"], batch_size=1)
     judge = _Judge(config, run, labeled, task, test)
+    beside = _beside(config, run)
 
     def keep(params: Any) -> None:
         save_potential(student.replace(params=params), path, overwrite=True)
@@ -197,7 +208,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     held_out = loader(labeled.copies["held_out"], batch_size=1)
     fitted = fit(
         task,
-        loader(labeled.copies["train"], batch_size=config.batch_size),
+        loader(labeled.copies["train"], batch_size=config.batch_size, **beside),
         partial(held_out.in_order, jax.device_count()),
         run.folder,
         config.fit.model_copy(update={"accumulate": n_turns}),
@@ -213,6 +224,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         **after,
         **fitted.metrics,
         **_counts(labeled),
+        **({"n_beside_copies": len(beside["beside"])} if beside else {}),
         **(_cost(config, run, labeled, path) if config.cost_atoms else {}),
     }
 
@@ -266,11 +278,31 @@ def _chosen(config: Config) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, 
     if config.crystals:
         found = {k: described_crystal(v) for k, v in config.crystals.items()}
         return {k: crystal_item(crystal) for k, crystal in found.items()}, {}
+    return draw(config.pool, *_known(config), seed=config.seed)
+
+
+def _beside(config: Config, run: Run) -> dict[str, Any]:
+    """Crystals without columns that are trained on, as the loader takes them."""
+    if config.cotraining is None:
+        return {}
+    items = draw_cotraining(config.cotraining, config.pool, *_known(config))
+    examples = label_copies(
+        config.teacher,
+        items,
+        run.path("cotraining.jsonl"),
+        config.labels.model_copy(update={"rattles": config.cotraining.rattles}),
+        seed=config.seed,
+        progress=run.progress,
+    )
+    return {"beside": examples, "per_crystal": config.cotraining.per_copy}
+
+
+def _known(config: Config) -> tuple[set[int], float]:
+    """Elements that both teacher and student know, and their longer cutoff."""
     names = {config.teacher, config.pretrained or config.teacher}
     both = [load_potential(name, dtype=jnp.float32) for name in names]
     known = set.intersection(*(set(potential.species) for potential in both))
-    cutoff = max(potential.cutoff for potential in both)
-    return draw(config.pool, known, cutoff, seed=config.seed)
+    return known, max(potential.cutoff for potential in both)
 
 
 def _dense(

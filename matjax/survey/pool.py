@@ -6,6 +6,7 @@ A teacher labels any crystal, so those of a further file can be trained on, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,31 @@ class Pool(Section):
         )
 
 
+class Cotraining(Section):
+    """Crystals without columns: of their energies, forces and stresses one learns.
+
+    What a network has learned of energies fades in phonon fine-tuning unless both are
+    trained in turns (Koker et al., arXiv 2601.07742). A copy of such a crystal costs a
+    small part of one with columns.
+    """
+
+    data: tuple[str, ...] = (
+        "matcalc/alexandria-binary-pbe-phonon-2025.1.extxyz.gz",
+        "matcalc/mp-binary-pbe-elasticity-2025.1.extxyz.gz",
+        "matcalc/wbm-random-pbe52-equilibrium-2025.1.extxyz.gz",
+    )
+    """Files of crystals with ``material_id``. No composition that the pool admits from
+    its ``data`` is taken."""
+    max_atoms: PositiveInt = 8
+    """Of a primitive cell."""
+    max_neighbors: PositiveInt = 60
+    """Of an atom within the cutoff."""
+    rattles: int = Field(default=2, ge=0)
+    """Strained, rattled copies beside each crystal as it is in the file."""
+    per_copy: PositiveInt = 2
+    """Copies of these in a step for each that has columns."""
+
+
 class Drawn(NamedTuple):
     """Primitive cells, and the part of each."""
 
@@ -73,12 +99,7 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
     Raises:
         ValueError: if there are fewer crystals than wanted.
     """
-
-    def admits(crystal: Crystal) -> bool:
-        few = crystal.n_atoms <= pool.max_atoms
-        return few and neighbors(crystal, cutoff).degree <= pool.max_neighbors
-
-    groups = _compositions(pool.data, set(species), admits)
+    groups = _compositions(pool.data, set(species), partial(_is_small, pool, cutoff))
     order = np.random.default_rng(seed).permutation(len(groups))
     waiting = [list(groups.values())[k] for k in order]
     drawn = Drawn({}, {})
@@ -105,6 +126,36 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
     return drawn
 
 
+def draw_cotraining(
+    cotraining: Cotraining, pool: Pool, species: Collection[int], cutoff: float
+) -> Items:
+    """Primitive cells by file and identifier, of compositions the pool does not have.
+
+    Args:
+        cotraining: which.
+        pool: of the crystals that are trained on with columns, and judged.
+        species: atomic numbers of the elements that may occur.
+        cutoff: within which atoms are neighbors, Å.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    known = _compositions(pool.data, set(species), partial(_is_small, pool, cutoff))
+    found: Items = {}
+    for number, data in enumerate(cotraining.data):
+        small = partial(_is_small, cotraining, cutoff)
+        for name, group in _compositions(data, set(species), small).items():
+            if name not in known:
+                found |= {f"{number}/{key}": item for key, item in group.items()}
+    if not found:
+        raise ValueError(
+            f"cotraining needs crystals of at most {cotraining.max_atoms} atoms and "
+            f"{cotraining.max_neighbors} neighbors, of other compositions than "
+            f"{pool.data}; {cotraining.data} have none: allow larger ones"
+        )
+    return found
+
+
 def composition(crystal: Crystal) -> str:
     """Such as As3Zn2, the same for all cells and structures."""
     names, counts = np.unique(crystal.symbols, return_counts=True)
@@ -113,6 +164,11 @@ def composition(crystal: Crystal) -> str:
         f"{name}{count if count > 1 else ''}"
         for name, count in zip(names.tolist(), counts.tolist(), strict=True)
     )
+
+
+def _is_small(limits: Pool | Cotraining, cutoff: float, crystal: Crystal) -> bool:
+    few = crystal.n_atoms <= limits.max_atoms
+    return few and neighbors(crystal, cutoff).degree <= limits.max_neighbors
 
 
 def _further(

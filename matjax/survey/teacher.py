@@ -40,7 +40,7 @@ from matjax.progress import Progress
 from matjax.survey.benchmark import crystal_item, item_crystal
 from matjax.survey.sizes import SizedPotential, divisions, relax_sized
 from matjax.survey.workers import all_values, survey
-from matjax.train import ColumnExample, common_shape, random_columns
+from matjax.train import ColumnExample, Example, common_shape, random_columns
 from matjax.weights import load_potential
 
 TEMPERATURE = 300.0
@@ -102,18 +102,54 @@ def label_crystals(
         seed: of the copies and their columns.
         progress: shows the crystals as they end.
     """
-    seeded = {
-        key: {**item, "seed": [seed, number], "judged": key in judged}
-        for number, (key, item) in enumerate(items.items())
-    }
     return survey(
         f"{__file__}:label",
-        seeded,
+        {
+            key: {**item, "judged": key in judged}
+            for key, item in _seeded(items, seed).items()
+        },
         records,
         settings={**_settings(teacher, items, labels), "seed": seed},
         n_workers=labels.n_workers,
         progress=progress,
     )
+
+
+def label_copies(
+    teacher: str,
+    items: Mapping[str, Settings],
+    records: Path,
+    labels: Labels,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Example]:
+    """Crystals as they are, and rattled copies, with energies, forces and stresses.
+
+    Args:
+        teacher: name or file of a potential.
+        items: crystals by key.
+        records: JSON Lines file, made or continued.
+        labels: how copies are rattled; no column is calculated.
+        seed: of the copies.
+        progress: shows the crystals as they end.
+
+    Raises:
+        ValueError: if one fails.
+    """
+    found = survey(
+        f"{__file__}:evaluate_copies",
+        _seeded(items, seed),
+        records,
+        settings={**_settings(teacher, items, labels), "seed": seed},
+        n_workers=labels.n_workers,
+        progress=progress,
+    )
+    return [
+        Example(item_crystal(given), _potential_labels(given), key)
+        for key, values in all_values(found).items()
+        for given in values["examples"]
+    ]
 
 
 def label_phonopy(
@@ -199,7 +235,7 @@ def column_examples(values: Settings, source: str) -> list[ColumnExample]:
             q=np.array(given["q"]),
             displacements=np.array(given["displacements"]),
             columns=np.array(given["columns"]),
-            labels={k: np.array(given[k]) for k in POTENTIAL_LABELS if k in given},
+            labels=_potential_labels(given),
             source=source,
         )
         for given in values["examples"]
@@ -229,14 +265,19 @@ def label(item: Settings, settings: Settings) -> dict[str, Any]:
     if settings["supercell_length"] is not None:
         repeats = divisions(rest.crystal, settings["supercell_length"])
     cell = make_supercell(rest.crystal, repeats).crystal
-    copies = [cell] + [
-        _rattled(cell, settings, rng) for _ in range(settings["rattles"])
-    ]
+    copies = _copies(cell, settings, rng)
     found = crystal_item(rest.crystal)
     if item["judged"]:
         found |= _lattice_dynamics(teacher, found, settings)
     examples = [_labeled(teacher, copy, settings, rng) for copy in copies]
     return {**found, "max_force_eV_per_A": rest.max_force, "examples": examples}
+
+
+def evaluate_copies(item: Settings, settings: Settings) -> dict[str, Any]:
+    """What :func:`label_copies` asks of a process for each crystal."""
+    teacher, crystal = _potential(settings), item_crystal(item)
+    copies = _copies(crystal, settings, np.random.default_rng(item["seed"]))
+    return {"examples": [{**crystal_item(c), **_evaluated(teacher, c)} for c in copies]}
 
 
 def lattice_dynamics(item: Settings, settings: Settings) -> dict[str, Any]:
@@ -264,6 +305,14 @@ class Padded(SizedPotential):
             n_nodes=n_nodes or max(self.n_nodes, needed.n_nodes),
             degree=degree or max(self.degree, needed.degree),
         )
+
+
+def _seeded(items: Mapping[str, Settings], seed: int) -> dict[str, dict[str, Any]]:
+    """Items with a seed of their own."""
+    return {
+        key: {**item, "seed": [seed, number]}
+        for number, (key, item) in enumerate(items.items())
+    }
 
 
 def _settings(
@@ -344,6 +393,14 @@ def _summary(found: Phonons, mesh: Mesh) -> dict[str, Any]:
     }
 
 
+def _copies(
+    crystal: Crystal, settings: Settings, rng: np.random.Generator
+) -> list[Crystal]:
+    """The crystal, and rattled ones."""
+    rattled = [_rattled(crystal, settings, rng) for _ in range(settings["rattles"])]
+    return [crystal, *rattled]
+
+
 def _rattled(crystal: Crystal, settings: Settings, rng: np.random.Generator) -> Crystal:
     """The crystal with normal displacements of its atoms under a normal strain."""
     strain = rng.normal(scale=settings["strain"], size=(3, 3))
@@ -359,14 +416,25 @@ def _labeled(
     response = Response(teacher, teacher.graph(crystal), n_atoms=crystal.n_atoms)
     gamma = None if settings["supercell_length"] is None else np.zeros((1, 3))
     n_columns = settings["n_columns"]
-    found = teacher(crystal)
     return {
         **crystal_item(crystal),
         **_columns(response, crystal.n_atoms, n_columns, rng, points=gamma),
+        **_evaluated(teacher, crystal),
+    }
+
+
+def _evaluated(teacher: Padded, crystal: Crystal) -> dict[str, Any]:
+    """What :data:`POTENTIAL_LABELS` names, as JSON holds it."""
+    found = teacher(crystal)
+    return {
         "energy": found.energy,
         "forces": found.forces.tolist(),
         "stress": found.stress.tolist(),
     }
+
+
+def _potential_labels(given: Settings) -> dict[str, np.ndarray]:
+    return {k: np.array(given[k]) for k in POTENTIAL_LABELS if k in given}
 
 
 def _columns(*args: Any, **kwargs: Any) -> dict[str, list]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from matjax.crystals import Crystal, Graph, build_graph, neighbors
 from matjax.phonons import ForceConstants, Response
+from matjax.train.datasets import Example
 from matjax.train.graphs import Batch, Shape, stacked
 from matjax.train.statistics import Shapes, bucket_sizes
 
@@ -121,6 +122,9 @@ class ColumnLoader:
     The crystals of a batch are padded to the same of a few shapes. Which crystals and
     columns come when is decided by the seed and the number of the step alone; in each
     epoch every crystal comes, some of them twice to fill a batch.
+
+    Crystals without columns may come beside them. A batch is then a pair: crystals with
+    columns, and without.
     """
 
     def __init__(
@@ -133,6 +137,8 @@ class ColumnLoader:
         seed: int = 0,
         dtype: np.dtype | type = np.float32,
         shapes: Shapes | None = None,
+        beside: Sequence[Example] = (),
+        per_crystal: int = 1,
     ) -> None:
         """Builds all graphs.
 
@@ -144,6 +150,8 @@ class ColumnLoader:
             seed: of the order.
             dtype: of coordinates and labels.
             shapes: of a part of a batch; by default :func:`common_shapes`.
+            beside: crystals without columns, with the same other labels.
+            per_crystal: so many of these come for each crystal with columns.
 
         Raises:
             ValueError: if there are fewer crystals than a batch holds, or one has
@@ -174,6 +182,14 @@ class ColumnLoader:
             for shape in shapes.shapes
             if shape in fitting
         ]
+        self._per_batch = per_crystal * batch_size
+        if beside:
+            shape = common_shape([e.crystal for e in beside], cutoff)
+            self.beside = [
+                _part(e.crystal, e.labels, cutoff, shape, dtype) for e in beside
+            ]
+        else:
+            self.beside = []
 
     @property
     def steps_per_epoch(self) -> int:
@@ -184,14 +200,15 @@ class ColumnLoader:
     def fingerprint(self) -> dict[str, Any]:
         """All that decides which columns come when; plain JSON."""
         digest = hashlib.sha256()
-        for part in self.parts:
-            for array in jax.tree.leaves(part):
-                digest.update(np.ascontiguousarray(array).tobytes())
+        for array in jax.tree.leaves((self.parts, self.beside)):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        beside = {"beside": self._per_batch} if self.beside else {}
         return {
             "columns": digest.hexdigest(),
             "batch_size": self.batch_size,
             "n_columns": self.n_columns,
             "seed": self.seed,
+            **beside,
         }
 
     def iterate(self, state: Mapping[str, Any] | None = None) -> ColumnBatches:
@@ -212,7 +229,7 @@ class ColumnLoader:
             for start in range(0, len(parts), n_parts):
                 yield stacked(parts[start : start + n_parts])
 
-    def batch(self, number: int) -> ColumnBatch:
+    def batch(self, number: int) -> ColumnBatch | tuple[ColumnBatch, Batch]:
         """A batch by its number."""
         epoch, row = divmod(number, self.steps_per_epoch)
         rng = np.random.default_rng((self.seed, number, 1))
@@ -221,7 +238,16 @@ class ColumnLoader:
             part = self.parts[place]
             some = rng.choice(len(part.inputs["q"]), self.n_columns, replace=False)
             parts.append(_taken(part, some))
-        return stacked(parts)
+        if not self.beside:
+            return stacked(parts)
+        places = np.arange(self._per_batch) + self._per_batch * number
+        rounds = np.stack(np.divmod(places, len(self.beside)), axis=1).tolist()
+        return stacked(parts), stacked([self._without_columns(*k) for k in rounds])
+
+    def _without_columns(self, epoch: int, place: int) -> Batch:
+        """A crystal by its place in an epoch of those without columns."""
+        rng = np.random.default_rng((self.seed, epoch, 2))
+        return self.beside[rng.permutation(len(self.beside))[place]]
 
     def _order(self, epoch: int) -> np.ndarray:
         """Which crystals the batches of an epoch hold, (batches, crystals)."""
@@ -243,7 +269,7 @@ class ColumnBatches:
     def __iter__(self) -> ColumnBatches:
         return self
 
-    def __next__(self) -> ColumnBatch:
+    def __next__(self) -> ColumnBatch | tuple[ColumnBatch, Batch]:
         self._next += 1
         return self._loader.batch(self._next - 1)
 
@@ -279,30 +305,42 @@ def _padded(
     dtype: np.dtype | type,
 ) -> ColumnBatch:
     """All columns of a crystal, as one part of a batch; host arrays."""
-    n_nodes, degree, _ = shape
-    graph: Graph = build_graph(
-        example.crystal, cutoff, n_nodes=n_nodes, degree=degree, dtype=dtype
-    )
-    empty = n_nodes - example.crystal.n_atoms
+    part = _part(example.crystal, example.labels, cutoff, shape, dtype)
+    empty = shape.n_nodes - example.crystal.n_atoms
 
     def atoms_last(array: np.ndarray) -> np.ndarray:
         return np.pad(array, [(0, 0), (0, 0), (0, empty), (0, 0)]).astype(dtype)
 
-    labels: dict[str, np.ndarray] = {"columns": atoms_last(example.columns)}
-    for name, value in example.labels.items():
-        array = np.asarray(value, dtype)
-        padded = (
-            np.pad(array, [(0, empty), (0, 0)]) if name == "forces" else array[None]
-        )
-        labels[name] = padded
     return ColumnBatch(
-        graph=jax.device_get(graph),
-        labels=labels,
+        graph=part.graph,
+        labels={"columns": atoms_last(example.columns), **part.labels},
         inputs={
             "q": example.q.astype(dtype),
             "displacements": atoms_last(example.displacements),
         },
     )
+
+
+def _part(
+    crystal: Crystal,
+    labels: Mapping[str, np.ndarray | float],
+    cutoff: float,
+    shape: Shape,
+    dtype: np.dtype | type,
+) -> Batch:
+    """A crystal as one part of a batch; host arrays."""
+    n_nodes, degree, _ = shape
+    graph: Graph = build_graph(
+        crystal, cutoff, n_nodes=n_nodes, degree=degree, dtype=dtype
+    )
+    empty = n_nodes - crystal.n_atoms
+    padded = {}
+    for name, value in labels.items():
+        array = np.asarray(value, dtype)
+        padded[name] = (
+            np.pad(array, [(0, empty), (0, 0)]) if name == "forces" else array[None]
+        )
+    return Batch(graph=jax.device_get(graph), labels=padded)
 
 
 def _taken(part: ColumnBatch, some: np.ndarray) -> ColumnBatch:

@@ -27,7 +27,8 @@ def potential_predictions(
 
     Args:
         model: whose parameters are trained.
-        labels: those wanted, of ``energy``, ``forces``, ``stress`` and ``columns``.
+        labels: those wanted, of ``energy``, ``forces``, ``stress`` and ``columns``,
+            where a batch has them.
         precision: of matrix products on hardware that has a faster one, a name of
             ``jax.default_matmul_precision``, such as ``bfloat16``: parameters and sums
             stay in float32.
@@ -37,14 +38,14 @@ def potential_predictions(
         potential = Potential(params=params, model=model)
         found: dict[str, Array] = {}
         with jax.default_matmul_precision(precision):
-            if set(labels) - {COLUMNS}:
+            if set(labels) & batch.labels.keys() - {COLUMNS}:
                 result = evaluate(potential, batch.graph)
                 found |= {
                     "energy": result.energy,
                     "forces": result.forces,
                     "stress": result.stress,
                 }
-            if COLUMNS in labels:
+            if COLUMNS in labels and COLUMNS in batch.labels:
                 found[COLUMNS] = columns(potential, batch)
         return found
 

@@ -2,12 +2,13 @@
 
 Batches come as equal parts stacked along a leading axis. What is summed over the parts
 does not depend on how many devices hold them, so that the same global batch makes the
-same step on one device and on many.
+same step on one device and on many. A batch may be a tuple of batches of several kinds,
+each with some of the labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -127,24 +128,35 @@ def make_evaluation(
     require_terms(terms)
 
     def evaluation(params: Any, batch: Any) -> dict[str, Sums]:
-        each = jax.vmap(
-            lambda part: term_sums(
-                terms, predict(params, part), part.labels, part.graph
-            )
-        )(batch)
-        return jax.tree.map(lambda x: x.sum(axis=0), each)
+        return _summed(terms, batch, lambda part: predict(params, part))
 
     return evaluation
 
 
+def _summed(
+    terms: Sequence[Term], batch: Any, predict: Callable[[Any], Mapping[str, Array]]
+) -> dict[str, Sums]:
+    """Sums of each term over all parts, of all kinds."""
+    kinds = batch if isinstance(batch, tuple) else (batch,)
+    labeled = set().union(*(kind.labels for kind in kinds))
+    found: dict[str, Sums] = {}
+    for kind in kinds:
+        # A label that no kind has is asked of all, for its error.
+        asked = [t for t in terms if t.label in kind.labels or t.label not in labeled]
+        each = jax.vmap(
+            lambda part, asked=asked: term_sums(
+                asked, predict(part), part.labels, part.graph
+            )
+        )(kind)
+        for label, sums in jax.tree.map(lambda x: x.sum(axis=0), each).items():
+            found[label] = add(found[label], sums) if label in found else sums
+    return found
+
+
 def _counts(terms: Sequence[Term], batch: Any) -> dict[str, Array]:
     """Labels of each term in the whole batch; no prediction enters."""
-
-    def count(part: Any) -> dict[str, Array]:
-        sums = term_sums(terms, part.labels, part.labels, part.graph)
-        return {label: s.count for label, s in sums.items()}
-
-    return jax.tree.map(lambda x: x.sum(axis=0), jax.vmap(count)(batch))
+    sums = _summed(terms, batch, lambda part: part.labels)
+    return {label: s.count for label, s in sums.items()}
 
 
 def _in_turns(

@@ -104,8 +104,13 @@ def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
 def test_two_devices_train_as_one_does(crystals, tmp_path):
     # Three copies are held out: one batch of two devices has a part that is empty.
     short = {"epochs": 3, "optimizer": {"learning_rate": 0.02}}
-    settings = on_pool(crystals, tmp_path, fit=short)
+    other = ase.build.bulk("NeXe", "cesiumchloride", a=4.1)
+    other.info["material_id"] = "other"
+    ase.io.write(tmp_path / "others.extxyz", [other, *ase.io.read(crystals, ":")])
+    beside = {"data": [str(tmp_path / "others.extxyz")], "max_neighbors": 100}
+    settings = on_pool(crystals, tmp_path, fit=short, cotraining=beside)
     alone = run(tmp_path / "one", settings)
+    assert alone["n_beside_copies"] == 3  # the other compositions are the pool's
     path = tmp_path / "argon.yaml"
     path.write_text(yaml.safe_dump({"experiment": "distill", **settings}))
     words = ["matjax", "run", str(path), "--out", str(tmp_path / "two")]
@@ -155,6 +160,8 @@ def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
         run(tmp_path / "other", {**settings, "pretrained": None})
     with pytest.raises(ValueError, match="leave them out"):
         run(tmp_path / "other", {**settings, "cost_atoms": 8})
+    with pytest.raises(ValueError, match="cotraining goes with the pool"):
+        run(tmp_path / "other", {**settings, "cotraining": {}})
     with pytest.raises(ValueError, match="accumulate is batch_size"):
         run(tmp_path / "other", {**settings, "fit": {"accumulate": 2}})
 

@@ -12,6 +12,7 @@ from matjax.phonons import phonons
 from matjax.train import (
     ColumnExample,
     ColumnLoader,
+    Example,
     FitConfig,
     OptimizerConfig,
     Shapes,
@@ -173,6 +174,32 @@ def test_batches_hold_crystals_of_one_size_and_an_epoch_all_of_them():
         assert sorted(atoms) == [[1, 1], [2, 2], [2, 2]]
         assert all(b.graph.node_mask.all() for b in batches)  # nothing is padded
         assert set(found._order(epoch).ravel().tolist()) == set(range(5))
+
+
+def test_crystals_without_columns_come_beside_each_once_in_an_epoch():
+    some = [
+        Example(e.crystal, e.labels, f"{e.source} {k}")
+        for k in range(2)
+        for e in examples()
+    ]
+    some.append(some[0])
+    found = loader(beside=some, per_crystal=2, batch_size=1)
+    stream = found.iterate()
+    pairs = [next(stream) for _ in range(5)]
+    # Two of five in each step: four rounds of them in ten places.
+    alike = {part.graph.positions.tobytes(): 0 for part in found.beside}
+    for with_columns, without in pairs:
+        assert with_columns.labels.keys() == {"columns", "forces"}
+        assert without.labels.keys() == {"forces"}
+        assert without.graph.numbers.shape == (2, 2)
+        for positions in without.graph.positions:
+            alike[positions.tobytes()] += 1
+    assert sorted(alike.values()) == [4, 6]
+    first = loader(batch_size=1)
+    assert found.fingerprint["columns"] != first.fingerprint["columns"]
+    for k, (with_columns, _) in enumerate(pairs):
+        assert_allclose(with_columns.inputs["q"], first.batch(k).inputs["q"], rtol=0)
+    jax.tree.map(partial(assert_allclose, rtol=0), found.batch(3), pairs[3])
 
 
 def test_too_few_columns_or_crystals_are_refused():

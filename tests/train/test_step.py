@@ -12,8 +12,10 @@ from matjax.train import (
     Share,
     Term,
     TrainState,
+    make_evaluation,
     make_train_step,
     potential_predictions,
+    total,
 )
 from tests.train.argon import LABELS, MODEL, graphs, student
 
@@ -56,6 +58,26 @@ def test_parts_and_turns_of_a_batch_make_the_same_step(data):
         assert_close(parts.params, whole.params, rtol=1e-12)
         same = jax.tree.map(np.allclose, other.sums, report.sums)
         assert all(jax.tree.leaves(same))
+
+
+def test_a_batch_of_two_kinds_counts_what_each_has(data):
+    parts = batch_of(data, 4)
+    one, two = (jax.tree.map(lambda x, k=k: x[k::2], parts) for k in range(2))
+    labels = {k: v for k, v in two.labels.items() if k != "stress"}
+    both = (one, two.replace(labels=labels))
+    evaluate = jax.jit(make_evaluation(potential_predictions(MODEL, LABELS), TERMS))
+    params = student().params
+    found, whole, first = (evaluate(params, b) for b in (both, parts, one))
+    for label, expected in (("energy", whole), ("forces", whole), ("stress", first)):
+        assert_close(found[label], expected[label], rtol=1e-12)  # round-off
+
+    state, step = step_of()
+    once, report = step(state, both)
+    assert_allclose(report.loss, total(TERMS, found), rtol=1e-12)
+    in_turns, _ = step_of(accumulate=2)[1](state, both)
+    assert_close(in_turns.params, once.params, rtol=1e-12)
+    with pytest.raises(ValueError, match="a term of 'stress'; the batch has labels"):
+        evaluate(params, (both[1], both[1]))
 
 
 def test_steps_find_the_parameters_behind_the_labels(data):
