@@ -20,11 +20,13 @@ from matjax.phonons import phonons, write_phonopy
 from matjax.physics import Potential
 from matjax.runs import Run
 from matjax.survey import (
+    Cotraining,
     Labels,
     Pool,
     composition,
     crystal_item,
     draw,
+    draw_cotraining,
     item_crystal,
     label_crystals,
 )
@@ -186,6 +188,9 @@ def test_no_composition_is_in_two_parts(crystals):
     assert all(len(found) == 1 for found in parts.values())
     others = draw(pool, list(NOBLE.values()), 6.0, seed=1)
     assert others.parts != drawn.parts
+    same = Cotraining(data=(crystals,), max_neighbors=100)
+    with pytest.raises(ValueError, match=r"of other compositions than .* have none"):
+        draw_cotraining(same, pool, list(NOBLE.values()), 6.0)
 
 
 def test_further_crystals_are_of_other_compositions(tmp_path):
