@@ -71,6 +71,9 @@ if TYPE_CHECKING:
 WORKER = Path(__file__).with_name("_distill_worker.py")
 PARTS = ("train", "held_out", "test")
 
+JUDGED_COLUMNS = 4
+"""Of each copy of the test, at least, however few a step takes."""
+
 COST_CRYSTALS = 3
 """The smallest that are trained on; the median of what they cost counts."""
 
@@ -129,6 +132,10 @@ class Config(ExperimentConfig):
     columns: PositiveInt = 4
     """Of each copy in a step."""
     fit: FitConfig = FitConfig()
+    interpolation: float = Field(default=1.0, gt=0, le=1)
+    """Place of the result on the straight way from the pretrained parameters to the
+    trained ones. Less than 1 keeps more of what the pretrained potential knew (Wortsman
+    et al., arXiv 2109.01903)."""
     cost_atoms: PositiveInt | None = None
     """If given, columns of primitive cells and of supercells of at least so many atoms
     are timed, and student and teacher on these supercells."""
@@ -139,6 +146,11 @@ class Config(ExperimentConfig):
             raise ValueError(
                 "force constants alone say nothing of energies: phonopy needs a "
                 "pretrained potential, and references=false"
+            )
+        if self.interpolation < 1 and self.pretrained is None:
+            raise ValueError(
+                "interpolation begins at a pretrained potential: name one, or leave it "
+                "out"
             )
         if self.phonopy and (self.crystals or self.cost_atoms):
             raise ValueError(
@@ -197,12 +209,18 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         },
     )
     path = run.path("potential.safetensors")
-    test = loader(labeled.copies["test"], batch_size=1)
+    n_judged = min(config.labels.n_columns, max(config.columns, JUDGED_COLUMNS))
+    test = loader(labeled.copies["test"], batch_size=1, n_columns=n_judged)
     judge = _Judge(config, run, labeled, task, test)
     beside = _beside(config, run)
 
+    def result(params: Any) -> Potential:
+        way = config.interpolation
+        between = jax.tree.map(lambda a, b: a + way * (b - a), student.params, params)
+        return student.replace(params=between if way < 1 else params)
+
     def keep(params: Any) -> None:
-        save_potential(student.replace(params=params), path, overwrite=True)
+        save_potential(result(params), path, overwrite=True)
 
     before = judge.of(student, "before") if config.pretrained is not None else {}
     held_out = loader(labeled.copies["held_out"], batch_size=1)
@@ -217,7 +235,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         progress=run.progress,
     )
     run.save_figure("learning", learning_figure(read_records(run.folder)))
-    after = judge.of(student.replace(params=fitted.params), "after")
+    after = judge.of(result(fitted.params), "after")
     judge.save()
     return {
         **before,

@@ -145,8 +145,9 @@ class ColumnLoader:
         Args:
             examples: with the same labels each.
             cutoff: Å.
-            batch_size: crystals in a step; each is a part of its batch.
-            n_columns: of each crystal in a step.
+            batch_size: crystals with columns in a step, of which throughputs are; each
+                is a part of its batch.
+            n_columns: of each of them in a step.
             seed: of the order.
             dtype: of coordinates and labels.
             shapes: of a part of a batch; by default :func:`common_shapes`.

@@ -133,6 +133,21 @@ def test_two_devices_train_as_one_does(crystals, tmp_path):
         assert_allclose(together[key], alone[key], rtol=1e-6, atol=1e-12, err_msg=key)
 
 
+def test_a_result_may_lie_on_the_way_from_the_pretrained_one(crystals, tmp_path):
+    settings = on_pool(crystals, tmp_path, fit={"epochs": 1})
+    run(tmp_path / "run", settings)
+    path = tmp_path / "run" / "potential.safetensors"
+    start = load_potential(settings["pretrained"]).params
+    end = load_potential(path).params
+    run(tmp_path / "run", {**settings, "interpolation": 0.25}, resume=True)
+    for key, value in load_potential(path).params.items():
+        assert start[key] != end[key]
+        expected = 0.75 * start[key] + 0.25 * end[key]
+        assert_allclose(value, expected, rtol=1e-12)  # round-off
+    with pytest.raises(ValueError, match="begins at a pretrained potential"):
+        run(tmp_path / "run", {**settings, "interpolation": 0.5, "pretrained": None})
+
+
 def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
     teacher = load_potential(pair_potential(tmp_path / "teacher.safetensors", **TRUTH))
     crystal = Crystal.from_ase(ase.build.bulk("Ar", "fcc", a=5.3))
