@@ -76,11 +76,6 @@ class Graph(struct.PyTreeNode):
         return jnp.repeat(jnp.arange(self.n_nodes, dtype=jnp.int32), self.degree)
 
     @property
-    def responds(self) -> bool:
-        """Whether derivatives by positions are responses at some q."""
-        return self.phases is not None
-
-    @property
     def is_small(self) -> bool:
         """Whether pairs of nodes are fewer than edges, and few.
 

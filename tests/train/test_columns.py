@@ -186,7 +186,7 @@ def test_crystals_without_columns_come_beside_each_once_in_an_epoch():
     found = loader(beside=some, per_crystal=2, batch_size=1)
     stream = found.iterate()
     pairs = [next(stream) for _ in range(5)]
-    # Two of five in each step: four rounds of them in ten places.
+    # Two in each step: two rounds of five, of which three and two are alike.
     alike = {part.graph.positions.tobytes(): 0 for part in found.beside}
     for with_columns, without in pairs:
         assert with_columns.labels.keys() == {"columns", "forces"}
