@@ -93,10 +93,18 @@ class Loss(Section):
     """What of an error counts: mae, mse, huber, or norm (of vectors)."""
 
 
+class ColumnLoss(Loss):
+    """The term of the columns."""
+
+    in_frequency: bool = False
+    """Whether errors count by what they change in a frequency, THz: those of light
+    atoms and of soft bonds count for more than in eV/Å²."""
+
+
 class Losses(Section):
     """Terms of the loss; errors by atom in eV, in eV/Å², eV/Å and eV/Å³."""
 
-    columns: Loss = Loss()
+    columns: ColumnLoss = ColumnLoss()
     energy: Loss = Loss()
     forces: Loss = Loss()
     stress: Loss = Loss()

@@ -19,12 +19,18 @@ import jax.numpy as jnp
 
 from matjax.arrays import Array
 from matjax.crystals import Graph
+from matjax.elements import MASSES
 from matjax.numerics import safe_norm
+from matjax.units import THZ
 
 Kind = Literal["mae", "mse", "huber", "norm"]
 """|e|, e², Huber's function of e, and |e| of vectors as a whole."""
 
 KINDS: tuple[str, ...] = get_args(Kind)
+
+SOFTEST = 0.1
+"""eV/Å². Columns of less are those of translations, almost: their errors say nothing of
+a frequency."""
 
 
 class Term(NamedTuple):
@@ -39,6 +45,9 @@ class Term(NamedTuple):
     """Where Huber's function turns from square to linear, in the unit of the label."""
     scale: float = 1.0
     """Errors count in this unit: eV, eV/Å, … of the label."""
+    in_frequency: bool = False
+    """Of columns only: errors count by what they change in a frequency, THz, and delta
+    and scale are in this unit; see :func:`frequency_weights`."""
 
 
 class Sums(NamedTuple):
@@ -63,6 +72,11 @@ def require_terms(terms: Sequence[Term]) -> None:
         if term.kind not in KINDS:
             raise ValueError(
                 f"a term's kind must be one of {KINDS}; {term.label} has {term.kind!r}"
+            )
+        if term.in_frequency and term.label != "columns":
+            raise ValueError(
+                f"only errors of columns count in frequency; {term.label} has "
+                "in_frequency=True: leave it out"
             )
         positive = term.weight > 0 and term.delta > 0 and term.scale > 0
         if not positive:
@@ -103,8 +117,34 @@ def term_sums(
         if term.label == "energy":
             n_atoms = graph.graph_sum(graph.node_mask.astype(error.dtype))
             error = error / jnp.maximum(n_atoms, 1)
-        sums[term.label] = _sums(term, jnp.where(mask, error, 0), mask)
+        error = jnp.where(mask, error, 0)
+        weights = (
+            frequency_weights(labels[term.label], graph) if term.in_frequency else 1.0
+        )
+        sums[term.label] = _sums(term, error, weights, mask)
     return sums
+
+
+def frequency_weights(columns: Array, graph: Graph) -> Array:
+    """What an error of force constants is in a frequency, THz Å²/eV.
+
+    In an oscillator of mass m, δν = δΦ / (4π √(m Φ)). Here m is the mass of the row's
+    atom and Φ the length of the column: an atom of mass m' moves at about √(Φ/m'), and
+    an element of the dynamical matrix carries another 1/√(m m').
+
+    Args:
+        columns: (columns, 2, nodes, 3), as labels say, eV/Å².
+        graph: of the crystal.
+
+    Returns:
+        Factors of the rows of each column, (columns, 1, nodes, 1).
+    """
+    masses = jnp.asarray(MASSES, columns.dtype)[graph.numbers]
+    masses = jnp.where(graph.node_mask, masses, 1)
+    inside = jnp.where(graph.node_mask[:, None], columns, 0)
+    squares = jnp.sum(jnp.square(inside), axis=(1, 2, 3), keepdims=True)
+    stiffness = jnp.sqrt(jnp.maximum(squares, SOFTEST**2))
+    return THZ / 2 / jnp.sqrt(stiffness * masses[:, None])
 
 
 def label_mask(label: str, values: Array, graph: Graph) -> Array:
@@ -125,8 +165,8 @@ def total(terms: Sequence[Term], sums: Mapping[str, Sums]) -> Array:
     return jnp.sum(jnp.stack(parts))
 
 
-def _sums(term: Term, error: Array, mask: Array) -> Sums:
-    scaled = error / term.scale
+def _sums(term: Term, error: Array, weights: Array | float, mask: Array) -> Sums:
+    scaled = weights * error / term.scale
     if term.kind == "norm":
         # As many counts as components, so that weights mean the same for all kinds.
         loss = safe_norm(scaled).sum() * error.shape[-1]

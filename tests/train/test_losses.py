@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import build_graph
 from matjax.train import Term, term_sums, total
+from matjax.train.losses import frequency_weights, require_terms
+from matjax.units import THZ
 from tests.phonons.lattices import fcc, silicon
 
 RNG = np.random.default_rng(3)
@@ -53,6 +55,29 @@ def test_energies_count_by_atom_and_forces_by_component_or_vector():
     assert_allclose(sums["forces"].loss / sums["forces"].count, lengths.mean())
     assert_allclose(sums["stress"].absolute, abs(error["stress"][:2]).sum())
     assert [float(sums[k].count) for k in ("energy", "forces", "stress")] == [2, 9, 18]
+
+
+def test_errors_of_columns_count_as_in_the_frequency_of_an_oscillator():
+    crystal = silicon()
+    graph = build_graph(crystal, 3.0, n_nodes=4)
+    change = 1e-4
+    frequency = {s: THZ * np.sqrt(s / crystal.masses[0]) for s in (0.2, 30.0)}
+    for stiffness, nu in frequency.items():
+        label = jnp.zeros((1, 2, 4, 3)).at[0, 0, 0, 0].set(stiffness)
+        # Padding must not count.
+        label = label.at[0, 0, 2].set(np.nan)
+        found = label * (1 + change) ** 2
+        term = Term("columns", 1.0, in_frequency=True)
+        sums = term_sums([term], {"columns": found}, {"columns": label}, graph)
+        # δ(ν²) = 2 ν δν up to the square of the change
+        assert_allclose(sums["columns"].loss, change * nu, rtol=2 * change)
+        assert_allclose(sums["columns"].absolute, stiffness * (2 * change + change**2))
+
+    # Translations have columns of nothing, whose errors still count.
+    nothing = jnp.zeros((1, 2, 4, 3))
+    assert np.isfinite(frequency_weights(nothing, graph)).all()
+    with pytest.raises(ValueError, match="only errors of columns count in frequency"):
+        require_terms([Term("forces", 1.0, in_frequency=True)])
 
 
 def test_two_parts_add_up_to_one_batch():
