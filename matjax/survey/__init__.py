@@ -3,12 +3,14 @@
 benchmark   items of a data file; table, figure and errors of predictions
 pool        crystals drawn from a data file for training and judging
 teacher     what a potential says of crystals and distorted copies, to be learned
+substitution  crystals that no file has, made from others
 peers       several codes on the same work, in turns
 workers     processes that share the crystals out, records that survive a crash
 process     what such a process runs
 sizes       few sizes of graphs, so that crystals share compiled functions
 """
 
+from matjax.survey.benchmark import composition as composition
 from matjax.survey.benchmark import crystal_item as crystal_item
 from matjax.survey.benchmark import item_crystal as item_crystal
 from matjax.survey.benchmark import read_items as read_items
@@ -19,7 +21,6 @@ from matjax.survey.peers import in_turns as in_turns
 from matjax.survey.pool import Cotraining as Cotraining
 from matjax.survey.pool import Drawn as Drawn
 from matjax.survey.pool import Pool as Pool
-from matjax.survey.pool import composition as composition
 from matjax.survey.pool import draw as draw
 from matjax.survey.pool import draw_cotraining as draw_cotraining
 from matjax.survey.sizes import SizedPotential as SizedPotential

@@ -55,6 +55,16 @@ def item_crystal(item: Mapping[str, Any]) -> Crystal:
     return Crystal.create(item["numbers"], item["cell"], fractional=item["fractional"])
 
 
+def composition(crystal: Crystal) -> str:
+    """Such as As3Zn2, the same for all cells and structures."""
+    names, counts = np.unique(crystal.symbols, return_counts=True)
+    counts = counts // np.gcd.reduce(counts)
+    return "".join(
+        f"{name}{count if count > 1 else ''}"
+        for name, count in zip(names.tolist(), counts.tolist(), strict=True)
+    )
+
+
 def small_first(
     keys: Sequence[str], items: Records, max_atoms: int | None = None
 ) -> list[str]:

@@ -15,7 +15,8 @@ from pydantic import Field, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal, neighbors, primitive
-from matjax.survey.benchmark import crystal_item, item_crystal, read_items
+from matjax.survey.benchmark import composition, crystal_item, item_crystal, read_items
+from matjax.survey.substitution import substituted
 
 Items = dict[str, dict[str, Any]]
 
@@ -43,6 +44,10 @@ class Pool(Section):
     """File of crystals, as ``data``."""
     further_elements: tuple[str, ...] = ()
     """If given, each of these crystals has one of them."""
+    substituted: int = Field(default=0, ge=0)
+    """Crystals that are trained on, too, and that no file has: those of ``train`` with
+    other elements of the same groups in their places. No composition that the pool
+    admits from ``data`` is among them."""
 
     def holds(self, crystal: Crystal, cutoff: float) -> bool:
         """Whether a crystal needs no larger graph than those of the pool."""
@@ -119,10 +124,22 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
                 f"{pool.max_atoms} atoms and {pool.max_neighbors} neighbors it has "
                 f"{len(drawn.items)}: want fewer, or allow larger ones"
             )
+    parents = {key: x for key, x in drawn.items.items() if drawn.parts[key] == "train"}
     if pool.further:
         further = _further(pool, set(groups), set(species), cutoff, seed)
         drawn.items.update(further)
         drawn.parts.update(dict.fromkeys(further, "train"))
+    if pool.substituted:
+        new = substituted(
+            parents,
+            species,
+            groups.keys(),
+            lambda crystal: pool.holds(crystal, cutoff),
+            count=pool.substituted,
+            seed=seed,
+        )
+        drawn.items.update(new)
+        drawn.parts.update(dict.fromkeys(new, "train"))
     return drawn
 
 
@@ -154,16 +171,6 @@ def draw_cotraining(
             f"{pool.data}; {cotraining.data} have none: allow larger ones"
         )
     return found
-
-
-def composition(crystal: Crystal) -> str:
-    """Such as As3Zn2, the same for all cells and structures."""
-    names, counts = np.unique(crystal.symbols, return_counts=True)
-    counts = counts // np.gcd.reduce(counts)
-    return "".join(
-        f"{name}{count if count > 1 else ''}"
-        for name, count in zip(names.tolist(), counts.tolist(), strict=True)
-    )
 
 
 def _is_small(limits: Pool | Cotraining, cutoff: float, crystal: Crystal) -> bool:

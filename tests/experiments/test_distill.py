@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose
 
 from matjax import catalog
 from matjax.config import build_config
-from matjax.crystals import Crystal
+from matjax.crystals import Crystal, space_group
+from matjax.elements import atomic_number
 from matjax.models import LennardJones
 from matjax.phonons import phonons, write_phonopy
 from matjax.physics import Potential
@@ -30,6 +31,7 @@ from matjax.survey import (
     item_crystal,
     label_crystals,
 )
+from matjax.survey.substitution import substituted
 from matjax.weights import load_potential, save_potential
 
 NOBLE = {"Ne": 10, "Ar": 18, "Kr": 36, "Xe": 54}
@@ -235,8 +237,44 @@ def test_further_crystals_are_of_other_compositions(tmp_path):
     assert {drawn.parts[key] for key in further} == {"train"}
     found = {composition(item_crystal(drawn.items[key])) for key in further}
     assert found == {"BrNa", "AgCl", "ClK"}
+    both = draw(
+        pool.model_copy(update={"further": 3, "substituted": 5}),
+        range(1, 90),
+        6.0,
+        seed=0,
+    )
+    assert {key: both.items[key] for key in drawn.items} == drawn.items
+    made = both.items.keys() - drawn.items.keys()
+    (parent,) = (key for key, part in known.parts.items() if part == "train")
+    assert {key.split(":")[0] for key in made} == {parent}
+    names = {composition(item_crystal(both.items[key])) for key in made}
+    assert not names & {"ClNa", "BrK", "MgO"}
+    assert {both.parts[key] for key in made} == {"train"}
     with pytest.raises(ValueError, match="4; it has 3 of other compositions than"):
         draw(pool.model_copy(update={"further": 4}), range(1, 90), 6.0, seed=0)
+
+
+def test_elements_of_the_same_groups_make_crystals_that_no_file_has():
+    species = [atomic_number(x) for x in ("H", "F", "Cl", "Br", "Na", "K", "Xe", "Cu")]
+    salt = Crystal.from_ase(ase.build.bulk("NaCl", "rocksalt", a=5.64))
+    same = Crystal.from_ase(ase.build.bulk("KCl", "rocksalt", a=6.29))
+    parents = {"salt": crystal_item(salt), "same": crystal_item(same)}
+    settings = (parents, species, {"ClK", "ClNa"})
+    found = substituted(*settings, lambda _: True, count=6, seed=0)
+    made = {composition(c): c for c in map(item_crystal, found.values())}
+    assert set(made) == {"HNa", "FNa", "BrNa", "HK", "FK", "BrK"}
+    # Measured at room temperature. Bond lengths that know nothing of charges and
+    # coordination do not say it more exactly.
+    for name, a in {"HNa": 4.88, "HK": 5.70, "FNa": 4.62, "BrK": 6.60}.items():
+        assert space_group(made[name]).symbol == "Fm-3m"
+        assert_allclose(np.linalg.norm(made[name].cell, axis=1) * 2**0.5, a, rtol=0.1)
+    wide = substituted(*settings, lambda c: c.volume > 40, count=1, seed=0)
+    assert all(item_crystal(item).volume > 40 for item in wide.values())
+    with pytest.raises(ValueError, match=r"wanted, 7; .* there are 6"):
+        substituted(*settings, lambda _: True, count=7, seed=0)
+    gas = {"gas": crystal_item(Crystal.from_ase(ase.build.bulk("Xe", "fcc", a=6.2)))}
+    with pytest.raises(ValueError, match="there are 0"):
+        substituted(gas, [10, 18, 54], {}, lambda _: True, count=1, seed=0)
 
 
 def test_a_pool_that_is_too_small_is_refused(crystals):
