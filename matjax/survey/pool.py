@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -16,9 +16,7 @@ from pydantic import Field, PositiveInt
 from matjax.config import Section
 from matjax.crystals import Crystal, neighbors, primitive
 from matjax.survey.benchmark import composition, crystal_item, item_crystal, read_items
-from matjax.survey.substitution import substituted
-
-Items = dict[str, dict[str, Any]]
+from matjax.survey.substitution import Items, substituted
 
 
 class Pool(Section):

@@ -2,7 +2,7 @@
 
 Chemically alike elements make alike crystals, so that structures found for one
 compound are good guesses of another's (Wang, Botti, Marques, npj Comput. Mater. 7, 12,
-2021, who call it prototype search). A teacher brings them to rest and labels them.
+2021). A teacher brings them to rest and labels them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
-from pymatgen.core import Element, Structure
 
 from matjax.crystals import Crystal, space_group
 from matjax.survey.benchmark import composition, crystal_item, item_crystal
@@ -98,6 +96,8 @@ def _alike(number: int, species: Collection[int]) -> list[int]:
 
 def _group(number: int) -> tuple[int, bool]:
     """Column of the periodic table; whether it is one of the f block."""
+    from pymatgen.core import Element
+
     element = Element.from_Z(number)
     # Hydrides have the structures of halides.
     return HALOGENS if number == 1 else (element.group, element.block == "f")
@@ -110,6 +110,10 @@ def _scaled(child: Crystal, parent: Crystal) -> Crystal:
 
 
 def _volume(crystal: Crystal) -> float:
-    structure: Structure = crystal.to_pymatgen()
+    # Half a second, which not every survey needs to wait.
+    from pymatgen.analysis.structure_prediction import volume_predictor
+
     # Another element may need many times as much.
-    return DLSVolumePredictor(min_scaling=0.05, max_scaling=20.0).predict(structure)
+    limits = {"min_scaling": 0.05, "max_scaling": 20.0}
+    predictor = volume_predictor.DLSVolumePredictor(**limits)
+    return predictor.predict(crystal.to_pymatgen())
