@@ -1,13 +1,13 @@
 """One calculation on many crystals.
 
-benchmark   items of a data file; table, figure and errors of predictions
-pool        crystals drawn from a data file for training and judging
-teacher     what a potential says of crystals and distorted copies, to be learned
+benchmark     items of a data file; table, figure and errors of predictions
+pool          crystals drawn from a data file for training and judging
+teacher       what a potential says of crystals and distorted copies, to be learned
 substitution  crystals that no file has, made from others
-peers       several codes on the same work, in turns
-workers     processes that share the crystals out, records that survive a crash
-process     what such a process runs
-sizes       few sizes of graphs, so that crystals share compiled functions
+peers         several codes on the same work, in turns
+workers       processes that share the crystals out, records that survive a crash
+process       what such a process runs
+sizes         few sizes of graphs, so that crystals share compiled functions
 """
 
 from matjax.survey.benchmark import composition as composition

@@ -122,22 +122,20 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
                 f"{pool.max_atoms} atoms and {pool.max_neighbors} neighbors it has "
                 f"{len(drawn.items)}: want fewer, or allow larger ones"
             )
-    parents = {key: x for key, x in drawn.items.items() if drawn.parts[key] == "train"}
+    more: Items = {}
     if pool.further:
-        further = _further(pool, set(groups), set(species), cutoff, seed)
-        drawn.items.update(further)
-        drawn.parts.update(dict.fromkeys(further, "train"))
+        more |= _further(pool, set(groups), set(species), cutoff, seed)
     if pool.substituted:
-        new = substituted(
-            parents,
+        more |= substituted(
+            {k: item for k, item in drawn.items.items() if drawn.parts[k] == "train"},
             species,
             groups.keys(),
             lambda crystal: pool.holds(crystal, cutoff),
             count=pool.substituted,
             seed=seed,
         )
-        drawn.items.update(new)
-        drawn.parts.update(dict.fromkeys(new, "train"))
+    drawn.items.update(more)
+    drawn.parts.update(dict.fromkeys(more, "train"))
     return drawn
 
 

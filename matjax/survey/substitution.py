@@ -49,7 +49,7 @@ def substituted(
     Raises:
         ValueError: if there are fewer.
     """
-    found: dict[tuple[str, int, int], tuple[str, Crystal]] = {}
+    found: dict[tuple[str, int, int], tuple[str, Crystal, Crystal]] = {}
     for key, item in sorted(parents.items()):
         parent = item_crystal(item)
         group = space_group(parent).number
@@ -57,14 +57,14 @@ def substituted(
             name = composition(child)
             if name not in known:
                 same = (name, group, parent.n_atoms)
-                found.setdefault(same, (f"{key}:{name}", child))
+                found.setdefault(same, (f"{key}:{name}", parent, child))
     order = np.random.default_rng(seed).permutation(len(found))
     every = list(found.values())
     chosen: Items = {}
-    for key, child in (every[k] for k in order):
+    for key, parent, child in (every[k] for k in order):
         if len(chosen) == count:
             break
-        scaled = _scaled(child, item_crystal(parents[key.split(":")[0]]))
+        scaled = _scaled(child, parent)
         if admits(scaled):
             chosen[key] = crystal_item(scaled)
     if len(chosen) < count:
