@@ -311,7 +311,9 @@ def _beside(config: Config, run: Run) -> dict[str, Any]:
     """Crystals without columns that are trained on, as the loader takes them."""
     if config.cotraining is None:
         return {}
-    items = draw_cotraining(config.cotraining, config.pool, *_known(config))
+    items = draw_cotraining(
+        config.cotraining, config.pool, *_known(config), seed=config.seed
+    )
     examples = label_copies(
         config.teacher,
         items,

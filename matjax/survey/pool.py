@@ -77,6 +77,9 @@ class Cotraining(Section):
     """Of an atom within the cutoff."""
     rattles: int = Field(default=2, ge=0)
     """Strained, rattled copies beside each crystal as it is in the file."""
+    substituted: int = Field(default=0, ge=0)
+    """Crystals that no file has, beside them: those of the first of ``data`` with other
+    elements of the same groups in their places."""
     per_copy: PositiveInt = 2
     """Copies of these in a step for each that has columns."""
 
@@ -140,7 +143,12 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
 
 
 def draw_cotraining(
-    cotraining: Cotraining, pool: Pool, species: Collection[int], cutoff: float
+    cotraining: Cotraining,
+    pool: Pool,
+    species: Collection[int],
+    cutoff: float,
+    *,
+    seed: int,
 ) -> Items:
     """Primitive cells by file and identifier, of compositions the pool does not have.
 
@@ -149,16 +157,20 @@ def draw_cotraining(
         pool: of the crystals that are trained on with columns, and judged.
         species: atomic numbers of the elements that may occur.
         cutoff: within which atoms are neighbors, Å.
+        seed: of the choice of substituted ones.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or fewer substituted ones than wanted.
     """
-    known = _compositions(pool.data, set(species), partial(_is_small, pool, cutoff))
+    pooled = partial(_is_small, pool, cutoff)
+    known = set(_compositions(pool.data, set(species), pooled))
+    small = partial(_is_small, cotraining, cutoff)
     found: Items = {}
+    names: set[str] = set()
     for number, data in enumerate(cotraining.data):
-        small = partial(_is_small, cotraining, cutoff)
         for name, group in _compositions(data, set(species), small).items():
             if name not in known:
+                names.add(name)
                 found |= {f"{number}/{key}": item for key, item in group.items()}
     if not found:
         raise ValueError(
@@ -166,7 +178,12 @@ def draw_cotraining(
             f"{cotraining.max_neighbors} neighbors, of other compositions than "
             f"{pool.data}; {cotraining.data} have none: allow larger ones"
         )
-    return found
+    if (count := cotraining.substituted) == 0:
+        return found
+    parents = {key: item for key, item in found.items() if key.startswith("0/")}
+    return found | substituted(
+        parents, species, known | names, small, count=count, seed=seed
+    )
 
 
 def _is_small(limits: Pool | Cotraining, cutoff: float, crystal: Crystal) -> bool:

@@ -71,7 +71,7 @@ def substituted(
         raise ValueError(
             f"{len(parents)} crystals must give as many others as are wanted, {count}; "
             f"of other compositions and small enough there are {len(chosen)}: want "
-            "fewer, or train on more of the pool"
+            "fewer, or give more crystals to begin with"
         )
     return chosen
 

@@ -207,11 +207,14 @@ def test_no_composition_is_in_two_parts(crystals):
     assert others.parts != drawn.parts
     same = Cotraining(data=(crystals,), max_neighbors=100)
     with pytest.raises(ValueError, match=r"of other compositions than .* have none"):
-        draw_cotraining(same, pool, list(NOBLE.values()), 6.0)
+        draw_cotraining(same, pool, list(NOBLE.values()), 6.0, seed=0)
 
 
-def test_further_crystals_are_of_other_compositions(tmp_path):
-    def written(name, symbols):
+@pytest.fixture
+def written(tmp_path):
+    """Writes a file of binaries with the structure of rock salt."""
+
+    def write(name, symbols):
         frames = []
         for k, pair in enumerate(symbols):
             atoms = ase.build.bulk(pair, "rocksalt", a=5.0 + 0.3 * k)
@@ -221,6 +224,10 @@ def test_further_crystals_are_of_other_compositions(tmp_path):
         ase.io.write(path, frames)
         return str(path)
 
+    return write
+
+
+def test_further_crystals_are_of_other_compositions(written):
     pool = Pool(
         data=written("salts", ["NaCl", "KBr", "MgO"]),
         train=1,
@@ -252,6 +259,24 @@ def test_further_crystals_are_of_other_compositions(tmp_path):
     assert {both.parts[key] for key in made} == {"train"}
     with pytest.raises(ValueError, match="4; it has 3 of other compositions than"):
         draw(pool.model_copy(update={"further": 4}), range(1, 90), 6.0, seed=0)
+
+
+def test_crystals_beside_are_of_other_compositions(written):
+    elements = ("H", "F", "Cl", "Br", "Li", "Na", "K", "O", "Mg", "Ca")
+    species = [atomic_number(x) for x in elements]
+    data = (written("others", ["NaCl", "NaBr"]), written("oxides", ["CaO", "MgO"]))
+    pool = Pool(data=written("salts", ["NaCl", "KBr", "MgO"]), max_neighbors=100)
+    cotraining = Cotraining(data=data, max_neighbors=100)
+    beside = draw_cotraining(cotraining, pool, species, 6.0, seed=0)
+    assert beside.keys() == {"0/others-1", "1/oxides-0"}
+    more = cotraining.model_copy(update={"substituted": 6})
+    found = draw_cotraining(more, pool, species, 6.0, seed=0)
+    assert {key: found[key] for key in beside} == beside
+    made = found.keys() - beside.keys()
+    assert {key.split(":")[0] for key in made} == {"0/others-1"}
+    names = {composition(item_crystal(found[key])) for key in made}
+    assert len(names) == 6
+    assert not names & {"BrNa", "CaO", "ClNa", "BrK", "MgO"}
 
 
 def test_elements_of_the_same_groups_make_crystals_that_no_file_has():
