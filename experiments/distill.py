@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,6 +49,7 @@ from matjax.train import (
     Dataset,
     Example,
     FitConfig,
+    Fitted,
     Kind,
     LabeledGraphs,
     Task,
@@ -110,6 +111,15 @@ class Losses(Section):
     stress: Loss = Loss()
 
 
+class Member(Section):
+    """Settings of one of several trainings; what is left out is as in the others."""
+
+    seed: int | None = Field(default=None, ge=0)
+    """Of the order of crystals, and of what is drawn beside them."""
+    cotraining: Cotraining | None = None
+    losses: Losses | None = None
+
+
 class Config(ExperimentConfig):
     """Who learns what from whom."""
 
@@ -140,6 +150,10 @@ class Config(ExperimentConfig):
     columns: PositiveInt = 4
     """Of each copy in a step."""
     fit: FitConfig = FitConfig()
+    members: tuple[Member, ...] = ()
+    """If given, so many trainings, one after the other, from the same start; the result
+    has the mean of their parameters, whose errors are smaller than those of each
+    (Wortsman et al., arXiv 2203.05482)."""
     interpolation: float = Field(default=1.0, gt=0, le=1)
     """Place of the result on the straight way from the pretrained parameters to the
     trained ones. Less than 1 keeps more of what the pretrained potential knew (Wortsman
@@ -160,11 +174,22 @@ class Config(ExperimentConfig):
                 "interpolation begins at a pretrained potential: name one, or leave it "
                 "out"
             )
+        if self.members and self.pretrained is None:
+            raise ValueError(
+                "only trainings that begin at the same pretrained potential can be "
+                "averaged: name one, or leave out members"
+            )
+        if any(member in self.members[:k] for k, member in enumerate(self.members)):
+            raise ValueError(
+                "members must differ, or they are the same training; two have equal "
+                "settings: give each a seed of its own"
+            )
         if self.phonopy and (self.crystals or self.cost_atoms):
             raise ValueError(
                 "crystals and cost_atoms need a teacher: leave them out, or phonopy"
             )
-        if self.cotraining and (self.crystals or self.phonopy):
+        beside = self.cotraining or any(member.cotraining for member in self.members)
+        if beside and (self.crystals or self.phonopy):
             raise ValueError(
                 "cotraining goes with the pool, whose compositions it leaves out: "
                 "remove it, or crystals and phonopy"
@@ -192,20 +217,84 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     """The student as a file, errors before and after, figures and a table."""
     n_turns = _turns(config)
     labeled = _labeled(config, run)
-    labels = ("columns", *labeled.copies["train"][0].labels)
     student = _student(config, labeled)
     every = [copy.crystal for some in labeled.copies.values() for copy in some]
-    shapes = common_shapes(every, student.cutoff)
-
     loader = partial(
         ColumnLoader,
         cutoff=student.cutoff,
         n_columns=config.columns,
         seed=config.seed,
         dtype=student.dtype,
-        shapes=shapes,
+        shapes=common_shapes(every, student.cutoff),
     )
-    task = Task(
+    n_judged = min(config.labels.n_columns, max(config.columns, JUDGED_COLUMNS))
+    test = loader(labeled.copies["test"], batch_size=1, n_columns=n_judged)
+    judge = _Judge(config, run, labeled, _task(config, labeled, student), test)
+
+    def result(*trained: Any) -> Potential:
+        way = config.interpolation
+        mean = jax.tree.map(lambda *each: sum(each) / len(each), *trained)
+        between = jax.tree.map(lambda a, b: a + way * (b - a), student.params, mean)
+        return student.replace(params=between if way < 1 else mean)
+
+    def keep(path: Path, *trained: Any) -> None:
+        save_potential(result(*trained), path, overwrite=True)
+
+    before = judge.of(student, "before") if config.pretrained is not None else {}
+    held_out = loader(labeled.copies["held_out"], batch_size=1)
+    fits: list[Fitted] = []
+    n_beside = 0
+    for member, folder in _members(config, run):
+        beside = _beside(member, run, folder)
+        n_beside = max(n_beside, len(beside.get("beside", ())))
+        found = fit(
+            _task(member, labeled, student),
+            loader(
+                labeled.copies["train"],
+                batch_size=config.batch_size,
+                seed=member.seed,
+                **beside,
+            ),
+            partial(held_out.in_order, jax.device_count()),
+            run.folder / folder,
+            config.fit.model_copy(update={"accumulate": n_turns}),
+            on_best=partial(keep, run.path(f"{folder}potential.safetensors")),
+            resume=run.resume,
+            progress=run.progress,
+        )
+        fits.append(found)
+        records = read_records(run.folder / folder)
+        run.save_figure(f"{folder}learning", learning_figure(records))
+    path = run.path("potential.safetensors")
+    trained = [found.params for found in fits]
+    keep(path, *trained)
+    after = judge.of(result(*trained), "after")
+    judge.save()
+    return {
+        **before,
+        **after,
+        **_fit_metrics(fits),
+        **_counts(labeled),
+        **({"n_beside_copies": n_beside} if n_beside else {}),
+        **(_cost(config, run, labeled, path) if config.cost_atoms else {}),
+    }
+
+
+def _members(config: Config, run: Run) -> Iterator[tuple[Config, str]]:
+    """What each training has of its own set in, and the start of its files' names."""
+    if not config.members:
+        yield config, ""
+    for number, member in enumerate(config.members, 1):
+        folder = run.path(f"member_{number}")
+        folder.mkdir(exist_ok=True)
+        own = {key: value for key, value in member if value is not None}
+        yield config.model_copy(update=own), f"{folder.name}/"
+
+
+def _task(config: Config, labeled: Labeled, student: Potential) -> Task:
+    """What is predicted, and how errors count."""
+    labels = ("columns", *labeled.copies["train"][0].labels)
+    return Task(
         predict=potential_predictions(student.model, labels),
         params=student.params,
         terms=[Term(k, **getattr(config.losses, k).model_dump()) for k in labels],
@@ -216,42 +305,18 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             "losses": config.losses.model_dump(mode="json"),
         },
     )
-    path = run.path("potential.safetensors")
-    n_judged = min(config.labels.n_columns, max(config.columns, JUDGED_COLUMNS))
-    test = loader(labeled.copies["test"], batch_size=1, n_columns=n_judged)
-    judge = _Judge(config, run, labeled, task, test)
-    beside = _beside(config, run)
 
-    def result(params: Any) -> Potential:
-        way = config.interpolation
-        between = jax.tree.map(lambda a, b: a + way * (b - a), student.params, params)
-        return student.replace(params=between if way < 1 else params)
 
-    def keep(params: Any) -> None:
-        save_potential(result(params), path, overwrite=True)
-
-    before = judge.of(student, "before") if config.pretrained is not None else {}
-    held_out = loader(labeled.copies["held_out"], batch_size=1)
-    fitted = fit(
-        task,
-        loader(labeled.copies["train"], batch_size=config.batch_size, **beside),
-        partial(held_out.in_order, jax.device_count()),
-        run.folder,
-        config.fit.model_copy(update={"accumulate": n_turns}),
-        on_best=keep,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    run.save_figure("learning", learning_figure(read_records(run.folder)))
-    after = judge.of(result(fitted.params), "after")
-    judge.save()
+def _fit_metrics(fits: Sequence[Fitted]) -> dict[str, float]:
+    """Of one training; of several what holds for all, for errors are of each alone."""
+    each = [found.metrics for found in fits]
+    if len(each) == 1:
+        return each[0]
     return {
-        **before,
-        **after,
-        **fitted.metrics,
-        **_counts(labeled),
-        **({"n_beside_copies": len(beside["beside"])} if beside else {}),
-        **(_cost(config, run, labeled, path) if config.cost_atoms else {}),
+        "n_members": len(each),
+        "train_minutes": sum(found["train_minutes"] for found in each),
+        "structures_per_s": float(np.mean([m["structures_per_s"] for m in each])),
+        "n_parameters": each[0]["n_parameters"],
     }
 
 
@@ -307,7 +372,7 @@ def _chosen(config: Config) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, 
     return draw(config.pool, *_known(config), seed=config.seed)
 
 
-def _beside(config: Config, run: Run) -> dict[str, Any]:
+def _beside(config: Config, run: Run, folder: str) -> dict[str, Any]:
     """Crystals without columns that are trained on, as the loader takes them."""
     if config.cotraining is None:
         return {}
@@ -317,7 +382,7 @@ def _beside(config: Config, run: Run) -> dict[str, Any]:
     examples = label_copies(
         config.teacher,
         items,
-        run.path("cotraining.jsonl"),
+        run.path(f"{folder}cotraining.jsonl"),
         config.labels.model_copy(update={"rattles": config.cotraining.rattles}),
         seed=config.seed,
         progress=run.progress,

@@ -135,7 +135,9 @@ def test_two_devices_train_as_one_does(crystals, tmp_path):
         assert_allclose(together[key], alone[key], rtol=1e-6, atol=1e-12, err_msg=key)
 
 
-def test_a_result_may_lie_on_the_way_from_the_pretrained_one(crystals, tmp_path):
+def test_a_result_may_be_a_mean_of_trainings_and_of_the_pretrained_one(
+    crystals, tmp_path
+):
     settings = on_pool(crystals, tmp_path, fit={"epochs": 1})
     run(tmp_path / "run", settings)
     path = tmp_path / "run" / "potential.safetensors"
@@ -146,8 +148,23 @@ def test_a_result_may_lie_on_the_way_from_the_pretrained_one(crystals, tmp_path)
         assert start[key] != end[key]
         expected = 0.75 * start[key] + 0.25 * end[key]
         assert_allclose(value, expected, rtol=1e-12)  # round-off
+    members = [{}, {"seed": 1, "losses": {"columns": {"weight": 9.0}}}]
+    several = {**settings, "members": members}
+    assert run(tmp_path / "several", several)["n_members"] == 2
+    folders = (tmp_path / "several" / name for name in ("member_1", "member_2", ""))
+    first, second, mean = (
+        load_potential(folder / "potential.safetensors").params for folder in folders
+    )
+    assert first == end
+    for key, value in mean.items():
+        assert first[key] != second[key]
+        assert_allclose(value, (first[key] + second[key]) / 2, rtol=1e-12)  # round-off
     with pytest.raises(ValueError, match="begins at a pretrained potential"):
-        run(tmp_path / "run", {**settings, "interpolation": 0.5, "pretrained": None})
+        run(tmp_path / "other", {**settings, "interpolation": 0.5, "pretrained": None})
+    with pytest.raises(ValueError, match="same pretrained potential"):
+        run(tmp_path / "other", {**several, "pretrained": None})
+    with pytest.raises(ValueError, match="two have equal settings"):
+        run(tmp_path / "other", {**settings, "members": [{}, {}]})
 
 
 def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
