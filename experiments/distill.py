@@ -118,6 +118,7 @@ class Member(Section):
     """Of the order of crystals, and of what is drawn beside them."""
     cotraining: Cotraining | None = None
     losses: Losses | None = None
+    """All terms: one that is left out has its defaults."""
 
 
 class Config(ExperimentConfig):
@@ -152,7 +153,7 @@ class Config(ExperimentConfig):
     fit: FitConfig = FitConfig()
     members: tuple[Member, ...] = ()
     """If given, so many trainings, one after the other, from the same start; the result
-    has the mean of their parameters, whose errors are smaller than those of each
+    has the mean of their parameters, whose errors are often smaller than those of each
     (Wortsman et al., arXiv 2203.05482)."""
     interpolation: float = Field(default=1.0, gt=0, le=1)
     """Place of the result on the straight way from the pretrained parameters to the
@@ -240,13 +241,15 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     def keep(path: Path, *trained: Any) -> None:
         save_potential(result(*trained), path, overwrite=True)
 
+    # All of them first: what cannot be drawn is said before hours of training.
+    members = [
+        (member, folder, _beside(member, run, folder))
+        for member, folder in _members(config, run)
+    ]
     before = judge.of(student, "before") if config.pretrained is not None else {}
     held_out = loader(labeled.copies["held_out"], batch_size=1)
     fits: list[Fitted] = []
-    n_beside = 0
-    for member, folder in _members(config, run):
-        beside = _beside(member, run, folder)
-        n_beside = max(n_beside, len(beside.get("beside", ())))
+    for member, folder, beside in members:
         found = fit(
             _task(member, labeled, student),
             loader(
@@ -265,6 +268,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         fits.append(found)
         records = read_records(run.folder / folder)
         run.save_figure(f"{folder}learning", learning_figure(records))
+    n_beside = max(len(beside.get("beside", ())) for *_, beside in members)
     path = run.path("potential.safetensors")
     trained = [found.params for found in fits]
     keep(path, *trained)
