@@ -17,9 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-
-class ConfigError(ValueError):
-    """A configuration does not fit its schema."""
+from matjax.errors import ConfigError as ConfigError
 
 
 class Section(BaseModel):

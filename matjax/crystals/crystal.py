@@ -9,7 +9,7 @@ import numpy as np
 from flax import struct
 
 from matjax import elements
-from matjax.arrays import Array, Float, Leaf
+from matjax.arrays import Array, Float, Int, Leaf
 from matjax.crystals import lattice
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ class Crystal(struct.PyTreeNode):
     """Coordinates in units of the cell vectors, (atoms, 3)."""
     cell: Leaf
     """Cell vectors as rows, (3, 3), Å."""
+    given_masses: Leaf | None = None
+    """Masses of the atoms, (atoms,), amu, where they are not the standard ones."""
+    fixed: Leaf | None = None
+    """Atoms that a relaxation leaves where they are, (atoms,); or (atoms, 3) where some
+    may move along some of the cell vectors only; None if all are free."""
     pbc: tuple[bool, bool, bool] = struct.field(
         pytree_node=False, default=(True, True, True)
     )
@@ -43,6 +48,8 @@ class Crystal(struct.PyTreeNode):
         positions: Array | list | None = None,
         fractional: Array | list | None = None,
         pbc: bool | Sequence[bool] | Array = True,
+        masses: Array | list | None = None,
+        fixed: Array | list | None = None,
     ) -> Crystal:
         """Crystal from host data, checked; in float64.
 
@@ -52,10 +59,14 @@ class Crystal(struct.PyTreeNode):
             positions: Cartesian coordinates, Å; or
             fractional: coordinates in units of the cell vectors.
             pbc: periodic directions; one truth value for all three, or three.
+            masses: amu; the standard ones by default.
+            fixed: truth values: which atoms a relaxation leaves where they are, or
+                along which cell vectors it does not move them.
 
         Raises:
             ValueError: if there is no atom, a number is not finite, an atomic number is
-                none, the cell has no volume, or the shapes disagree.
+                none, a mass not positive, the cell has no volume, or the shapes
+                disagree.
         """
         if (positions is None) == (fractional is None):
             raise ValueError("exactly one of positions and fractional is needed")
@@ -69,7 +80,12 @@ class Crystal(struct.PyTreeNode):
         fractional = np.asarray(fractional, dtype=np.float64)
         _require_coordinates(fractional, len(numbers))
         return cls(
-            numbers=numbers, fractional=fractional, cell=cell, pbc=_periodicity(pbc)
+            numbers=numbers,
+            fractional=fractional,
+            cell=cell,
+            given_masses=_own_masses(masses, numbers),
+            fixed=None if fixed is None else required_fixed(fixed, len(numbers)),
+            pbc=_periodicity(pbc),
         )
 
     @classmethod
@@ -127,8 +143,34 @@ class Crystal(struct.PyTreeNode):
 
     @property
     def masses(self) -> Float[Array, "atoms"]:
-        """Standard atomic masses, amu."""
+        """Masses of the atoms, amu: those given, or else the standard ones."""
+        if self.given_masses is not None:
+            return self.given_masses
         return elements.masses(self.numbers)
+
+    def taken(self, atoms: Int[Array, "atoms"]) -> Crystal:
+        """The crystal whose atoms are these of this one, in this order."""
+        return self.replace(
+            numbers=self.numbers[atoms],
+            fractional=self.fractional[atoms],
+            given_masses=None
+            if self.given_masses is None
+            else self.given_masses[atoms],
+            fixed=_entries(self.fixed, atoms),
+        )
+
+    def require_whole_constraints(self, what: str) -> None:
+        """Raises ValueError if atoms are fixed along single cell vectors.
+
+        Args:
+            what: that gives the crystal other cell vectors, to which these do not
+                apply.
+        """
+        if self.fixed is not None and self.fixed.ndim == 2:
+            raise ValueError(
+                f"{what} changes the cell vectors along which some atoms are fixed: "
+                "fix whole atoms, or free them with crystal.replace(fixed=None)"
+            )
 
     def with_positions(self, positions: Float[Array, "atoms 3"]) -> Crystal:
         """The same crystal with its atoms at these Cartesian coordinates (Å)."""
@@ -139,6 +181,10 @@ class Crystal(struct.PyTreeNode):
         """The crystal under the deformation x → x(1 + ε), fractional ones kept."""
         deformation = np.eye(3, dtype=self.cell.dtype) + strain
         return self.replace(cell=lattice.transform(self.cell, deformation))
+
+
+def _entries(values: Leaf | None, atoms: Array) -> Leaf | None:
+    return None if values is None else values[atoms]
 
 
 def _atomic_numbers(numbers: Array | list) -> np.ndarray:
@@ -156,6 +202,40 @@ def _atomic_numbers(numbers: Array | list) -> np.ndarray:
             f"received {sorted(set(numbers.tolist()))}"
         )
     return numbers
+
+
+def required_fixed(fixed: Array | list, n_atoms: int) -> np.ndarray | None:
+    """Truth values of :attr:`Crystal.fixed` in their shortest form; None if all are 0.
+
+    Raises:
+        ValueError: if they are not truth values, or not as many as there are atoms.
+    """
+    given = np.asarray(fixed)
+    if given.dtype != bool or given.shape not in ((n_atoms,), (n_atoms, 3)):
+        raise ValueError(
+            f"fixed must be truth values, one for each of {n_atoms} atoms or three; "
+            f"received {given.dtype} of shape {given.shape}: a list of atoms becomes "
+            "such by np.isin(np.arange(n_atoms), atoms)"
+        )
+    if not given.any():
+        return None
+    if given.ndim == 2 and (given == given[:, :1]).all():
+        given = given[:, 0]
+    return given
+
+
+def _own_masses(masses: Array | list | None, numbers: np.ndarray) -> np.ndarray | None:
+    if masses is None:
+        return None
+    given = np.asarray(masses, dtype=np.float64)
+    if given.shape != numbers.shape or not (np.isfinite(given) & (given > 0)).all():
+        raise ValueError(
+            f"masses must be positive, one for each of {len(numbers)} atoms (amu); "
+            f"received {given}"
+        )
+    # None keeps crystals of standard masses alike, whoever made them.
+    standard = np.asarray(elements.masses(numbers))
+    return None if np.allclose(given, standard, rtol=1e-9, atol=0) else given
 
 
 def _periodicity(pbc: bool | Sequence[bool] | Array) -> tuple[bool, bool, bool]:

@@ -40,7 +40,7 @@ def make_supercell(crystal: Crystal, matrix: Array | Sequence) -> Supercell:
 
     Raises:
         ValueError: if the matrix is none of these, or mixes or multiplies a direction
-            that is not periodic.
+            that is not periodic, or mixes cell vectors along which atoms are fixed.
     """
     matrix = _integer_matrix(matrix)
     _require_periodic_directions(matrix, crystal.pbc)
@@ -48,8 +48,9 @@ def make_supercell(crystal: Crystal, matrix: Array | Sequence) -> Supercell:
     atom = np.tile(np.arange(crystal.n_atoms), len(points))
     translation = np.repeat(points, crystal.n_atoms, axis=0)
     inverse = np.linalg.inv(matrix).astype(crystal.fractional.dtype)
-    larger = crystal.replace(
-        numbers=crystal.numbers[atom],
+    if np.count_nonzero(matrix) > 3:
+        crystal.require_whole_constraints("a supercell that is not diagonal")
+    larger = crystal.taken(atom).replace(
         fractional=transform(crystal.fractional[atom] + translation, inverse),
         cell=transform(matrix.astype(crystal.cell.dtype), crystal.cell),
     )

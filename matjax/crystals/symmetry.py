@@ -193,6 +193,7 @@ def niggli(crystal: Crystal) -> Crystal:
         ValueError: if a direction is not periodic.
     """
     _require_periodic(crystal)
+    crystal.require_whole_constraints("a Niggli cell")
     cell, matrix = niggli_reduce(np.asarray(crystal.cell))
     fractional = np.asarray(crystal.fractional) @ np.linalg.inv(matrix)
     return crystal.replace(cell=cell, fractional=fractional)
@@ -201,14 +202,29 @@ def niggli(crystal: Crystal) -> Crystal:
 def _standardize(
     crystal: Crystal, symprec: float, *, to_primitive: bool, idealize: bool
 ) -> Crystal:
-    cell, fractional, numbers = _ask_spglib(
+    crystal.require_whole_constraints("a standard cell")
+    # Isotopes and fixed atoms are atoms of a kind of their own: to merge them with
+    # others would lose what they differ in.
+    traits = np.stack(
+        [
+            np.asarray(crystal.numbers, dtype=np.float64),
+            np.asarray(crystal.masses, dtype=np.float64),
+            np.zeros(crystal.n_atoms) if crystal.fixed is None else crystal.fixed,
+        ],
+        axis=1,
+    )
+    kinds, kind = np.unique(traits, axis=0, return_inverse=True)
+    cell, fractional, found = _ask_spglib(
         spglib.standardize_cell,
-        crystal,
+        crystal.replace(numbers=1 + kind.reshape(-1)),
         symprec,
         to_primitive=to_primitive,
         no_idealize=not idealize,
     )
-    return Crystal.create(numbers, cell, fractional=fractional)
+    numbers, masses, fixed = kinds[np.asarray(found) - 1].T
+    return Crystal.create(
+        numbers, cell, fractional=fractional, masses=masses, fixed=fixed.astype(bool)
+    )
 
 
 def _ask_spglib(

@@ -14,8 +14,8 @@ chunks         what compiled loops share
 calculator     a potential as an ASE calculator
 """
 
+from matjax.errors import DivergenceError as DivergenceError
 from matjax.physics.calculator import ase_calculator as ase_calculator
-from matjax.physics.chunks import DivergenceError as DivergenceError
 from matjax.physics.committee import Committee as Committee
 from matjax.physics.committee import evaluate_members as evaluate_members
 from matjax.physics.elastic import Elasticity as Elasticity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from matjax.crystals import (
     Crystal,
@@ -22,14 +21,6 @@ GROWTH = 1.5
 """Factor of the slack when an enlarged list is still too small: this must end."""
 LOOK = 1.0
 """Seconds between two looks of the host, aimed at."""
-
-
-class DivergenceError(ArithmeticError):
-    """A quantity is not a number; ``result`` holds what was computed before."""
-
-    def __init__(self, message: str, result: Any) -> None:
-        super().__init__(message)
-        self.result = result
 
 
 def next_limit(n_steps: int, seconds: float, most: int) -> int:

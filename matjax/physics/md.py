@@ -19,9 +19,9 @@ import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal, build_graph
+from matjax.errors import DivergenceError
 from matjax.physics.chunks import (
     SLACK,
-    DivergenceError,
     next_limit,
     next_slack,
     roomy_neighbor_list,

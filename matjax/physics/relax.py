@@ -25,9 +25,9 @@ from matjax.crystals import (
     space_group,
     symmetrized,
 )
+from matjax.errors import DivergenceError
 from matjax.physics.chunks import (
     SLACK,
-    DivergenceError,
     next_limit,
     next_slack,
     roomy_neighbor_list,
