@@ -29,12 +29,12 @@ from matjax.numerics import safe_where
 from matjax.phonons.bands import Bands, connect
 from matjax.phonons.displacements import Displacements, mean_square_displacements
 from matjax.phonons.dos import DensityOfStates, density_of_states
-from matjax.phonons.grids import SymmetricResponse
+from matjax.phonons.grids import SymmetricResponse, by_symmetry
 from matjax.phonons.projections import Onto, projections, require_onto
 from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
 from matjax.phonons.refinement import interpolated, refined
 from matjax.phonons.response import Response
-from matjax.phonons.symmetry import operations_of
+from matjax.phonons.sampling import sampled
 from matjax.phonons.thermal import (
     SOFTEST,
     Thermal,
@@ -136,6 +136,41 @@ class Phonons(struct.PyTreeNode):
         xp = np if isinstance(matrix, np.ndarray) else jnp
         eigenvalues, eigenvectors = xp.linalg.eigh(_hermitian_part(matrix))
         return Modes(_frequencies(eigenvalues), eigenvectors)
+
+    def sampled(self, q: Points, *, tolerance: float | int = 0.05) -> Phonons:
+        """The same phonons, exact at some of these q and within a tolerance at others.
+
+        Exact ones are computed where predictions from those known so far are least
+        certain, until they agree: many times fewer than a path and a mesh have points.
+        At any other q frequencies are exact as before.
+
+        Args:
+            q: wave vectors that will be asked for, such as those of a path and a mesh.
+            tolerance: THz; the error that was measured last stands in the result.
+
+        Raises:
+            ValueError: if these phonons are not exact, the tolerance is not positive,
+                or q has not three components, or is not finite.
+        """
+        q = np.asarray(q, dtype=float) if isinstance(q, Sequence) else q
+        require_q(q)
+        source = self.source
+        if isinstance(source, Response):
+            source = by_symmetry(source, self.crystal)
+        if not isinstance(source, SymmetricResponse):
+            raise ValueError(
+                "exact phonons of a potential are needed to sample them; received "
+                f"{type(source).__name__}: leave out grid and tolerance"
+            )
+        found = sampled(
+            source,
+            self.crystal,
+            np.reshape(q, (-1, 3)),
+            tolerance,
+            partial(_frequencies_of, masses=self.masses),
+            progress=self.progress,
+        )
+        return self.replace(source=found.source, interpolation_error=found.error)
 
     def bands(
         self, path: Path | None = None, *, spacing: float = 0.05, connected: bool = True
@@ -302,15 +337,20 @@ def phonons(
             f"a grid is given or found by its tolerance, not both; received {grid} and "
             f"{tolerance} THz"
         )
-    if grid is not None or tolerance is not None or symmetry:
+    reduced = grid is not None or tolerance is not None or symmetry
+    if reduced:
         _require_concrete(potential, crystal)
     masses = _require_masses(crystal, masses)
     potential = potential.astype(jnp.zeros((), dtype or float).dtype)
     graph = potential.graph(crystal)
     exact = Response(potential, graph, n_atoms=crystal.n_atoms)
+    source: Response | SymmetricResponse = exact
+    if reduced:
+        source = by_symmetry(exact, crystal)
+        exact = source.response
     result = Phonons(
         crystal=crystal,
-        source=exact,
+        source=source,
         masses=masses,
         max_force=_require_finite(exact.max_force()),
         progress=progress_of(progress),
@@ -325,9 +365,6 @@ def phonons(
             partial(_frequencies_of, masses=masses),
             progress=result.progress,
         )
-    elif symmetry:
-        reduced = SymmetricResponse(exact, operations_of(crystal))
-        return result.replace(source=reduced)
     else:
         return result
     return result.replace(

@@ -87,6 +87,8 @@ class Response(struct.PyTreeNode):
     graph: Graph
     n_atoms: int = struct.field(pytree_node=False)
     """Number of atoms: the first nodes of the graph."""
+    batch: Batch | None = struct.field(pytree_node=False, default=None)
+    """Columns computed together, by default those of :func:`batch_of`."""
 
     def __call__(
         self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
@@ -122,7 +124,7 @@ class Response(struct.PyTreeNode):
 
     def max_force(self) -> Float[Array, ""]:
         """Largest force on an atom, eV/Å, by the function already compiled for Φ."""
-        batch = batch_of(self.graph)
+        batch = self.batch or batch_of(self.graph)
         dtype = self.graph.positions.dtype
         shape = (batch.rows, batch.columns, self.graph.n_nodes, 3)
         nothing = jnp.zeros(shape, jnp.result_type(dtype, jnp.complex64))
@@ -169,24 +171,29 @@ def force_constants(
     return columns.reshape(*np.shape(q)[:-1], n, n).swapaxes(-1, -2)
 
 
-def batch_of(graph: Graph) -> Batch:
+def batch_of(graph: Graph, columns: int | None = None, *, rows: int = ROWS) -> Batch:
     """Columns computed together: all of :data:`ROWS` q, fewer where memory is short.
 
     Rows share the derivatives of the network that no q enters, and columns the sums
     over images; what either saves is more than padding costs where symmetry leaves
     fewer. The estimate is that of a large network; :data:`MEMORY` bounds it unless a
     single column exceeds it.
+
+    Args:
+        graph: of one crystal.
+        columns: displacements at a q where symmetry leaves fewer than all.
+        rows: most wave vectors.
     """
+    most = 3 * graph.n_nodes if columns is None else columns
     n, item = graph.n_nodes, graph.positions.dtype.itemsize
     if not graph.is_small:
         of_column = graph.senders.size * EDGE_REALS * item
-        columns = min(3 * n, max(1, MEMORY // of_column))
-        return Batch(1, -(-3 * n // -(-3 * n // columns)))
-    columns = 3 * n
+        columns = min(most, max(1, MEMORY // of_column))
+        return Batch(1, -(-most // -(-most // columns)))
     left = MEMORY // item - graph.senders.size * SLOT_REALS - n * n * PAIR_REALS
-    columns = max(1, min(columns, left // (n * NODE_REALS)))
+    columns = max(1, min(most, left // (n * NODE_REALS)))
     of_row = n * n * PAIR_REALS + columns * n * NODE_REALS
-    return Batch(max(1, min(ROWS, 1 + left // of_row)), columns)
+    return Batch(max(1, min(rows, 1 + left // of_row)), columns)
 
 
 def _products(
@@ -204,7 +211,7 @@ def _products(
     traced = _is_traced((potential, graph, q, displacements))
     xp = jnp if traced else np
     dtype = graph.positions.dtype
-    batch = batch_of(graph)
+    batch = response.batch or batch_of(graph)
     row, column, first = _places(groups, batch.columns)
     n_jobs = -(-len(first) // batch.rows)
     n_rows = n_jobs * batch.rows

@@ -1,0 +1,243 @@
+"""Force constants at many q from exact ones at as few of them as a tolerance needs.
+
+A path of bands and a mesh of the zone hold more points than the force constants have
+shape. Exact ones are computed where two predictions from those known so far
+(:mod:`matjax.phonons.kriging`) differ most in a frequency; there the prediction is held
+against what comes out, so that its error is measured where it is largest. All wave
+vectors exactly is the most that this can cost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from flax import struct
+from jax.core import Tracer
+
+from matjax.arrays import Array, Complex, Float, Leaf
+from matjax.crystals import Crystal
+from matjax.phonons.grids import SymmetricResponse
+from matjax.phonons.kriging import SAME, Known
+from matjax.progress import Progress
+
+DECAY = 1.0
+"""Å; λ of the prediction. Of 0.7 to 3 Å it needs the fewest exact q on the bands of
+anatase and quartz with NequIP of four layers of 6 Å."""
+
+OTHER_DECAY = 2.0
+"""Å; λ of the prediction that it is compared with."""
+
+ROUND = 8
+"""Wave vectors computed between two predictions."""
+
+SURE = 1e-5
+"""Variance left, of 1, at which a prediction is expected to be within 0.1 THz: that
+at the end of the bands and meshes of anatase and quartz."""
+
+CANDIDATES = 256
+"""Wave vectors of largest variance among which to choose: two spectra of each are
+computed before each round."""
+
+SAFETY = 2.0
+"""Factor by which two predictions must agree better than the tolerance where neither
+has been held against an exact one: in quartz they once agreed to half their error."""
+
+NEVER = 1e-14
+"""Variance below which only round-off remains."""
+
+log = logging.getLogger("matjax.phonons")
+
+Frequencies = Callable[[Array], Array]
+"""From force constants (q, 3n, 3n) to frequencies (q, 3n), THz."""
+
+
+class SampledResponse(struct.PyTreeNode):
+    """Force constants at given q, exact or predicted within a tolerance; a pytree.
+
+    At any other q, and under ``jit`` and ``grad``, they are computed exactly.
+    """
+
+    exact: SymmetricResponse
+    q: Leaf
+    """Where they are known, (q, 3), reciprocal lattice units."""
+    matrices: Leaf
+    """Φ there, (q, modes, modes), eV/Å²."""
+    is_exact: Leaf
+    """Which of them have been computed, (q,)."""
+
+    def __call__(
+        self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
+    ) -> Complex[Array, "*q modes modes"]:
+        """Force constants Φ(q), eV/Å²."""
+        if any(isinstance(x, Tracer) for x in jax.tree.leaves((self, q))):
+            return self.exact(q, progress=progress)
+        points = np.asarray(q, dtype=float).reshape(-1, 3)
+        places = {key: row for row, key in enumerate(_keys(self.q))}
+        rows = np.array([places.get(key, -1) for key in _keys(points)], dtype=int)
+        found = self.matrices[rows]
+        new = np.flatnonzero(rows < 0)
+        if len(new):
+            found[new] = self.exact(points[new], progress=progress)
+        return found.reshape(*np.shape(q)[:-1], *self.matrices.shape[1:])
+
+
+class Sampled(NamedTuple):
+    """Force constants at given q, and what is known of them."""
+
+    source: SampledResponse
+    error: float
+    """Largest difference of a predicted frequency from the exact one at the q where
+    predictions were least certain, which are exact since, or from another prediction
+    at the rest; THz. 0 if all are exact."""
+    n_exact: int
+    """Wave vectors at which force constants were computed."""
+
+
+def sampled(
+    exact: SymmetricResponse,
+    crystal: Crystal,
+    q: Float[Array, "q 3"],
+    tolerance: float,
+    frequencies: Frequencies,
+    *,
+    progress: Progress | None = None,
+) -> Sampled:
+    """Force constants at these q whose frequencies are exact within a tolerance.
+
+    Args:
+        exact: force constants of the crystal, by symmetry.
+        crystal: with concrete arrays.
+        q: reciprocal lattice units; may repeat.
+        tolerance: THz.
+        frequencies: THz, ascending, of force constants (q, 3n, 3n).
+        progress: wraps the wave vectors that are computed.
+
+    Raises:
+        ValueError: if the tolerance is not positive.
+    """
+    if not tolerance > 0:
+        raise ValueError(f"a tolerance must be positive (THz); received {tolerance}")
+    points = np.asarray(q, dtype=float)
+    _, first = np.unique(np.round(points, SAME) % 1.0, axis=0, return_index=True)
+    sampler = _Sampler(exact, crystal, points[np.sort(first)], tolerance, frequencies)
+    steps = sampler.rounds()
+    total = sampler.expected
+    for _ in progress(steps, "exact q", total=total) if progress else steps:
+        pass
+    return sampler.result()
+
+
+class _Sampler:
+    """What has been computed, and where to compute next."""
+
+    def __init__(
+        self,
+        exact: SymmetricResponse,
+        crystal: Crystal,
+        q: np.ndarray,
+        tolerance: float,
+        frequencies: Frequencies,
+    ) -> None:
+        self.exact, self.q, self.tolerance = exact, q, tolerance
+        self.frequencies = frequencies
+        self.known = Known(crystal, exact.operations, q)
+        n = 3 * crystal.n_atoms
+        self.matrices = np.zeros((len(q), n, n), complex)
+        self.is_exact = np.zeros(len(q), bool)
+        self.error = np.inf
+        self.expected = self._expected(Known(crystal, exact.operations, q))
+        """Number of wave vectors to compute, judged by variances alone."""
+
+    def rounds(self) -> Iterator[None]:
+        """Compute until the tolerance is met; yields for each exact wave vector."""
+        chosen = _spread(self.known.weigh(DECAY).covariance, ROUND)
+        predicted = None
+        while len(chosen):
+            start = time.perf_counter()
+            found = self.exact(self.q[chosen])
+            if predicted is None:
+                self._tell((time.perf_counter() - start) / len(chosen))
+            else:
+                difference = self.frequencies(found) - predicted
+                self.error = float(np.abs(difference).max())
+            self.is_exact[chosen] = True
+            self.matrices[chosen] = found
+            self.known.add(self.q[chosen], found)
+            yield from [None] * len(chosen)
+            if self.is_exact.all():
+                return
+            chosen, predicted, doubt = self._next()
+            if max(self.error, SAFETY * doubt) <= self.tolerance:
+                self.error = max(self.error, doubt)
+                return
+
+    def result(self) -> Sampled:
+        """What has been reached."""
+        others = np.flatnonzero(~self.is_exact)
+        if len(others):
+            weights = self.known.weigh(DECAY)
+            self.matrices[others] = self.known.predicted(weights, others)
+        source = SampledResponse(self.exact, self.q, self.matrices, self.is_exact)
+        error = self.error if len(others) else 0.0
+        return Sampled(source, error, int(self.is_exact.sum()))
+
+    def _next(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Where two predictions differ most, frequencies there, and by how much."""
+        weights, other = self.known.weigh(DECAY), self.known.weigh(OTHER_DECAY)
+        variance = np.where(self.is_exact, 0.0, np.diag(weights.covariance))
+        rows = np.sort(np.argsort(-variance, kind="stable")[:CANDIDATES])
+        rows = rows[~self.is_exact[rows]]
+        ours, theirs = (
+            np.asarray(self.frequencies(self.known.predicted(w, rows)))
+            for w in (weights, other)
+        )
+        change = np.abs(ours - theirs).max(axis=1)
+        importance = change / np.sqrt(np.maximum(variance[rows], NEVER))
+        covariance = weights.covariance[np.ix_(rows, rows)]
+        best = _spread(covariance * importance[:, None] * importance, ROUND)
+        return rows[best], ours[best], float(change.max())
+
+    def _expected(self, trial: Known) -> int:
+        count, n = 0, self.matrices.shape[1]
+        while count < len(self.q):
+            covariance = trial.weigh(DECAY).covariance
+            if np.diag(covariance).max() < SURE:
+                break
+            chosen = _spread(covariance, ROUND)
+            trial.add(self.q[chosen], np.zeros((len(chosen), n, n), complex))
+            count += len(chosen)
+        return min(count, len(self.q))
+
+    def _tell(self, seconds: float) -> None:
+        log.info(
+            "force constants: exact at about %d of %d q, within %.2g THz at the "
+            "others; about %.0f s",
+            self.expected,
+            len(self.q),
+            self.tolerance,
+            seconds * self.expected,
+        )
+
+
+def _spread(covariance: Array, count: int) -> np.ndarray:
+    """Indices of the largest variances, each taken as known for the next ones."""
+    left, chosen = np.asarray(covariance), []
+    for _ in range(min(count, len(left))):
+        best = int(np.argmax(np.diag(left)))
+        chosen.append(best)
+        pivot = left[best, best]
+        if not pivot > 0:
+            break
+        left = left - np.outer(left[:, best], left[best]) / pivot
+        left[best], left[:, best] = 0.0, 0.0
+    return np.unique(chosen)
+
+
+def _keys(q: Leaf) -> list[tuple[float, ...]]:
+    """Wave vectors modulo reciprocal lattice vectors, as keys of a table."""
+    return [tuple(row) for row in (np.round(np.asarray(q), SAME) % 1.0).tolist()]
