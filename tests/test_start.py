@@ -43,6 +43,15 @@ def test_commands_that_compute_nothing_load_what_reads_configurations_at_most(wo
     assert loaded <= {"pydantic", "omegaconf"}
 
 
+def test_phonons_load_nothing_of_dynamics_training_and_other_codes():
+    script = """
+        from matjax import catalog
+        catalog.load_experiment(catalog.experiments()["phonons"])
+    """
+    others = {"jax_md", "orbax", "grain", "tensorboardX", "phonopy", "pymatgen"}
+    assert loaded_by(textwrap.dedent(script)) & (others | {"matplotlib"}) == set()
+
+
 @pytest.mark.parametrize("package", [mj, matjax.weights])
 def test_every_public_name_is_listed_and_found(package):
     assert len(package.__all__) > 10
