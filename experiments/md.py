@@ -19,7 +19,7 @@ from matjax.physics import (
     Trajectory,
     molecular_dynamics,
 )
-from matjax.plot import new_figure, style
+from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.units import GPA
@@ -27,6 +27,11 @@ from matjax.weights import load_potential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+OFF_TARGET = 0.25
+"""Relative distance of a mean temperature from its target that is said. In equilibrium
+it is √(2 / (3 N)) for a single frame of N atoms: 0.1 for 64."""
 
 
 class Config(ExperimentConfig):
@@ -57,6 +62,7 @@ class Config(ExperimentConfig):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The trajectory, its energies and temperatures, and their averages."""
     crystal = described_crystal(config.crystal)
+    title = figure_title(crystal, config.potential)
     crystal = make_supercell(crystal, config.supercell).crystal
     run.log.info("%d atoms, %s", crystal.n_atoms, config.ensemble)
     try:
@@ -71,11 +77,12 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             progress=run.progress,
         )
     except DivergenceError as error:
-        _save(error.result, run)
+        _save(error.result, config, title, run)
         raise ValueError(str(error)) from error
-    _save(trajectory, run)
+    _save(trajectory, config, title, run)
     if trajectory.interrupted:
         raise KeyboardInterrupt
+    _warn(trajectory, config, run)
     return _metrics(trajectory, config)
 
 
@@ -91,7 +98,7 @@ def _ensemble(config: Config) -> NVE | NVT | NPT | Langevin:
     return kinds[config.ensemble](config.temperature)
 
 
-def _save(trajectory: Trajectory, run: Run) -> None:
+def _save(trajectory: Trajectory, config: Config, title: str, run: Run) -> None:
     """Frames, a table and a figure: also of a run that was interrupted."""
     if len(trajectory.times) == 0:
         return
@@ -108,25 +115,51 @@ def _save(trajectory: Trajectory, run: Run) -> None:
             "volume_A3": trajectory.volume,
         },
     )
-    run.save_figure("thermodynamics", _figure(trajectory))
+    run.save_figure("thermodynamics", _figure(trajectory, config, title))
 
 
-def _figure(trajectory: Trajectory) -> Figure:
-    """Temperature, pressure and the change of the conserved energy against time."""
+def _figure(trajectory: Trajectory, config: Config, title: str) -> Figure:
+    """Temperature, pressure and the change of the conserved energy against time.
+
+    Dashed: what the ensemble is told to keep.
+    """
+    heat_bath = None if config.ensemble == "nve" else config.temperature
+    piston = config.pressure if config.ensemble == "npt" else None
     curves = [
-        ("Temperature (K)", trajectory.temperature),
-        ("Pressure (GPa)", trajectory.pressure * GPA),
+        ("Temperature (K)", trajectory.temperature, heat_bath),
+        ("Pressure (GPa)", trajectory.pressure * GPA, piston),
     ]
     drift = _drift(trajectory)
     if np.isfinite(drift).all():
-        curves.append(("Change of the conserved\nenergy (meV/atom)", drift * 1e3))
+        name = "Change of the conserved\nenergy (meV/atom)"
+        curves.append((name, drift * 1e3, None))
+    n = len(curves)
+    title = f"{title}, {config.ensemble.upper()}"
     with style():
-        figure, axes = new_figure(len(curves), width=4.5, height=1.7 * len(curves))
-        for panel, (label, values) in zip(axes[:, 0], curves, strict=True):
+        figure, axes = new_figure(n, width=4.5, height=1.7 * n + 0.3, title=title)
+        for panel, (label, values, target) in zip(axes[:, 0], curves, strict=True):
             panel.plot(trajectory.times / 1000, values)
             panel.set_ylabel(label)
+            if target is not None:
+                name = f"target {target:g}"
+                panel.axhline(target, color="0.4", linestyle="--", label=name)
+                panel.legend(loc="best", frameon=True, edgecolor="none")
         axes[-1, 0].set_xlabel("Time (ps)")
     return figure
+
+
+def _warn(trajectory: Trajectory, config: Config, run: Run) -> None:
+    """Say that the averages are not those of the temperature that was asked for."""
+    if config.ensemble == "nve":
+        return
+    kept = trajectory.temperature[int(config.discard * len(trajectory.times)) :]
+    if abs(kept.mean() / config.temperature - 1) > OFF_TARGET:
+        run.log.warning(
+            "the crystal had %.0f K on average, not %g K: it has not come to "
+            "equilibrium with its heat bath; raise steps, or lower timestep",
+            kept.mean(),
+            config.temperature,
+        )
 
 
 def _drift(trajectory: Trajectory) -> np.ndarray:

@@ -114,15 +114,18 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         save_potential(potential.replace(params=params), path, overwrite=True)
 
     fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
+    model = config.pretrained or str(config.model["name"])
     if run.writes:
-        run.save_figure("learning", learning_figure(read_records(run.folder)))
+        title = f"{model}, {', '.join(names)}"
+        curve = learning_figure(read_records(run.folder), title=title)
+        run.save_figure("learning", curve)
     metrics = {**found, **fitted.metrics}
     if config.test is None:
         return metrics
     test = read_dataset(config.test, labels)
     unseen = LabeledGraphs(test, potential.cutoff, labels=labels)
     judgment = judge(task, fitted.params, unseen, config.batch_size)
-    _show(judgment, run)
+    _show(judgment, run, f"{model}, {config.test}")
     errors = {f"test_{key}": value for key, value in judgment.errors.items()}
     return metrics | {"n_test": len(test)} | errors
 
@@ -170,9 +173,9 @@ def _parts(whole: LabeledGraphs, training: Sequence[Dataset]) -> list[LabeledGra
     return [LabeledGraphs(part, whole.cutoff, labels=whole.labels) for part in training]
 
 
-def _show(judgment: Judgment, run: Run) -> None:
+def _show(judgment: Judgment, run: Run, title: str) -> None:
     """Predictions of the test set beside its labels, as figure and file."""
-    run.save_figure("parity", parity_figure(judgment.comparisons))
+    run.save_figure("parity", parity_figure(judgment.comparisons, title=title))
     run.save_arrays(
         "test",
         **{

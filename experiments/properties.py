@@ -92,10 +92,17 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         save_predictor(predictor.replace(params=params), path, overwrite=True)
 
     fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
+    network = config.model["name"]
     if run.writes:
-        run.save_figure("learning", learning_figure(read_records(run.folder)))
+        title = f"{network}, {config.train}"
+        curve = learning_figure(read_records(run.folder), title=title)
+        run.save_figure("learning", curve)
     judgment = judge(task, fitted.params, graphs(test), config.batch_size)
-    parity = parity_figure(judgment.comparisons, units={config.label: config.unit})
+    parity = parity_figure(
+        judgment.comparisons,
+        units={config.label: config.unit},
+        title=f"{network}, {config.test}",
+    )
     run.save_figure("parity", parity)
     name, error = next(iter(judgment.errors.items()))
     metrics = {

@@ -12,7 +12,7 @@ from matjax.config import ExperimentConfig
 from matjax.crystals import Crystal, write
 from matjax.phonons import QuasiHarmonic, VolumeScan, quasiharmonic, volume_scan
 from matjax.physics import Potential, relax
-from matjax.plot import new_figure, style
+from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.units import GPA
@@ -69,7 +69,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     _save_volumes(scan, row, run)
     found = quasiharmonic(scan, equation=config.equation, pressure=config.pressure)
     _save(found, run)
-    run.save_figure("quasiharmonic", _figure(found, crystal))
+    run.save_figure("quasiharmonic", _figure(found, crystal, config))
     return {
         "temperature_K": room,
         "volume_A3": float(found.volume[row]),
@@ -139,7 +139,7 @@ def _save(found: QuasiHarmonic, run: Run) -> None:
     )
 
 
-def _figure(found: QuasiHarmonic, crystal: Crystal) -> Figure:
+def _figure(found: QuasiHarmonic, crystal: Crystal, config: Config) -> Figure:
     """Volume, expansion, bulk moduli and heat capacities by temperature."""
     t, n = found.temperatures, crystal.n_atoms
     panels = [
@@ -160,8 +160,11 @@ def _figure(found: QuasiHarmonic, crystal: Crystal) -> Figure:
             },
         ),
     ]
+    title = figure_title(crystal, config.potential)
+    if config.pressure:
+        title += f", {config.pressure:g} GPa"
     with style():
-        figure, axes = new_figure(2, 2, width=7.0, height=5.0, sharex=True)
+        figure, axes = new_figure(2, 2, width=7.0, height=5.2, title=title, sharex=True)
         for ax, (label, curves) in zip(axes.flat, panels, strict=True):
             for name, values in curves.items():
                 ax.plot(t, values, label=name)

@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt
 from matjax.config import ExperimentConfig
 from matjax.crystals import cell_parameters, write
 from matjax.physics import DivergenceError, Relaxation, relax
-from matjax.plot import new_figure, style
+from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.units import GPA
@@ -19,6 +19,10 @@ from matjax.weights import load_potential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+RESOLVED = 1e-5
+"""eV; figures show energies down to a tenth of it: less is round-off."""
 
 
 class Config(ExperimentConfig):
@@ -62,9 +66,9 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             progress=run.progress,
         )
     except DivergenceError as error:
-        _save(error.result, config, run)
+        _save(error.result, config, run, figure_title(crystal, config.potential))
         raise ValueError(str(error)) from error
-    _save(result, config, run)
+    _save(result, config, run, figure_title(result.crystal, config.potential))
     if result.interrupted:
         raise KeyboardInterrupt
     if not result.converged:
@@ -95,7 +99,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     }
 
 
-def _save(result: Relaxation, config: Config, run: Run) -> None:
+def _save(result: Relaxation, config: Config, run: Run, title: str) -> None:
     """Structure, convergence and figure: also of a relaxation that was interrupted."""
     write(run.path("relaxed.extxyz"), result.crystal)
     if all(result.crystal.pbc):
@@ -109,25 +113,35 @@ def _save(result: Relaxation, config: Config, run: Run) -> None:
             "max_stress_eV_per_A3": result.max_stresses,
         },
     )
-    run.save_figure("convergence", _figure(result, config))
+    run.save_figure("convergence", _figure(result, config, title))
 
 
-def _figure(result: Relaxation, config: Config) -> Figure:
+def _figure(result: Relaxation, config: Config, title: str) -> Figure:
     """Energy above the end, largest force and stress against the steps."""
     with style():
-        figure, axes = new_figure(1, 3, width=9.0, height=2.8)
+        figure, axes = new_figure(1, 3, width=9.0, height=2.8, title=title)
         above = result.energies - result.energies.min()
         panels = [
-            (above, None, "Energy above the lowest (eV)"),
-            (result.max_forces, config.fmax, "Largest force (eV/Å)"),
-            (result.max_stresses, config.smax, "Largest stress (eV/Å³)"),
+            (above, RESOLVED, "", "Energy above the lowest (eV)"),
+            (result.max_forces, config.fmax, "fmax", "Largest force (eV/Å)"),
+            (result.max_stresses, config.smax, "smax", "Largest stress (eV/Å³)"),
         ]
-        for ax, (values, threshold, label) in zip(axes[0], panels, strict=True):
-            positive = np.where(values > 0, values, np.nan)  # zero has no logarithm
-            ax.semilogy(positive, marker=".")
-            if threshold is not None:
-                ax.axhline(threshold, color="0.6", linestyle="--")
-            ax.xaxis.get_major_locator().set_params(integer=True)
+        for ax, (values, threshold, name, label) in zip(axes[0], panels, strict=True):
+            # Far below what is asked for is round-off, or zero: it lies on the axis.
+            floor = 0.1 * threshold
+            ax.semilogy(np.maximum(values, floor), marker=".", clip_on=False)
+            ax.set_ylim(floor, max(10 * threshold, 1.5 * float(values.max())))
+            ax.set_xlim(-0.5, max(len(values), 2) - 0.5)
+            if name:
+                ax.axhline(threshold, color="0.6", linestyle="--", zorder=0)
+                ax.annotate(
+                    f"{name} = {threshold:g}",
+                    (0.02, threshold),  # where values are still above it
+                    xycoords=("axes fraction", "data"),
+                    va="bottom",
+                    color="0.4",
+                )
+            ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             ax.set_xlabel("Step")
             ax.set_ylabel(label)
     return figure

@@ -21,7 +21,13 @@ from matjax.phonons import (
     descend,
 )
 from matjax.physics import Potential, relax
-from matjax.plot import new_figure, style
+from matjax.plot import (
+    draw_bands,
+    figure_title,
+    new_figure,
+    stagger_labels,
+    style,
+)
 from matjax.runs import Run
 from matjax.structures import Prototype, described_crystal
 from matjax.weights import load_potential
@@ -71,7 +77,7 @@ class Config(ExperimentConfig):
     """Largest force in the crystal at the start, eV/Å; its space group is kept."""
     mesh: tuple[PositiveInt, PositiveInt, PositiveInt] = (4, 4, 4)
     """Divisions of the reciprocal vectors where the search starts."""
-    spacing: float = Field(default=0.1, gt=0)
+    spacing: float = Field(default=0.05, gt=0)
     """Largest distance between points of the path, 1/Å (2π included)."""
     follow: Follow = Follow()
 
@@ -96,7 +102,10 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             run.log.info("%s", line)
         _save(stages, run)
     bands = stages[0].phonons.bands(spacing=config.spacing)
-    run.save_figure("stability", _figure(bands, stages[0]))
+    title = figure_title(stages[0].phonons.crystal, config.potential, symprec=SYMPREC)
+    if len(stages) > 1:
+        title += f": the first of {len(stages)} stages"
+    run.save_figure("stability", _figure(bands, stages[0], title))
     return _metrics(stages)
 
 
@@ -259,26 +268,21 @@ def _metrics(stages: Sequence[Stage]) -> dict[str, float]:
     }
 
 
-def _figure(bands: Bands, stage: Stage) -> Figure:
+def _figure(bands: Bands, stage: Stage, title: str) -> Figure:
     """Bands with the unstable minima, and the energy along the modes followed."""
     with style():
-        figure, axes = new_figure(1, 2, width=9.0, height=3.4, width_ratios=[3, 2])
+        figure, axes = new_figure(
+            1, 2, width=9.0, height=3.6, title=title, width_ratios=[3, 2]
+        )
         _draw_bands(axes[0, 0], bands, stage.stability)
         _draw_energies(axes[0, 1], stage.descents)
+        stagger_labels(axes[0, 0])
     return figure
 
 
 def _draw_bands(ax: Axes, bands: Bands, stability: Stability) -> None:
     path = bands.path
-    for start, end in path.lines:
-        ax.plot(path.distance[start:end], bands.frequencies[start:end], color="C0")
-    names: dict[float, list[str]] = {}
-    for row, label in path.ticks:  # both ends of a break lie at one place
-        shared = names.setdefault(float(path.distance[row]), [])
-        shared += [] if label in shared else [label]
-    ax.set_xticks(list(names), ["|".join(labels) for labels in names.values()])
-    for place in names:
-        ax.axvline(place, color="0.7", linewidth=0.6, zorder=0)
+    draw_bands(ax, bands)
     for i, mode in enumerate(stability.unstable, start=1):
         apart = np.asarray(path.q)[:, None] - mode.star
         off = abs(apart - np.round(apart)).max(axis=2).min(axis=1)
@@ -295,10 +299,7 @@ def _draw_bands(ax: Axes, bands: Bands, stability: Stability) -> None:
     if stability.unstable:
         ax.legend(loc="best")
     ax.axhline(0, color="0.5", linewidth=0.6)
-    ax.set(
-        xlim=(path.distance[0], path.distance[-1]),
-        ylabel="Frequency (THz), imaginary below 0",
-    )
+    ax.set_ylabel("Frequency (THz), imaginary below 0")
 
 
 def _draw_energies(ax: Axes, descents: Sequence[Descent]) -> None:
@@ -317,7 +318,9 @@ def _draw_energies(ax: Axes, descents: Sequence[Descent]) -> None:
         lowest = min(1e3 * b.energy for d in descents for b in d.branches)
         ax.set_ylim(1.1 * min(lowest, -1e-3), -0.6 * min(lowest, -1e-3))
         ax.legend(loc="best", fontsize=7)
-        ax.set_title("dashed: relaxed; *: direction drawn", fontsize=8)
+        drawn = any(not b.symmetric for d in descents for b in d.branches)
+        remark = "; *: direction drawn at random" if drawn else ""
+        ax.set_title(f"dashed: relaxed{remark}", fontsize=8)
     ax.axhline(0, color="0.5", linewidth=0.6)
     ax.set(
         xlabel="Largest displacement (Å)", ylabel="Energy above the parent (meV/atom)"

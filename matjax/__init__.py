@@ -15,32 +15,39 @@ Units are Å, eV, amu and THz; cells are rows. ``mj.phonons`` is the function; t
 of that name is reached by ``from matjax.phonons import ...``.
 """
 
-from matjax.crystals import Crystal as Crystal
-from matjax.crystals import Neighbors as Neighbors
-from matjax.crystals import build_graph as build_graph
-from matjax.crystals import neighbors as neighbors
-from matjax.crystals import read as read
-from matjax.crystals import read_all as read_all
-from matjax.crystals import write as write
-from matjax.phonons import Phonons as Phonons
-from matjax.phonons import phonons as phonons
-from matjax.phonons import read_phonopy as read_phonopy
-from matjax.physics import NPT as NPT
-from matjax.physics import NVE as NVE
-from matjax.physics import NVT as NVT
-from matjax.physics import Elasticity as Elasticity
-from matjax.physics import Langevin as Langevin
-from matjax.physics import Potential as Potential
-from matjax.physics import PropertyPredictor as PropertyPredictor
-from matjax.physics import ase_calculator as ase_calculator
-from matjax.physics import elastic as elastic
-from matjax.physics import evaluate as evaluate
-from matjax.physics import molecular_dynamics as molecular_dynamics
-from matjax.physics import relax as relax
-from matjax.physics import sound_velocities as sound_velocities
-from matjax.weights import load_potential as load_potential
-from matjax.weights import load_predictor as load_predictor
-from matjax.weights import save_potential as save_potential
-from matjax.weights import save_predictor as save_predictor
+from typing import TYPE_CHECKING
+
+from matjax.lazy import import_when_used
+
+if TYPE_CHECKING:
+    from matjax.crystals import Crystal as Crystal
+    from matjax.crystals import Neighbors as Neighbors
+    from matjax.crystals import build_graph as build_graph
+    from matjax.crystals import neighbors as neighbors
+    from matjax.crystals import read as read
+    from matjax.crystals import read_all as read_all
+    from matjax.crystals import write as write
+    from matjax.phonons import Phonons as Phonons
+    from matjax.phonons import phonons as phonons
+    from matjax.phonons import read_phonopy as read_phonopy
+    from matjax.physics import NPT as NPT
+    from matjax.physics import NVE as NVE
+    from matjax.physics import NVT as NVT
+    from matjax.physics import Elasticity as Elasticity
+    from matjax.physics import Langevin as Langevin
+    from matjax.physics import Potential as Potential
+    from matjax.physics import PropertyPredictor as PropertyPredictor
+    from matjax.physics import ase_calculator as ase_calculator
+    from matjax.physics import elastic as elastic
+    from matjax.physics import evaluate as evaluate
+    from matjax.physics import molecular_dynamics as molecular_dynamics
+    from matjax.physics import relax as relax
+    from matjax.physics import sound_velocities as sound_velocities
+    from matjax.weights import load_potential as load_potential
+    from matjax.weights import load_predictor as load_predictor
+    from matjax.weights import save_potential as save_potential
+    from matjax.weights import save_predictor as save_predictor
+
+import_when_used(__name__)
 
 __version__ = "0.1.0"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from matjax.arrays import Array, Float
+from matjax.crystals import Crystal, space_group
 from matjax.phonons import Bands, DensityOfStates, Thermal
 from matjax.units import BOLTZMANN, J_PER_MOL
 
@@ -24,6 +27,9 @@ UNCONVERGED = 0.01
 
 IMAGINARY = 0.05
 """THz; softer imaginary frequencies are taken for round-off in float32."""
+
+BAR = r"\\bar{\1}"
+"""Of a rotoinversion in mathtext."""
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -61,6 +67,7 @@ def new_figure(
     *,
     width: float = 4.5,
     height: float = 3.2,
+    title: str = "",
     **gridspec: Any,
 ) -> tuple[Figure, Any]:
     """A figure in the shared style and the array of its axes, (n_rows, n_columns).
@@ -72,6 +79,7 @@ def new_figure(
         n_columns: panels from left to right.
         width: of the whole figure, inch.
         height: of the whole figure, inch.
+        title: above all panels, such as :func:`figure_title` makes.
         gridspec: passed to ``Figure.subplots``, such as ``width_ratios=[3, 1]`` or
             ``sharey=True``.
     """
@@ -83,7 +91,33 @@ def new_figure(
         axes = figure.subplots(
             n_rows, n_columns, squeeze=False, gridspec_kw=ratios, **gridspec
         )
+        if title:
+            figure.suptitle(title, fontsize=10)
     return figure, axes
+
+
+def figure_title(
+    crystal: Crystal, potential: str | Path = "", *, symprec: float = 1e-3
+) -> str:
+    """Formula, space group and potential, such as TiO₂, *I*4₁/*amd*, nequix-mp-1-pft.
+
+    The group is left out where there is none: of slabs, and of atoms upon another.
+
+    Args:
+        crystal: with concrete arrays.
+        potential: its name or file, if forces are those of a potential.
+        symprec: Å; tolerance of the space group.
+    """
+    from ase.formula import Formula
+
+    formula, _ = Formula.from_dict(Counter(crystal.symbols)).reduce()
+    parts = [re.sub(r"(\d+)", r"$_{\1}$", str(formula))]
+    with suppress(ValueError):  # no figure is lost for its title
+        symbol = space_group(crystal, symprec).symbol  # of mathtext, but for its bars
+        parts.append(f"${re.sub('-(.)', BAR, symbol)}$")
+    if str(potential):
+        parts.append(Path(potential).name.replace("$", r"\$"))
+    return ", ".join(parts)
 
 
 def phonon_figure(
@@ -93,6 +127,8 @@ def phonon_figure(
     max_force: float = 0.0,
     points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     color_branches: bool = False,
+    title: str = "",
+    remarks: Sequence[str] = (),
 ) -> Figure:
     """Phonon bands and, on the same scale, the density of states with its parts.
 
@@ -103,12 +139,15 @@ def phonon_figure(
         bands: as :meth:`matjax.phonons.Phonons.bands` returns them.
         dos: as :meth:`matjax.phonons.Phonons.dos` or ``projected_dos`` returns it;
             parts are drawn where there is more than one.
-        max_force: largest force on an atom, eV/Å; said in the title above
-            ``UNCONVERGED``.
+        max_force: largest force on an atom, eV/Å; a remark above ``UNCONVERGED``.
         points: other frequencies to compare with: for each entry of the legend,
             distances along the path (1/Å) and frequencies (THz).
         color_branches: whether each connected branch has a color of its own.
+        title: such as :func:`figure_title` makes.
+        remarks: what a reader must know about this crystal, such as its pressure.
     """
+    if max_force > UNCONVERGED:
+        remarks = [f"not at rest: largest force {max_force:.2g} eV/Å", *remarks]
     n_panels = 1 if dos is None else 2
     points = points or {}
     with style():
@@ -117,24 +156,21 @@ def phonon_figure(
             n_panels,
             width=6.0,
             height=3.4,
+            title=title,
             width_ratios=[3, 1][:n_panels],
             sharey=True,
         )
         left = axes[0, 0]
-        _draw_bands(left, bands, color_branches)
+        draw_bands(left, bands, color_branches=color_branches)
         for i, (label, (x, y)) in enumerate(points.items(), start=1):
-            left.plot(
-                x, y, "o", color=f"C{i}", markersize=3, label=label, clip_on=False
-            )
+            _draw_points(left, x, y, label=label, color=f"C{i}")
         if points:
-            left.legend(loc="best")
+            left.legend(handlelength=1, frameon=True, edgecolor="none")  # over bands
         if dos is not None:
             _draw_density(axes[0, 1], dos, first_color=1 + len(points))
         _mark_imaginary(axes[0], float(np.min(bands.frequencies)), dos)
-        if max_force > UNCONVERGED:
-            left.set_title(
-                f"not at rest: largest force {max_force:.2g} eV/Å", color="C1"
-            )
+        _remark(left, remarks)
+        stagger_labels(left)
     return figure
 
 
@@ -151,16 +187,30 @@ def band_points(
     return places.tolist(), np.ravel(frequencies).tolist()
 
 
-def thermal_figure(thermal: Thermal, *, n_atoms: int | None = None) -> Figure:
+def thermal_figure(
+    thermal: Thermal,
+    *,
+    n_atoms: int | None = None,
+    title: str = "",
+    remarks: Sequence[str] = (),
+) -> Figure:
     """Energies, entropy and heat capacity of a cell against temperature.
+
+    A remark says which share of the modes is imaginary and left out.
 
     Args:
         thermal: as :meth:`matjax.phonons.Phonons.thermal` returns it.
         n_atoms: atoms of the cell; if given, the limit 3R per atom is drawn.
+        title: such as :func:`figure_title` makes.
+        remarks: what a reader must know about this crystal, such as its pressure.
     """
     t = thermal.temperatures
+    left_out = float(thermal.fraction_imaginary)
+    if left_out > 0:
+        share = f"{100 * left_out:.2g} % of the modes are imaginary and left out"
+        remarks = [share, *remarks]
     with style():
-        figure, axes = new_figure(1, 3, width=7.2, height=2.5)
+        figure, axes = new_figure(1, 3, width=7.2, height=2.5, title=title)
         energies, entropy, heat = axes[0]
         energies.plot(t, thermal.free_energy, label="free, $F$")
         energies.plot(t, thermal.internal_energy, label="internal, $U$")
@@ -184,14 +234,18 @@ def thermal_figure(thermal: Thermal, *, n_atoms: int | None = None) -> Figure:
             panel.set(xlabel="Temperature (K)", xlim=(t[0], t[-1]))
         for panel in (entropy, heat):
             panel.set_ylim(bottom=0)
+        _remark(energies, remarks)
     return figure
 
 
-def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
+def learning_figure(
+    records: Sequence[Mapping[str, float | int]], *, title: str = ""
+) -> Figure:
     """Errors of training and validation by epoch, a panel for each kind of label.
 
     Args:
         records: of epochs, as :func:`matjax.train.read_records` gives them.
+        title: of the figure, such as model and data set.
     """
     from matplotlib.ticker import LogFormatter, MaxNLocator
 
@@ -208,16 +262,20 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
         if key.startswith("val_") and "_mae" in key
     ]
     with style():
-        figure, axes = new_figure(1, max(len(names), 1), width=3.2 * max(len(names), 1))
+        n = max(len(names), 1)
+        figure, axes = new_figure(1, n, width=3.2 * n, title=title)
         for ax, name in zip(axes.flat, names, strict=False):
             for prefix, label in (("train", "training"), ("val", "validation")):
                 key = f"{prefix}_{name}"
                 points = [(r["epoch"], r[key]) for r in records if key in r]
                 if points:  # dots where they are too few to make a curve
-                    mark = "." if len(points) < 10 else None
-                    ax.semilogy(*zip(*points, strict=True), marker=mark, label=label)
+                    mark = "o" if len(points) < 10 else None
+                    x, y = zip(*points, strict=True)
+                    ax.semilogy(x, y, marker=mark, markersize=4, label=label)
+                    ax.set_xlim(*((x[0] - 0.5, x[0] + 0.5) if len(x) == 1 else ()))
             ax.set(xlabel="epoch", ylabel=_with_unit(name))
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            whole = MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+            ax.xaxis.set_major_locator(whole)
             ax.yaxis.set_major_formatter(Plain())
             ax.yaxis.set_minor_formatter(Plain(minor_thresholds=(1.5, 0.5)))
         axes.flat[0].legend()
@@ -225,24 +283,31 @@ def learning_figure(records: Sequence[Mapping[str, float | int]]) -> Figure:
 
 
 def parity_figure(
-    comparisons: Mapping[str, Comparison], *, units: Mapping[str, str] | None = None
+    comparisons: Mapping[str, Comparison],
+    *,
+    units: Mapping[str, str] | None = None,
+    title: str = "",
 ) -> Figure:
-    """Predictions against labels, a panel for each kind of label.
+    """Predictions against labels with their mean absolute error, by kind of label.
 
     Args:
         comparisons: by label.
         units: of properties, by label.
+        title: of the figure, such as model and data set.
     """
     units = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³", **(units or {})}
     n = len(comparisons)
     with style():
-        figure, axes = new_figure(1, n, width=3.2 * n, height=3.2)
+        figure, axes = new_figure(1, n, width=3.2 * n, height=3.4, title=title)
         for ax, (label, pair) in zip(axes.flat, comparisons.items(), strict=True):
             ends = [np.min(pair), np.max(pair)]
             ax.plot(ends, ends, color="0.7", linewidth=0.8, zorder=0)
             ax.plot(pair.expected, pair.predicted, ".", markersize=2, rasterized=True)
-            unit = f" ({units[label]})" if label in units else ""
-            ax.set(title=label, xlabel=f"label{unit}", ylabel=f"prediction{unit}")
+            unit = units.get(label, "")
+            error = np.abs(np.float64(pair.predicted) - pair.expected).mean()
+            ax.set_title(f"{label}: MAE {error:.3g} {unit}".rstrip())
+            inside = f" ({unit})" if unit else ""
+            ax.set(xlabel=f"label{inside}", ylabel=f"prediction{inside}")
             ax.set_aspect("equal")
     return figure
 
@@ -254,7 +319,14 @@ def _with_unit(name: str) -> str:
     return f"{what} MAE ({unit})" if unit else f"{what} MAE"
 
 
-def _draw_bands(axes: Axes, bands: Bands, color_branches: bool) -> None:
+def draw_bands(axes: Axes, bands: Bands, *, color_branches: bool = False) -> None:
+    """Bands, connected if they are, and the named points of their path.
+
+    Args:
+        axes: where to draw.
+        bands: as :meth:`matjax.phonons.Phonons.bands` returns them.
+        color_branches: whether each connected branch has a color of its own.
+    """
     frequencies = bands.frequencies if bands.branches is None else bands.connected
     color = None if color_branches else "C0"
     for start, end in bands.path.lines:
@@ -264,6 +336,48 @@ def _draw_bands(axes: Axes, bands: Bands, color_branches: bool) -> None:
     axes.set(xticks=places, xticklabels=labels, xlim=(places[0], places[-1]))
     for place in places[1:-1]:
         axes.axvline(place, color="0.7", linewidth=0.6, zorder=0)
+
+
+def stagger_labels(axes: Axes) -> None:
+    """Move the labels of the x axis that would overlap their neighbors to a lower line.
+
+    Of named points that lie closer than their names are wide. Call it last: where
+    labels lie is known once everything else has been drawn.
+    """
+    figure: Any = axes.get_figure()
+    figure.draw_without_rendering()
+    ends = [-np.inf] * 3  # right end of the last label in each line
+    lowered = []
+    for label in axes.get_xticklabels():
+        box = label.get_window_extent()
+        gap = 0.3 * box.height
+        line = next((i for i, end in enumerate(ends) if box.x0 > end + gap), 2)
+        ends[line] = box.x1
+        lowered.append("\n" * line + label.get_text())
+    axes.set_xticks(axes.get_xticks(), lowered)
+
+
+def _draw_points(
+    axes: Axes, x: Sequence[float], y: Sequence[float], *, label: str, color: str
+) -> None:
+    """Single points above the bands; whole curves of them below, as small dots."""
+    many = len(x) > 200
+    axes.plot(
+        x,
+        y,
+        "o",
+        color=color,
+        markersize=1.5 if many else 3,
+        zorder=1.5 if many else 3,
+        label=label,
+        clip_on=False,
+    )
+
+
+def _remark(axes: Axes, remarks: Sequence[str]) -> None:
+    """What a reader must know, in a color of warning, above the first panel."""
+    if remarks:
+        axes.set_title("\n".join(remarks), color="C1", loc="left")
 
 
 def _draw_density(axes: Axes, dos: DensityOfStates, *, first_color: int) -> None:

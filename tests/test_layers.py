@@ -17,7 +17,7 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics errors config progress data",
+    "arrays units elements numerics errors config progress data lazy",
     "crystals",
     "nn descriptors",
     "models physics generate",

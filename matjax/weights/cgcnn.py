@@ -22,6 +22,7 @@ import numpy as np
 from matjax.elements import N_ELEMENTS
 from matjax.models import CGCNN
 from matjax.physics import PropertyPredictor
+from matjax.weights.names import PublishedProperty
 from matjax.weights.table import Key, fill, parameter_shapes
 
 FEATURES = "atom_init.json"
@@ -29,28 +30,6 @@ FEATURES = "atom_init.json"
 
 VARIANCE_FLOOR = 1e-5
 """Added to variances by the original batch normalization (PyTorch's default)."""
-
-
-class PublishedProperty(NamedTuple):
-    """A file of weights that its authors publish, and what it predicts."""
-
-    file: str
-    property: str
-    unit: str
-    logarithmic: bool
-    """Whether the network gives the decimal logarithm."""
-
-
-PROPERTIES: dict[str, PublishedProperty] = {
-    f"cgcnn-{file}": PublishedProperty(f"{file}.npz", name, unit, logarithmic)
-    for file, name, unit, logarithmic in (
-        ("formation-energy-per-atom", "formation_energy", "eV/atom", False),
-        ("band-gap", "band_gap", "eV", False),
-        ("bulk-moduli", "bulk_modulus", "GPa", True),
-        ("shear-moduli", "shear_modulus", "GPa", True),
-    )
-}
-"""Published property networks by name."""
 
 
 class Line(NamedTuple):

@@ -10,25 +10,13 @@ from pathlib import Path
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from matjax.models import LennardJones, Morse, StillingerWeber
-from matjax.physics import EnergyModel, Potential, PropertyPredictor
-from matjax.weights.cgcnn import PROPERTIES, read_cgcnn
+from matjax.models import make_model
+from matjax.physics import Potential, PropertyPredictor
+from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
+from matjax.weights.names import EMBEDDED, PROPERTIES, SHIPPED
 from matjax.weights.nequix import read_nequix
 from matjax.weights.store import PUBLISHED, fetch, find_property
-
-EMBEDDED: dict[str, EnergyModel] = {
-    "stillinger-weber-si": StillingerWeber(),
-    "lennard-jones-ar": LennardJones(),
-    "morse-cu": Morse(),
-}
-"""Potentials that need no file."""
-
-SHIPPED: dict[str, Path] = {
-    path.stem: path
-    for path in sorted((Path(__file__).parent / "shipped").glob("*.safetensors"))
-}
-"""Trained potentials that are part of matjax; ``shipped/README.md`` describes them."""
 
 READERS: dict[str, Callable[[str | Path], Potential]] = {
     ".nqx": read_nequix,
@@ -54,7 +42,7 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
     """
     dtype = dtype or jnp.zeros(()).dtype
     if str(name) in EMBEDDED:
-        return Potential.create(EMBEDDED[str(name)]).astype(dtype)
+        return Potential.create(make_model(EMBEDDED[str(name)])).astype(dtype)
     if str(name) in SHIPPED:
         return _read(SHIPPED[str(name)]).astype(dtype)
     if str(name) in PUBLISHED:

@@ -1,0 +1,72 @@
+"""Packages whose public names are imported when they are first used (PEP 562).
+
+The names stand once, as plain imports under ``if TYPE_CHECKING:`` in the package's
+``__init__``: type checkers and editors read them there, and so does this file.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class LazyPackage(ModuleType):
+    """A package that imports its public names, and its modules, when asked for them."""
+
+    _origins: dict[str, str]
+    """Module of each public name."""
+
+    @property
+    def __all__(self) -> list[str]:
+        """What ``from package import *`` binds."""
+        return list(self._origins)
+
+    def __dir__(self) -> list[str]:
+        own = {name for name in self.__dict__ if name.startswith("__")}
+        return sorted({*own, *self._origins, *_modules(self)})
+
+    def __getattr__(self, name: str) -> Any:
+        origins = self.__dict__.get("_origins", {})
+        if name in origins:
+            value = getattr(import_module(origins[name]), name)
+            super().__setattr__(name, value)
+            return value
+        if name in _modules(self):
+            return import_module(f"{self.__name__}.{name}")
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python binds a module to its package once it is imported, whoever imports it:
+        # matjax.phonons, the folder, must not take the place of the function.
+        if not (isinstance(value, ModuleType) and name in self._origins):
+            super().__setattr__(name, value)
+
+
+def import_when_used(package: str) -> None:
+    """Let a package import its names when they are first used.
+
+    Args:
+        package: name of the package, whose ``__init__`` calls this after its imports
+            under ``if TYPE_CHECKING:``.
+    """
+    module = sys.modules[package]
+    module.__dict__["_origins"] = {
+        alias.name: str(node.module)
+        for block in ast.parse(inspect.getsource(module)).body
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    module.__class__ = LazyPackage
+
+
+def _modules(package: ModuleType) -> set[str]:
+    """Files and folders of a package, but those that it keeps."""
+    found = pkgutil.iter_modules(package.__path__)
+    return {module.name for module in found if not module.name.startswith("_")}

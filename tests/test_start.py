@@ -1,0 +1,121 @@
+"""What a start loads: modules are counted, for seconds depend on the machine."""
+
+import importlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import matjax as mj
+import matjax.weights
+
+HEAVY = {
+    *("jax", "flax", "e3nn_jax", "jax_md", "optax", "orbax", "grain", "sympy"),
+    *("ase.io", "scipy.spatial", "scipy.special", "spglib", "seekpath", "vesin"),
+    *("matplotlib", "pydantic", "omegaconf", "tensorboardX", "phonopy", "pymatgen"),
+}
+
+
+def loaded_by(script: str) -> set[str]:
+    """Heavy modules that a new process has loaded after a script."""
+    script = f"{script}\nimport sys; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return HEAVY & set(result.stdout.splitlines()[-1].split())
+
+
+def test_import_loads_nothing_heavy():
+    assert loaded_by("import matjax, matjax.weights") == set()
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["run", "--nonsense"]])
+def test_commands_that_compute_nothing_load_what_reads_configurations_at_most(words):
+    script = f"""
+        from matjax.cli import main
+        try:
+            main({words})
+        except SystemExit:
+            pass
+    """
+    loaded = loaded_by(textwrap.dedent(script))
+    assert loaded <= {"pydantic", "omegaconf"}
+
+
+def test_phonons_load_nothing_of_dynamics_training_and_other_codes():
+    script = """
+        from matjax import catalog
+        catalog.load_experiment(catalog.experiments()["phonons"])
+    """
+    others = {"jax_md", "orbax", "grain", "tensorboardX", "phonopy", "pymatgen"}
+    assert loaded_by(textwrap.dedent(script)) & (others | {"matplotlib"}) == set()
+
+
+@pytest.mark.parametrize("package", [mj, matjax.weights])
+def test_every_public_name_is_listed_and_found(package):
+    assert len(package.__all__) > 10
+    assert set(package.__all__) <= set(dir(package))
+    for name in package.__all__:
+        found = getattr(package, name)
+        assert getattr(found, "__name__", name) == name
+
+
+def test_modules_are_attributes_of_the_package():
+    assert mj.physics.relax is mj.relax
+    assert {"crystals", "physics", "train"} <= set(dir(mj))
+
+
+def test_phonons_stays_a_function_when_its_folder_is_imported_first():
+    script = """
+        import matjax.phonons
+        from matjax.phonons import Phonons, phonons
+        import matjax as mj
+        assert mj.phonons is phonons and callable(mj.phonons)
+        assert mj.Phonons is Phonons
+    """
+    loaded_by(textwrap.dedent(script))
+
+
+@pytest.fixture
+def waves(tmp_path, monkeypatch):
+    """A lazy package whose function ``ripples`` has the name of its folder."""
+    init = """
+        from typing import TYPE_CHECKING
+        from matjax.lazy import import_when_used
+        if TYPE_CHECKING:
+            from waves.ripples import height as height
+            from waves.ripples import ripples as ripples
+        import_when_used(__name__)
+    """
+    ripples = "height = 1.5\ndef ripples(): return height\n"
+    (tmp_path / "waves" / "ripples").mkdir(parents=True)
+    (tmp_path / "waves" / "__init__.py").write_text(textwrap.dedent(init))
+    (tmp_path / "waves" / "ripples" / "__init__.py").write_text(ripples)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("waves")
+    for name in ("waves", "waves.ripples"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    "before", ["waves.height", "import waves.ripples", "waves.ripples"]
+)
+def test_function_is_not_hidden_by_its_folder_in_any_order(waves, before):
+    assert "waves.ripples" not in sys.modules
+    names = {"waves": waves}
+    exec(before, names)
+    assert waves.ripples() == 1.5
+    exec("from waves.ripples import height; import waves.ripples", names)
+    assert waves.ripples() == 1.5
+
+
+def test_star_binds_the_public_names(waves):
+    names = {}
+    exec("from waves import *", names)
+    assert {"height", "ripples"} == names.keys() - {"__builtins__"}
+
+
+def test_unknown_names_are_no_attributes(waves):
+    with pytest.raises(AttributeError, match="'waves' has no attribute 'depth'"):
+        _ = waves.depth
