@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
-from matjax.config import ExperimentConfig
-from matjax.crystals import cell_parameters, write
+from matjax.crystals import Crystal, cell_parameters, write
 from matjax.physics import DivergenceError, Relaxation, relax
 from matjax.plot import new_figure, style
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import CrystalConfig
 from matjax.units import GPA
 from matjax.weights import load_potential
 
@@ -21,11 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential, and when it is at rest."""
 
-    crystal: str | Prototype
-    """A file that ASE reads, or a structure type."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
     method: Literal["lbfgs", "fire"] = "lbfgs"
@@ -46,8 +43,7 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The relaxed crystal as CIF and extended XYZ, the way to it, and its numbers."""
-    crystal = described_crystal(config.crystal)
-    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
+    crystal = config.described(run.log)
     try:
         result = relax(
             load_potential(config.potential),
@@ -58,6 +54,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             method=config.method,
             max_steps=config.max_steps,
             symmetry=config.symmetry,
+            **config.tolerances,
             pressure=config.pressure / GPA,
             progress=run.progress,
         )
@@ -90,9 +87,18 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         "alpha_degree": alpha,
         "beta_degree": beta,
         "gamma_degree": gamma,
+        "n_fixed": _n_fixed(crystal),
         "steps": result.steps,
         "converged": int(result.converged),
     }
+
+
+def _n_fixed(crystal: Crystal) -> int:
+    """Number of atoms that may not move at all."""
+    if crystal.fixed is None:
+        return 0
+    held = np.asarray(crystal.fixed).reshape(crystal.n_atoms, -1)
+    return int(held.all(axis=1).sum())
 
 
 def _save(result: Relaxation, config: Config, run: Run) -> None:
@@ -124,7 +130,10 @@ def _figure(result: Relaxation, config: Config) -> Figure:
         ]
         for ax, (values, threshold, label) in zip(axes[0], panels, strict=True):
             positive = np.where(values > 0, values, np.nan)  # zero has no logarithm
-            ax.semilogy(positive, marker=".")
+            if (values > 0).any():
+                ax.semilogy(positive, marker=".")
+            else:  # a stress that strains nothing
+                ax.plot(values, marker=".")
             if threshold is not None:
                 ax.axhline(threshold, color="0.6", linestyle="--")
             ax.xaxis.get_major_locator().set_params(integer=True)

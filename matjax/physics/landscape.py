@@ -14,8 +14,6 @@ others: that is how atoms are fixed, and how single directions of theirs are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -185,7 +183,7 @@ def make_landscape(
     cell: bool,
     pressure: float,
     symmetry: Symmetry | None,
-    fixed: Array | Sequence | None,
+    fixed: Array | list | None,
 ) -> Landscape:
     """Landscape around a crystal; arguments are those of :func:`~matjax.relax`."""
     potential.require_species(crystal)
@@ -224,14 +222,15 @@ def _free_displacements(crystal: Crystal) -> np.ndarray:
 
 def _require_symmetric(free: np.ndarray, crystal: Crystal, symmetry: Symmetry) -> None:
     cell = np.asarray(crystal.cell, np.float64).T
-    turns = (cell @ symmetry.rotations @ np.linalg.inv(cell))[:, None]
-    images = turns @ free @ turns.swapaxes(-1, -2)
-    broken = abs(images - free[np.asarray(symmetry.permutation)]).max(axis=(0, 2, 3))
-    if broken.max() > 1e-6:  # projectors of exact cells agree to 1e-15
+    rotations = np.asarray(symmetry.rotations)
+    turns = np.asarray(cell @ rotations @ np.linalg.inv(cell))[:, None]
+    images = np.asarray(turns @ free @ turns.swapaxes(-1, -2))
+    apart = images - free[np.asarray(symmetry.permutation)]
+    if np.abs(apart).max() > 1e-6:  # projectors of exact cells agree to 1e-15
         raise ValueError(
             "with symmetry=True equivalent atoms must be fixed together, and along "
             "equivalent directions; received fixed atoms "
-            f"{np.flatnonzero(np.trace(free, axis1=1, axis2=2) < 2.5).tolist()}, which "
+            f"{[i for i, p in enumerate(free) if np.trace(p) < 2.5]}, which "
             f"the group {symmetry.symbol} does not keep"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -98,7 +98,7 @@ def relax(
     max_steps: int = 500,
     symmetry: bool = False,
     symprec: float = 1e-3,
-    fixed: Array | Sequence | None = None,
+    fixed: Array | list | None = None,
     pressure: float = 0.0,
     progress: Progress | bool = False,
 ) -> Relaxation:

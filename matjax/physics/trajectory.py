@@ -94,10 +94,10 @@ class Trajectory:
         frames = []
         last = self.crystal.to_ase()
         if self.crystal.given_masses is not None:  # before velocities: ASE has momenta
-            last.set_masses(self.crystal.given_masses)
+            last.arrays["masses"] = np.asarray(self.crystal.given_masses)
         for i, time in enumerate(self.times):
             atoms = last.copy()
-            atoms.cell[:] = self.cells[i]
+            atoms.set_cell(self.cells[i])
             atoms.positions[:] = self.positions[i]
             atoms.set_velocities(self.velocities[i] / ase.units.fs)
             atoms.info["time_fs"] = float(time)
