@@ -27,7 +27,8 @@ pair_rules          the same for force constants between atoms
 polar               macroscopic field of polar crystals, LO-TO splitting
 ewald               sums over dipoles
 interchange         phonons from the files of phonopy
-phonopy_files       parsers of these files
+phonopy_yaml        parser of its yaml files, against a schema
+phonopy_files       parsers of its plain files
 force_sets          force constants from forces on single displaced atoms
 force_fit           force constants from any displacements
 export              files for phonopy, the phonon website, viewers of modes

@@ -21,16 +21,21 @@ from matjax.phonons.force_sets import (
 )
 from matjax.phonons.interpolation import from_supercell
 from matjax.phonons.phonopy_files import (
-    PARAMETERS,
-    Parameters,
     find_file,
     read_born,
     read_force_constants,
     read_force_sets,
+)
+from matjax.phonons.phonopy_yaml import (
+    PARAMETERS,
+    Parameters,
     read_parameters,
     require_same_displacements,
 )
 from matjax.phonons.polar import with_polar
+
+SYMPREC = 1e-5
+"""Å; phonopy's own default."""
 
 
 def read_phonopy(
@@ -40,7 +45,7 @@ def read_phonopy(
     primitive_matrix: Float[Array, "3 3"] | Sequence | None = None,
     polar: bool = True,
     method: str | None = None,
-    symprec: float = 1e-5,
+    symprec: float | None = None,
 ) -> Phonons:
     """Phonons of the primitive cell from the files of a phonopy calculation.
 
@@ -63,14 +68,44 @@ def read_phonopy(
             the space group gives.
         polar: whether Born charges are read and their field is added.
         method: of the macroscopic field; by default that of the file, or ``gonze``.
-        symprec: Å, tolerance of symmetry; that of phonopy.
+        symprec: Å, tolerance of symmetry, and of equal distances between images of an
+            atom; by default the ``symmetry_tolerance`` of the file, and where it has
+            none, 1e-5, that of phonopy.
 
     Raises:
         FileNotFoundError: if a file is missing without which there are no phonons.
         ValueError: if a file is damaged, or files do not belong together: forces of
             other displacements or atoms, Born charges of another crystal.
     """
+    if symprec is not None and not 0 < symprec < np.inf:
+        raise ValueError(f"symprec must be positive; received {symprec} Å")
     parameters = read_parameters(_parameters_file(Path(folder)))
+    symprec = symprec or parameters.symprec or SYMPREC
+    try:
+        return _phonons(
+            parameters,
+            symmetrize=symmetrize,
+            primitive_matrix=primitive_matrix,
+            polar=polar,
+            method=method,
+            symprec=symprec,
+        )
+    except ValueError as error:
+        folder = parameters.path.parent
+        if str(folder) in str(error):
+            raise
+        raise ValueError(f"{parameters.path}: {error}") from error
+
+
+def _phonons(
+    parameters: Parameters,
+    *,
+    symmetrize: bool,
+    primitive_matrix: Float[Array, "3 3"] | Sequence | None,
+    polar: bool,
+    method: str | None,
+    symprec: float,
+) -> Phonons:
     cells = _cells(parameters, primitive_matrix, symprec)
     constants, fitted = _force_constants(parameters, cells, symprec)
     if fitted and symmetrize:
@@ -81,11 +116,12 @@ def read_phonopy(
         constants,
         atom=cells.atom,
         cells=cells.translation,
+        tolerance=symprec,
     )
     found = Phonons(
         crystal=cells.crystal,
         source=source,
-        masses=parameters.masses[cells.home],
+        masses=np.asarray(cells.crystal.masses),
         max_force=np.array(np.nan),
         grid=tuple(map(tuple, np.asarray(cells.matrix).tolist())),
     )
@@ -155,6 +191,7 @@ def _cells(
         apart = fractional[home] - place
         distance = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=1)
         same = supercell.numbers[home] == supercell.numbers[site]
+        same &= supercell.masses[home] == supercell.masses[site]
         match = np.flatnonzero((distance < 10 * symprec) & same)
         if not len(match):
             home.append(site)
@@ -162,12 +199,17 @@ def _cells(
     n_cells = round(abs(np.linalg.det(exact)))
     if len(home) * n_cells != supercell.n_atoms:
         raise ValueError(
-            f"{parameters.path}: the atoms of the supercell must repeat with the "
-            f"primitive cell; {supercell.n_atoms} atoms in {n_cells} cells are images "
-            f"of {len(home)}"
+            f"{parameters.path}: the atoms of the supercell and their masses must "
+            f"repeat with the primitive cell; {supercell.n_atoms} atoms in {n_cells} "
+            f"cells are images of {len(home)}"
         )
     translation = np.rint(fractional - fractional[home][atom]).astype(int)
-    crystal = Crystal.create(supercell.numbers[home], cell, fractional=fractional[home])
+    crystal = Crystal.create(
+        supercell.numbers[home],
+        cell,
+        fractional=fractional[home],
+        masses=supercell.masses[home],
+    )
     return _Cells(crystal, integers, atom, translation, np.array(home))
 
 

@@ -217,7 +217,7 @@ def _free_displacements(crystal: Crystal) -> np.ndarray:
     free = ~np.broadcast_to(fixed, (crystal.n_atoms, 3))
     spans = free[:, :, None] * np.asarray(crystal.cell, np.float64)
     projectors = np.linalg.pinv(spans) @ spans
-    return np.where(free.all(axis=1)[:, None, None], np.eye(3), projectors)
+    return np.where(np.asarray(free.all(axis=1))[:, None, None], np.eye(3), projectors)
 
 
 def _require_symmetric(free: np.ndarray, crystal: Crystal, symmetry: Symmetry) -> None:
