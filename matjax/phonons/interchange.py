@@ -37,6 +37,9 @@ from matjax.phonons.polar import with_polar
 SYMPREC = 1e-5
 """Å; phonopy's own default."""
 
+LARGEST = 0.2
+"""Å; atoms that much apart may be different ones: bonds begin at 0.7 Å."""
+
 
 def read_phonopy(
     folder: str | os.PathLike[str],
@@ -77,9 +80,12 @@ def read_phonopy(
         ValueError: if a file is damaged, or files do not belong together: forces of
             other displacements or atoms, Born charges of another crystal.
     """
-    if symprec is not None and not 0 < symprec < np.inf:
-        raise ValueError(f"symprec must be positive; received {symprec} Å")
+    if symprec is not None:
+        _require_tolerance("symprec", symprec)
     parameters = read_parameters(_parameters_file(Path(folder)))
+    if symprec is None and parameters.symprec is not None:
+        name = f"{parameters.path}: symmetry_tolerance"
+        _require_tolerance(name, parameters.symprec)
     symprec = symprec or parameters.symprec or SYMPREC
     try:
         return _phonons(
@@ -95,6 +101,14 @@ def read_phonopy(
         if str(folder) in str(error):
             raise
         raise ValueError(f"{parameters.path}: {error}") from error
+
+
+def _require_tolerance(name: str, symprec: float) -> None:
+    if not 0 < symprec <= LARGEST:
+        raise ValueError(
+            f"{name} must be positive and at most {LARGEST} Å, well below the distance "
+            f"of two atoms; received {symprec} Å"
+        )
 
 
 def _phonons(
@@ -192,7 +206,7 @@ def _cells(
         distance = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=1)
         same = supercell.numbers[home] == supercell.numbers[site]
         same &= supercell.masses[home] == supercell.masses[site]
-        match = np.flatnonzero((distance < 10 * symprec) & same)
+        match = np.flatnonzero((distance < min(10 * symprec, LARGEST)) & same)
         if not len(match):
             home.append(site)
         atom[site] = match[0] if len(match) else len(home) - 1
