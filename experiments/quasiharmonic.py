@@ -9,7 +9,13 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.crystals import Crystal, write
-from matjax.phonons import QuasiHarmonic, VolumeScan, quasiharmonic, volume_scan
+from matjax.phonons import (
+    QuasiHarmonic,
+    VolumeScan,
+    quasiharmonic,
+    temperature_range,
+    volume_scan,
+)
 from matjax.physics import Potential, relax
 from matjax.plot import new_figure, style
 from matjax.runs import Run
@@ -51,7 +57,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     potential = load_potential(config.potential)
     crystal = _at_rest(config, potential, run)
     room = min(300.0, config.max_temperature)
-    steps = np.arange(0, config.max_temperature + 1e-9, config.temperature_step)
+    steps = temperature_range(config.max_temperature, config.temperature_step)
     temperatures = np.union1d(steps, [room])
     scan = volume_scan(
         potential,

@@ -14,6 +14,7 @@ from pydantic import Field, PositiveFloat, StrictInt
 
 from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal, read
+from matjax.phonons import Path, band_path
 
 Site = tuple[float, float, float]
 
@@ -67,6 +68,19 @@ class Prototype(Section):
     """Lattice constant of the conventional cell, Å."""
     c: float | None = Field(default=None, gt=0)
     """Second lattice constant of hexagonal and tetragonal types, Å."""
+
+
+class OwnPath(Section):
+    """Lines through the Brillouin zone, some of their points of one's own choice."""
+
+    lines: tuple[str | tuple[str, ...], ...]
+    """Names along each unbroken line: [A, B], "A B" or A-B."""
+    points: dict[str, Site] = Field(default_factory=dict)
+    """q of those names that are none of the lattice's, reciprocal lattice units."""
+
+
+PathDescription = tuple[str | tuple[str, ...], ...] | OwnPath
+"""Lines through points of the lattice alone, or with others."""
 
 
 class CrystalConfig(ExperimentConfig):
@@ -159,6 +173,28 @@ def with_fixed(crystal: Crystal, fixed: Sequence[int | str] | None) -> Crystal:
             )
         held |= chosen
     return crystal.replace(fixed=held if held.any() else None)
+
+
+def described_path(
+    crystal: Crystal,
+    description: PathDescription | None,
+    *,
+    spacing: float,
+    symprec: float | None = None,
+) -> Path:
+    """The path of a config; without a description that of the crystal's lattice.
+
+    Raises:
+        ValueError: as :func:`~matjax.phonons.band_path`.
+    """
+    if not isinstance(description, OwnPath):
+        description = OwnPath(lines=description) if description is not None else None
+    tolerance = {} if symprec is None else {"symprec": symprec}
+    if description is None:
+        return band_path(crystal, spacing=spacing, **tolerance)
+    return band_path(
+        crystal, description.lines, description.points, spacing=spacing, **tolerance
+    )
 
 
 def described_crystal(

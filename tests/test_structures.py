@@ -2,16 +2,21 @@
 
 import logging
 
+import ase.build
 import numpy as np
 import pytest
+import yaml
 from numpy.testing import assert_allclose
 from pydantic import ValidationError
 
+from matjax.config import ExperimentConfig
 from matjax.crystals import Crystal, space_group
 from matjax.structures import (
     CrystalConfig,
+    PathDescription,
     Prototype,
     described_crystal,
+    described_path,
     with_fixed,
     with_masses,
 )
@@ -120,3 +125,32 @@ def test_atoms_that_are_none_cannot_be_fixed(entry):
 def test_fixed_is_a_list_of_numbers_or_elements(fixed):
     with pytest.raises(ValidationError, match="fixed"):
         described(fixed=fixed)
+
+
+class WithPath(ExperimentConfig):
+    """An experiment along a path."""
+
+    path: PathDescription | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("path: [[Γ, M, K, Γ]]", "ΓMKΓ"),
+        ("path: [Γ M, K-Γ]", "ΓMKΓ"),
+        ("path: {lines: [[A, B]], points: {A: [0,0,0], B: [0.5,0.5,0]}}", "AB"),
+        ("path: {lines: [[Γ, B]], points: {B: [0.5,0.5,0]}}", "ΓB"),
+        ("path: null", "ΓMKΓ"),
+    ],
+)
+def test_a_path_is_described_in_yaml(text, labels):
+    config = WithPath.model_validate(yaml.safe_load(text))
+    layer = Crystal.from_ase(ase.build.graphene(vacuum=6.0))
+    path = described_path(layer, config.path, spacing=0.1, symprec=1e-2)
+    assert "".join(label for _, label in path.ticks) == labels
+
+
+@pytest.mark.parametrize("text", ["path: Γ M", "path: {points: {}}", "path: [[1, 2]]"])
+def test_a_path_needs_lines_of_names(text):
+    with pytest.raises(ValidationError, match="path"):
+        WithPath.model_validate(yaml.safe_load(text))

@@ -358,7 +358,7 @@ def _velocity(frequency: float) -> float:
 
 
 def _label(phonons: Phonons, star: np.ndarray) -> str:
-    if not all(phonons.crystal.pbc):
+    if not any(phonons.crystal.pbc):
         return ""
     path = band_path(phonons.crystal, spacing=np.inf)
     places = np.asarray(path.q)
