@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from matjax.config import ExperimentConfig
 from matjax.crystals import Crystal, write
 from matjax.physics import Elasticity, Potential, elastic, relax, sound_velocities
 from matjax.plot import UNCONVERGED, figure_title, new_figure, style
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import CrystalConfig
 from matjax.weights import load_potential
 
 if TYPE_CHECKING:
@@ -30,11 +29,9 @@ SAME_CURVE = 1e-3
 """Relative difference of moduli below which two planes are drawn as one."""
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential."""
 
-    crystal: str | Prototype
-    """A file that ASE reads, or a structure type."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
     relax: bool = True
@@ -52,8 +49,7 @@ class Config(ExperimentConfig):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Tables of tensors and sound velocities, a figure, and the moduli."""
     potential = load_potential(config.potential)
-    crystal = described_crystal(config.crystal)
-    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
+    crystal = config.described(run.log)
     if config.relax:
         crystal = _relaxed(config, potential, crystal, run)
     found = elastic(potential, crystal)
@@ -78,6 +74,7 @@ def _relaxed(
         smax=config.smax,
         max_steps=config.max_steps,
         symmetry=config.symmetry,
+        **config.tolerances,
         progress=run.progress,
     )
     if result.interrupted:

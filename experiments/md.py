@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from matjax.config import ExperimentConfig
 from matjax.crystals import make_supercell
 from matjax.physics import (
     NPT,
@@ -21,7 +20,7 @@ from matjax.physics import (
 )
 from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import CrystalConfig
 from matjax.units import GPA
 from matjax.weights import load_potential
 
@@ -34,11 +33,9 @@ OFF_TARGET = 0.25
 it is √(2 / (3 N)) for a single frame of N atoms: 0.1 for 64."""
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential, how hot and for how long."""
 
-    crystal: str | Prototype
-    """A file that ASE reads, or a structure type."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
     supercell: tuple[PositiveInt, PositiveInt, PositiveInt] = (1, 1, 1)
@@ -61,10 +58,10 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The trajectory, its energies and temperatures, and their averages."""
-    crystal = described_crystal(config.crystal)
+    crystal = config.described(run.log)
     title = figure_title(crystal, config.potential)
     crystal = make_supercell(crystal, config.supercell).crystal
-    run.log.info("%d atoms, %s", crystal.n_atoms, config.ensemble)
+    run.log.info("%d atoms in the supercell, %s", crystal.n_atoms, config.ensemble)
     try:
         trajectory = molecular_dynamics(
             load_potential(config.potential),

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from matjax.config import ExperimentConfig
 from matjax.crystals import Crystal, write
-from matjax.phonons import QuasiHarmonic, VolumeScan, quasiharmonic, volume_scan
+from matjax.phonons import (
+    QuasiHarmonic,
+    VolumeScan,
+    quasiharmonic,
+    temperature_range,
+    volume_scan,
+)
 from matjax.physics import Potential, relax
 from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import CrystalConfig
 from matjax.units import GPA
 from matjax.weights import load_potential
 
@@ -22,11 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential, at which volumes and temperatures."""
 
-    crystal: str | Prototype
-    """A file that ASE reads, or a structure type; it is relaxed first."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
     smallest: float = Field(default=0.96, gt=0)
@@ -54,7 +57,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     potential = load_potential(config.potential)
     crystal = _at_rest(config, potential, run)
     room = min(300.0, config.max_temperature)
-    steps = np.arange(0, config.max_temperature + 1e-9, config.temperature_step)
+    steps = temperature_range(config.max_temperature, config.temperature_step)
     temperatures = np.union1d(steps, [room])
     scan = volume_scan(
         potential,
@@ -63,6 +66,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         ratios=np.linspace(config.smallest, config.largest, config.n_volumes),
         mesh=config.mesh,
         shape=config.shape,
+        symprec=config.symprec,
         progress=run.progress,
     )
     row = int(np.searchsorted(temperatures, room))
@@ -92,14 +96,14 @@ def _at_rest(config: Config, potential: Potential, run: Run) -> Crystal:
     """The crystal relaxed in its space group, under the pressure of the config."""
     relaxed = relax(
         potential,
-        described_crystal(config.crystal),
+        config.described(run.log),
         fmax=1e-4,
         smax=1e-6,
         symmetry=True,
         pressure=config.pressure / GPA,
+        **config.tolerances,
     )
     crystal = relaxed.crystal
-    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
     if not relaxed.converged:
         raise ValueError(
             f"the crystal must come to rest; after {relaxed.steps} steps the largest "

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
-from matjax.config import ExperimentConfig
-from matjax.crystals import cell_parameters, write
+from matjax.crystals import Crystal, cell_parameters, write
 from matjax.physics import DivergenceError, Relaxation, relax
 from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import CrystalConfig
 from matjax.units import GPA
 from matjax.weights import load_potential
 
@@ -25,11 +24,9 @@ RESOLVED = 1e-5
 """eV; figures show energies down to a tenth of it: less is round-off."""
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential, and when it is at rest."""
 
-    crystal: str | Prototype
-    """A file that ASE reads, or a structure type."""
     potential: str = "stillinger-weber-si"
     """Name or file of a potential."""
     method: Literal["lbfgs", "fire"] = "lbfgs"
@@ -50,8 +47,7 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The relaxed crystal as CIF and extended XYZ, the way to it, and its numbers."""
-    crystal = described_crystal(config.crystal)
-    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
+    crystal = config.described(run.log)
     try:
         result = relax(
             load_potential(config.potential),
@@ -62,6 +58,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             method=config.method,
             max_steps=config.max_steps,
             symmetry=config.symmetry,
+            **config.tolerances,
             pressure=config.pressure / GPA,
             progress=run.progress,
         )
@@ -94,9 +91,18 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         "alpha_degree": alpha,
         "beta_degree": beta,
         "gamma_degree": gamma,
+        "n_fixed": _n_fixed(crystal),
         "steps": result.steps,
         "converged": int(result.converged),
     }
+
+
+def _n_fixed(crystal: Crystal) -> int:
+    """Number of atoms that may not move at all."""
+    if crystal.fixed is None:
+        return 0
+    held = np.asarray(crystal.fixed).reshape(crystal.n_atoms, -1)
+    return int(held.all(axis=1).sum())
 
 
 def _save(result: Relaxation, config: Config, run: Run, title: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from matjax.config import ExperimentConfig, Section
+from matjax.config import Section
 from matjax.crystals import Crystal, cell_parameters, space_group, write
 from matjax.phonons import (
     Bands,
@@ -29,7 +29,7 @@ from matjax.plot import (
     style,
 )
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import CrystalConfig
 from matjax.weights import load_potential
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 SYMPREC = 0.01
-"""Å; symmetry of relaxed crystals."""
+"""Å; names the symmetry of relaxed crystals, unless the config says otherwise."""
 
 
 class Follow(Section):
@@ -66,11 +66,9 @@ class Follow(Section):
     """Largest force in the relaxed phases, eV/Å."""
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential, and how far its modes are followed."""
 
-    crystal: str | Prototype
-    """A file that ASE reads, or a structure type."""
     potential: str = "lennard-jones-ar"
     """Name or file of a potential."""
     fmax: float = Field(default=1e-4, gt=0)
@@ -86,45 +84,47 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     """A report, the final structure, and a figure of bands and energies."""
     potential = load_potential(config.potential)
     start = _at_rest(config, potential, run)
+    symprec = config.symprec or SYMPREC
     options = config.follow.model_dump(exclude={"modes", "stages"})
     stages: list[Stage] = []
     for stage in descend(
         potential,
         start,
-        FollowSettings(seed=config.seed, **options),
+        FollowSettings(seed=config.seed, **config.tolerances, **options),
         mesh=config.mesh,
         max_stages=config.follow.stages,
         n_modes=config.follow.modes,
         progress=run.progress,
     ):
         stages.append(stage)
-        for line in _lines(len(stages), stage):
+        for line in _lines(len(stages), stage, symprec):
             run.log.info("%s", line)
-        _save(stages, run)
+        _save(stages, run, symprec)
     bands = stages[0].phonons.bands(spacing=config.spacing)
-    title = figure_title(stages[0].phonons.crystal, config.potential, symprec=SYMPREC)
+    title = figure_title(stages[0].phonons.crystal, config.potential, symprec=symprec)
     if len(stages) > 1:
         title += f": the first of {len(stages)} stages"
     run.save_figure("stability", _figure(bands, stages[0], title))
-    return _metrics(stages)
+    return _metrics(stages, symprec)
 
 
 def _at_rest(config: Config, potential: Potential, run: Run) -> Crystal:
-    crystal = described_crystal(config.crystal)
-    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
-    relaxed = relax(potential, crystal, fmax=config.fmax, symmetry=True)
+    crystal = config.described(run.log)
+    relaxed = relax(
+        potential, crystal, fmax=config.fmax, symmetry=True, **config.tolerances
+    )
     if not relaxed.converged:
         run.log.warning("the relaxation has not converged in %d steps", relaxed.steps)
     write(run.path("parent.cif"), relaxed.crystal)
     return relaxed.crystal
 
 
-def _save(stages: Sequence[Stage], run: Run) -> None:
+def _save(stages: Sequence[Stage], run: Run, symprec: float) -> None:
     """What is known by now, in place of what was."""
-    lines = [x for i, stage in enumerate(stages, 1) for x in _lines(i, stage)]
+    lines = [x for i, stage in enumerate(stages, 1) for x in _lines(i, stage, symprec)]
     text = "\n".join([*lines, _verdict(stages), ""])
     run.path("report.txt").write_text(text, encoding="utf-8")
-    record = [_record(stage) for stage in stages]
+    record = [_record(stage, symprec) for stage in stages]
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     run.path("report.json").write_text(text, encoding="utf-8")
     write(run.path("final.cif"), _final(stages), overwrite=True)
@@ -138,12 +138,12 @@ def _final(stages: Sequence[Stage]) -> Crystal:
     return last.phonons.crystal
 
 
-def _lines(number: int, stage: Stage) -> list[str]:
+def _lines(number: int, stage: Stage, symprec: float) -> list[str]:
     """A stage in words."""
     crystal, stability = stage.phonons.crystal, stage.stability
     lengths = ", ".join(f"{x:.4f}" for x in cell_parameters(np.asarray(crystal.cell)))
     lines = [
-        f"{number}. {space_group(crystal, SYMPREC).symbol}, {crystal.n_atoms} atoms, "
+        f"{number}. {space_group(crystal, symprec).symbol}, {crystal.n_atoms} atoms, "
         f"cell {lengths} (Å, degree)",
         *(f"   {_named(mode)}" for mode in stability.minima),
         f"   slowest long wave {stability.sound:.2f} km/s"
@@ -193,10 +193,10 @@ def _verdict(stages: Sequence[Stage]) -> str:
     return "The last crystal is unstable; raise follow.stages to go on."
 
 
-def _record(stage: Stage) -> dict[str, Any]:
+def _record(stage: Stage, symprec: float) -> dict[str, Any]:
     """A stage in numbers."""
     stability = stage.stability
-    group = space_group(stage.phonons.crystal, SYMPREC)
+    group = space_group(stage.phonons.crystal, symprec)
     return {
         "space_group": group.symbol,
         "n_atoms": stage.phonons.crystal.n_atoms,
@@ -242,7 +242,7 @@ def _descent_record(descent: Descent) -> dict[str, Any]:
     }
 
 
-def _metrics(stages: Sequence[Stage]) -> dict[str, float]:
+def _metrics(stages: Sequence[Stage], symprec: float) -> dict[str, float]:
     first, last = stages[0].stability, stages[-1].stability
     lowest = first.lowest
     gains = [stage.descents[0] for stage in stages if stage.descents]
@@ -257,8 +257,8 @@ def _metrics(stages: Sequence[Stage]) -> dict[str, float]:
         "slowest_sound_km_per_s": first.sound,
         "energy_gain_meV_per_atom": 1e3 * sum(d.gain_per_atom for d in gains),
         "energy_gain_meV_per_formula": 1e3 * sum(d.gain_per_formula for d in gains),
-        "initial_space_group": space_group(stages[0].phonons.crystal, SYMPREC).number,
-        "final_space_group": space_group(final, SYMPREC).number,
+        "initial_space_group": space_group(stages[0].phonons.crystal, symprec).number,
+        "final_space_group": space_group(final, symprec).number,
         "final_n_atoms": final.n_atoms,
         "final_lowest_frequency_THz": last.lowest.frequency,
         "final_is_stable": int(last.stable),

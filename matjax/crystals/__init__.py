@@ -16,6 +16,7 @@ io             files through ASE, conversion to and from ASE and pymatgen
 from matjax.crystals.batch import bucket as bucket
 from matjax.crystals.batch import build_graph as build_graph
 from matjax.crystals.crystal import Crystal as Crystal
+from matjax.crystals.crystal import required_fixed as required_fixed
 from matjax.crystals.graph import Graph as Graph
 from matjax.crystals.graph import Triplets as Triplets
 from matjax.crystals.graph import triplets as triplets

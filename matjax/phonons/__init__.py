@@ -7,6 +7,7 @@ symmetry            how symmetry acts on force constants, columns that it leaves
 grids               exact force constants on grids of q
 refinement          interpolation from grids, with a measured error
 qpoints             symmetry-reduced meshes and paths of q
+standard_paths      named points of zones and lines between them
 bands               frequencies along a path, and their branches
 projections         shares of modes on atoms, elements and directions
 tetrahedra          integrals over the zone
@@ -27,7 +28,8 @@ pair_rules          the same for force constants between atoms
 polar               macroscopic field of polar crystals, LO-TO splitting
 ewald               sums over dipoles
 interchange         phonons from the files of phonopy
-phonopy_files       parsers of these files
+phonopy_yaml        parser of its yaml files, against a schema
+phonopy_files       parsers of its plain files
 force_sets          force constants from forces on single displaced atoms
 force_fit           force constants from any displacements
 export              files for phonopy, the phonon website, viewers of modes
@@ -99,6 +101,7 @@ from matjax.phonons.sum_rules import Violation as Violation
 from matjax.phonons.sum_rules import enforce as enforce
 from matjax.phonons.sum_rules import sum_rules as sum_rules
 from matjax.phonons.thermal import Thermal as Thermal
+from matjax.phonons.thermal import temperature_range as temperature_range
 from matjax.phonons.thermal import thermal_properties as thermal_properties
 from matjax.phonons.velocities import AcousticVelocities as AcousticVelocities
 from matjax.phonons.velocities import acoustic_velocities as acoustic_velocities

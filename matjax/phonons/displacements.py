@@ -17,7 +17,7 @@ from jax.core import Tracer
 from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
 from matjax.phonons.projections import average_tensors, site_labels
-from matjax.phonons.qpoints import Mesh
+from matjax.phonons.qpoints import SYMPREC, Mesh
 from matjax.phonons.thermal import (
     SOFTEST,
     points_at_gamma,
@@ -55,6 +55,7 @@ def mean_square_displacements(
     *,
     masses: Float[Array, "atoms"] | None = None,
     softest: float | int = SOFTEST,
+    symprec: float = SYMPREC,
 ) -> Displacements:
     """Displacements ⟨u uᵀ⟩ of independent oscillators.
 
@@ -70,8 +71,9 @@ def mean_square_displacements(
         mesh: whose points the sum is over.
         dynamical_matrices: D(q) at its points, eV/(Å² amu).
         temperatures: K, zero or more.
-        masses: amu; by default the standard atomic masses.
+        masses: amu; by default those of the crystal.
         softest: THz; softer modes are left out.
+        symprec: Å, tolerance of the symmetry that the tensors are given.
 
     Raises:
         ValueError: if a temperature is negative or not finite.
@@ -87,7 +89,8 @@ def mean_square_displacements(
     )
     if not isinstance(sums, Tracer):
         sums, excluded = np.asarray(sums), np.asarray(excluded)
-    tensors = average_tensors(crystal, sums / masses[:, None, None], masses)
+    weighted = sums / masses[:, None, None]
+    tensors = average_tensors(crystal, weighted, masses, symprec=symprec)
     return Displacements(temperatures, tensors, excluded)
 
 

@@ -76,7 +76,8 @@ def finite_displacements(
     found: Any = Phonopy(cell, np.diag(size), np.eye(3))
     found.generate_displacements(distance=distance)
     calculator = ase_calculator(potential)
-    atoms = crystal.to_ase() * size
+    # ASE would give no forces on fixed atoms.
+    atoms = crystal.replace(fixed=None).to_ase() * size
     jobs = found.supercells_with_displacements
     forces = []
     for displaced in progress(jobs, "displacements") if progress else jobs:

@@ -21,16 +21,24 @@ from matjax.phonons.force_sets import (
 )
 from matjax.phonons.interpolation import from_supercell
 from matjax.phonons.phonopy_files import (
-    PARAMETERS,
-    Parameters,
     find_file,
     read_born,
     read_force_constants,
     read_force_sets,
+)
+from matjax.phonons.phonopy_yaml import (
+    PARAMETERS,
+    Parameters,
     read_parameters,
     require_same_displacements,
 )
 from matjax.phonons.polar import with_polar
+
+SYMPREC = 1e-5
+"""Å; phonopy's own default."""
+
+LARGEST = 0.2
+"""Å; atoms that much apart may be different ones: bonds begin at 0.7 Å."""
 
 
 def read_phonopy(
@@ -40,7 +48,7 @@ def read_phonopy(
     primitive_matrix: Float[Array, "3 3"] | Sequence | None = None,
     polar: bool = True,
     method: str | None = None,
-    symprec: float = 1e-5,
+    symprec: float | None = None,
 ) -> Phonons:
     """Phonons of the primitive cell from the files of a phonopy calculation.
 
@@ -63,14 +71,55 @@ def read_phonopy(
             the space group gives.
         polar: whether Born charges are read and their field is added.
         method: of the macroscopic field; by default that of the file, or ``gonze``.
-        symprec: Å, tolerance of symmetry; that of phonopy.
+        symprec: Å, tolerance of symmetry, and of equal distances between images of an
+            atom; by default the ``symmetry_tolerance`` of the file, and where it has
+            none, 1e-5, that of phonopy.
 
     Raises:
         FileNotFoundError: if a file is missing without which there are no phonons.
         ValueError: if a file is damaged, or files do not belong together: forces of
             other displacements or atoms, Born charges of another crystal.
     """
+    if symprec is not None:
+        _require_tolerance("symprec", symprec)
     parameters = read_parameters(_parameters_file(Path(folder)))
+    if symprec is None and parameters.symprec is not None:
+        name = f"{parameters.path}: symmetry_tolerance"
+        _require_tolerance(name, parameters.symprec)
+    symprec = symprec or parameters.symprec or SYMPREC
+    try:
+        return _phonons(
+            parameters,
+            symmetrize=symmetrize,
+            primitive_matrix=primitive_matrix,
+            polar=polar,
+            method=method,
+            symprec=symprec,
+        )
+    except ValueError as error:
+        folder = parameters.path.parent
+        if str(folder) in str(error):
+            raise
+        raise ValueError(f"{parameters.path}: {error}") from error
+
+
+def _require_tolerance(name: str, symprec: float) -> None:
+    if not 0 < symprec <= LARGEST:
+        raise ValueError(
+            f"{name} must be positive and at most {LARGEST} Å, well below the distance "
+            f"of two atoms; received {symprec} Å"
+        )
+
+
+def _phonons(
+    parameters: Parameters,
+    *,
+    symmetrize: bool,
+    primitive_matrix: Float[Array, "3 3"] | Sequence | None,
+    polar: bool,
+    method: str | None,
+    symprec: float,
+) -> Phonons:
     cells = _cells(parameters, primitive_matrix, symprec)
     constants, fitted = _force_constants(parameters, cells, symprec)
     if fitted and symmetrize:
@@ -81,11 +130,12 @@ def read_phonopy(
         constants,
         atom=cells.atom,
         cells=cells.translation,
+        tolerance=symprec,
     )
     found = Phonons(
         crystal=cells.crystal,
         source=source,
-        masses=parameters.masses[cells.home],
+        masses=np.asarray(cells.crystal.masses),
         max_force=np.array(np.nan),
         grid=tuple(map(tuple, np.asarray(cells.matrix).tolist())),
     )
@@ -155,19 +205,25 @@ def _cells(
         apart = fractional[home] - place
         distance = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=1)
         same = supercell.numbers[home] == supercell.numbers[site]
-        match = np.flatnonzero((distance < 10 * symprec) & same)
+        same &= supercell.masses[home] == supercell.masses[site]
+        match = np.flatnonzero((distance < min(10 * symprec, LARGEST)) & same)
         if not len(match):
             home.append(site)
         atom[site] = match[0] if len(match) else len(home) - 1
     n_cells = round(abs(np.linalg.det(exact)))
     if len(home) * n_cells != supercell.n_atoms:
         raise ValueError(
-            f"{parameters.path}: the atoms of the supercell must repeat with the "
-            f"primitive cell; {supercell.n_atoms} atoms in {n_cells} cells are images "
-            f"of {len(home)}"
+            f"{parameters.path}: the atoms of the supercell and their masses must "
+            f"repeat with the primitive cell; {supercell.n_atoms} atoms in {n_cells} "
+            f"cells are images of {len(home)}"
         )
     translation = np.rint(fractional - fractional[home][atom]).astype(int)
-    crystal = Crystal.create(supercell.numbers[home], cell, fractional=fractional[home])
+    crystal = Crystal.create(
+        supercell.numbers[home],
+        cell,
+        fractional=fractional[home],
+        masses=supercell.masses[home],
+    )
     return _Cells(crystal, integers, atom, translation, np.array(home))
 
 

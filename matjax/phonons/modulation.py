@@ -58,6 +58,8 @@ class FollowSettings(NamedTuple):
     """Of the supercell."""
     fmax: float = 1e-3
     """Largest force on an atom at the end, eV/Å."""
+    symprec: float = SYMPREC
+    """Å; symmetry of relaxed crystals."""
 
 
 DEFAULTS = FollowSettings()
@@ -178,7 +180,8 @@ def follow_mode(
 
     The mode is frozen into the smallest commensurate supercell, its energy followed
     along each direction of the order parameter, and the crystal relaxed from the lowest
-    point. Along directions of symmetry the relaxation keeps their space group.
+    point. Along directions of symmetry the relaxation keeps their space group. No atom
+    is fixed: those that the crystal says are fixed vibrate, too.
 
     Args:
         potential: that the crystal is at rest in.
@@ -190,7 +193,7 @@ def follow_mode(
         ValueError: if the mode is a translation, or not imaginary at the nearest
             commensurate q; or the supercell has too many atoms.
     """
-    parent = found.crystal
+    parent = found.crystal.replace(fixed=None)
     mode = _commensurate(found, mode, settings.max_denominator)
     waves = half_star(mode)[: settings.arms]
     matrix = commensurate_cell(np.array(waves), parent)
@@ -274,14 +277,14 @@ def _follow(
         symmetry=symmetric,
         max_steps=1000,
     )
-    group = space_group(relaxed.crystal, SYMPREC)
+    group = space_group(relaxed.crystal, settings.symprec)
     above = energies[settings.n_steps]
     return Branch(
         direction=np.ones(1),
         symmetric=symmetric,
         amplitudes=amplitudes,
         energies=energies - above,
-        crystal=primitive(relaxed.crystal, SYMPREC),
+        crystal=primitive(relaxed.crystal, settings.symprec),
         energy=relaxed.energy / crystal.n_atoms - above,
         symbol=group.symbol,
         number=group.number,

@@ -115,10 +115,12 @@ def symmetric_directions(
 def _representation(patterns: np.ndarray, crystal: Crystal) -> np.ndarray:
     """Distinct matrices by which symmetry acts on the patterns, (n, c, c)."""
     group = space_group(crystal)
-    cell = np.asarray(crystal.cell)
+    cell, masses = np.asarray(crystal.cell), np.asarray(crystal.masses)
     turns = np.linalg.inv(cell) @ group.rotations.swapaxes(1, 2) @ cell
     matrices = []
     for turn, permutation in zip(turns, np.asarray(group.permutation), strict=True):
+        if (masses[permutation] != masses).any():
+            continue
         image = np.empty_like(patterns)
         image[:, permutation] = patterns @ turn
         matrices.append(np.einsum("anx,bnx->ab", patterns, image))

@@ -17,6 +17,7 @@ import numpy as np
 from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
 from matjax.phonons.bands import DEGENERATE, degenerate_groups
+from matjax.phonons.qpoints import SYMPREC
 from matjax.phonons.symmetry import Operations, operations_of
 
 Onto = Literal["elements", "atoms", "directions", "coordinates"]
@@ -40,6 +41,8 @@ def average_tensors(
     crystal: Crystal,
     tensors: Float[Array, "*axes atoms 3 3"],
     masses: Float[Array, "atoms"] | None = None,
+    *,
+    symprec: float = SYMPREC,
 ) -> Float[Array, "*axes atoms 3 3"]:
     """Average over the space group of one Cartesian tensor for each atom.
 
@@ -47,8 +50,9 @@ def average_tensors(
         crystal: with concrete arrays.
         tensors: such as mean-square displacements.
         masses: amu; atoms of different mass are not equivalent.
+        symprec: Å, tolerance of the search for symmetry.
     """
-    operations = _operations(crystal, masses)
+    operations = _operations(crystal, masses, symprec)
     turns, permutation = operations.cartesian, operations.permutation
     xp = jnp if isinstance(tensors, jax.Array) else np
     # Operation g carries U_i to S U_i Sᵀ at atom g(i); this gathers its inverse.
@@ -64,6 +68,7 @@ def projections(
     *,
     onto: Onto = "elements",
     masses: Float[Array, "atoms"] | None = None,
+    symprec: float = SYMPREC,
 ) -> tuple[tuple[str, ...], Float[Array, "q modes parts"]]:
     """Labels of the parts, and the share |e|² of every mode on each of them.
 
@@ -76,13 +81,14 @@ def projections(
         eigenvectors: orthonormal columns, in the same order.
         onto: what the parts are.
         masses: amu; atoms of different mass are not equivalent.
+        symprec: Å, tolerance of the search for symmetry.
 
     Raises:
         ValueError: if no such parts are known.
     """
     require_onto(onto)
     labels, parts = _parts(crystal, onto)
-    shares_of = _averaged_squares(_operations(crystal, masses)) @ parts
+    shares_of = _averaged_squares(_operations(crystal, masses, symprec)) @ parts
     frequencies, eigenvectors = np.asarray(frequencies), np.asarray(eigenvectors)
     n_points, n_modes = frequencies.shape
     tolerance = DEGENERATE * np.max(frequencies**2)
@@ -104,9 +110,11 @@ def require_onto(onto: str) -> None:
         )
 
 
-def _operations(crystal: Crystal, masses: Float[Array, "atoms"] | None) -> Operations:
+def _operations(
+    crystal: Crystal, masses: Float[Array, "atoms"] | None, symprec: float
+) -> Operations:
     """Operations of the space group that carry every atom to one of its own mass."""
-    operations = operations_of(crystal)
+    operations = operations_of(crystal, symprec=symprec)
     masses = np.asarray(crystal.masses if masses is None else masses)
     kept = (masses[operations.permutation] == masses).all(axis=1)
     return Operations(*(x[kept] for x in operations))

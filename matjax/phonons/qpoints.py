@@ -7,17 +7,25 @@ slope of an acoustic branch, 2π dν/dk, is the velocity of sound.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jax.core import Tracer
 
 from matjax.arrays import Array, Float, Int
+from matjax.config import nearest
 from matjax.crystals import Crystal, reciprocal, space_group
+from matjax.phonons.standard_paths import standard_path, upright
 
 SYMPREC = 1e-4
 """Å; what symmetry merges differs by less than a displacement of this size makes."""
+
+MAX_PATH = 100_000
+"""Points of a path; a figure shows some thousand."""
+
+MAX_MESH = 4_000_000
+"""Points of a full mesh, which takes about a GB to reduce; 158 × 158 × 158."""
 
 
 class Mesh(NamedTuple):
@@ -71,7 +79,8 @@ def regular_mesh(
         symprec: tolerance of the symmetry search, Å.
 
     Raises:
-        ValueError: if a division is not a positive integer, or a shift not 0 or 0.5.
+        ValueError: if a division is not a positive integer, a shift not 0 or 0.5, or
+            the mesh has more than MAX_MESH points.
     """
     shape = _require_divisions(shape)
     twice = 2 * np.asarray(shift, dtype=float)
@@ -92,41 +101,50 @@ def regular_mesh(
 
 
 def band_path(
-    crystal: Crystal, *, spacing: float = 0.05, symprec: float = 1e-3
+    crystal: Crystal,
+    lines: Sequence[str | Sequence[str]] | None = None,
+    points: Mapping[str, Sequence[float | int] | Float[Array, "3"]] | None = None,
+    *,
+    spacing: float = 0.05,
+    symprec: float = 1e-3,
 ) -> Path:
-    """Standard path of the crystal's Bravais lattice, in units of its own cell.
+    """Path of the crystal's Bravais lattice, in units of its own cell.
 
-    Source: Hinuma, Pizzi, Kumagai, Oba, Tanaka, Comput. Mater. Sci. 128, 140 (2017),
-    through seekpath. For a supercell it is the path of the primitive cell.
+    The standard one, or lines through points of one's own choice. The lattice is that
+    of three periodic directions, of a plane or of a chain (see
+    :mod:`~matjax.phonons.standard_paths`); for a supercell it is that of the primitive
+    cell.
 
     Args:
-        crystal: periodic in three directions.
+        crystal: with concrete arrays.
+        lines: names of points along each unbroken line, such as ``["Γ M K Γ"]``,
+            ``["Γ-X", "U-Γ"]`` or ``[["Γ", "X"], ["U", "Γ"]]``; by default the standard
+            ones.
+        points: q of further names, or of standard ones in another place, in reciprocal
+            lattice units of the crystal's cell.
         spacing: largest distance between neighboring points, 1/Å.
         symprec: tolerance of the symmetry search, Å; generous, as it chooses the path
             and changes no frequency.
 
     Raises:
-        ValueError: if the crystal is not periodic in three directions, or the spacing
-            is not positive.
+        ValueError: if no direction is periodic, a name is unknown, a point lies off the
+            periodic directions, or the spacing is not positive or very small.
     """
-    if not all(crystal.pbc):
-        raise ValueError(
-            f"a standard path needs three periodic directions; received {crystal.pbc}: "
-            "give the corners with path_through"
-        )
-    import seekpath
-
-    # Like spglib's, seekpath's answers are sure for right-handed cells only.
-    cell = np.asarray(crystal.cell)
-    sign = np.sign(np.linalg.det(cell))
-    structure = (sign * cell, sign * crystal.fractional, np.asarray(crystal.numbers))
-    found = seekpath.get_path_orig_cell(structure, symprec=symprec)
-    points = {k: sign * np.array(q) for k, q in found["point_coords"].items()}
-    corners: list[list[tuple[str, np.ndarray]]] = []
-    for start, end in found["path"]:
-        if not corners or corners[-1][-1][0] != start:
-            corners.append([(start, points[start])])
-        corners[-1].append((end, points[end]))
+    own = {name: _point(crystal, name, q) for name, q in (points or {}).items()}
+    if lines is None:
+        if own:
+            raise ValueError(
+                f"points {', '.join(own)} belong to no line: give lines through them"
+            )
+        standard = standard_path(crystal, symprec)
+        lines, known = standard.lines, standard.points
+    else:
+        lines = [_names(line) if isinstance(line, str) else line for line in lines]
+        wanted = {name for line in lines for name in line}
+        known = own
+        if not wanted <= own.keys():
+            known = {**standard_path(crystal, symprec).points, **own}
+    corners = [[_corner(name, known) for name in line] for line in lines]
     return path_through(crystal, corners, spacing=spacing)
 
 
@@ -145,17 +163,16 @@ def path_through(
         spacing: largest distance between neighboring points, 1/Å.
 
     Raises:
-        ValueError: if the spacing is not positive, or a line has fewer than two
-            corners.
+        ValueError: if the spacing is not positive, a line has fewer than two corners,
+            or the path more than MAX_PATH points.
     """
     if not spacing > 0:
         raise ValueError(f"the spacing of a path must be positive; received {spacing}")
-    vectors = _reciprocal(crystal)
+    vectors = _reciprocal(upright(crystal))
+    _require_room(corners, vectors, spacing)
     q, distance, ticks, lines = [], [], [], []
     length = 0.0
     for line in corners:
-        if len(line) < 2:
-            raise ValueError(f"a line needs two corners or more; received {line}")
         begin = len(q)
         (label, here), *others = line
         ticks.append((begin, _pretty(label)))
@@ -171,6 +188,63 @@ def path_through(
             ticks.append((len(q) - 1, _pretty(label)))
         lines.append((begin, len(q)))
     return Path(np.array(q), np.array(distance), tuple(ticks), tuple(lines))
+
+
+def _require_room(
+    corners: Sequence[Sequence[tuple[str, Any]]], vectors: np.ndarray, spacing: float
+) -> None:
+    """Raises ValueError if the corners are no path, or one of too many points."""
+    if not corners:
+        raise ValueError("a path needs a line; received none")
+    n_points = 0.0
+    for line in corners:
+        if len(line) < 2:
+            raise ValueError(f"a line needs two corners or more; received {line}")
+        q = np.array([_three(name, place) for name, place in line])
+        n_points += (
+            np.linalg.norm(np.diff(q, axis=0) @ vectors, axis=1) / spacing
+        ).sum()
+    if n_points > MAX_PATH:
+        raise ValueError(
+            f"a path has at most {MAX_PATH} points; with a spacing of {spacing} 1/Å it "
+            f"would have {n_points:.3g}: choose a larger spacing"
+        )
+
+
+def _three(name: str, q: Any) -> np.ndarray:
+    place = np.asarray(q, dtype=float)
+    if place.shape != (3,) or not np.isfinite(place).all():
+        raise ValueError(
+            f"the point {name} must have three finite components; received {q}"
+        )
+    return place
+
+
+def _point(crystal: Crystal, name: str, q: Any) -> np.ndarray:
+    place = _three(name, q)
+    if place[~np.array(crystal.pbc)].any():
+        raise ValueError(
+            f"the point {name} must be 0 along directions that are not periodic "
+            f"(pbc={crystal.pbc}); received {q}"
+        )
+    return place
+
+
+def _names(line: str) -> list[str]:
+    return line.replace("-", " ").replace("–", " ").split()
+
+
+def _corner(name: str, known: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    """A name and its place; Γ, G and GAMMA, or H₂, H2 and H_2 are the same."""
+    if name in known:
+        return name, known[name]
+    plain = {_plain(key): key for key in known}
+    for spelling in (_plain(name), "GAMMA" if name in ("G", "g") else ""):
+        if spelling in plain:
+            key = plain[spelling]
+            return key, known[key]
+    names = [_pretty(key) for key in known]
+    raise ValueError(f"the path has no point {name!r}: {nearest(name, names)}")
 
 
 def require_q(q: Float[Array, "*q 3"]) -> None:
@@ -196,7 +270,13 @@ def _require_divisions(shape: Sequence[int]) -> tuple[int, int, int]:
         raise ValueError(
             f"a mesh has three positive integers such as (12, 12, 12); received {shape}"
         )
-    return int(numbers[0]), int(numbers[1]), int(numbers[2])
+    a, b, c = numbers.tolist()
+    if a * b * c > MAX_MESH:
+        raise ValueError(
+            f"a mesh has at most {MAX_MESH} points; {a} × {b} × {c} are "
+            f"{a * b * c:.3g}: choose smaller divisions"
+        )
+    return a, b, c
 
 
 def _point_operations(
@@ -236,8 +316,19 @@ def _reduce(
     return index.reshape(shape), counts / len(addresses), first
 
 
+_GREEK = {"GAMMA": "Γ", "SIGMA": "Σ", "DELTA": "Δ", "LAMBDA": "Λ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
 def _pretty(label: str) -> str:
     name, _, number = label.partition("_")
-    greek = {"GAMMA": "Γ", "SIGMA": "Σ", "DELTA": "Δ", "LAMBDA": "Λ"}
-    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    return greek.get(name, name) + number.translate(subscripts)
+    return _GREEK.get(name, name) + number.translate(_SUBSCRIPTS)
+
+
+def _plain(label: str) -> str:
+    """One spelling of a label, however it is written."""
+    text = label.translate(_DIGITS).replace("_", "")
+    for name, letter in _GREEK.items():
+        text = text.replace(letter, name)
+    return text.upper() if text.upper().rstrip("0123456789") in _GREEK else text

@@ -19,7 +19,7 @@ from matjax.arrays import Array, Float
 from matjax.phonons.dynamical_matrix import Phonons
 from matjax.phonons.equation_of_state import EQUATIONS, Equilibrium, equilibrium
 from matjax.phonons.gruneisen import gruneisen
-from matjax.phonons.qpoints import regular_mesh
+from matjax.phonons.qpoints import SYMPREC, regular_mesh
 from matjax.phonons.thermal import require_temperatures, thermal_properties
 from matjax.phonons.volumes import VolumeScan, require_stable
 from matjax.units import GPA, J_PER_MOL
@@ -120,6 +120,7 @@ def gruneisen_expansion(
     bulk_modulus: float | int,
     *,
     mesh: Sequence[int] = (12, 12, 12),
+    symprec: float = SYMPREC,
 ) -> Float[Array, "temperatures"]:
     """Thermal expansion of isotropic strain from one volume alone, 1/K.
 
@@ -133,12 +134,13 @@ def gruneisen_expansion(
         temperatures: K.
         bulk_modulus: isothermal, GPa.
         mesh: divisions of the reciprocal vectors.
+        symprec: Å, tolerance of the symmetry that merges points of the mesh.
 
     Raises:
         ValueError: as :func:`gruneisen` does, or if modes do not vibrate.
     """
     temperatures = require_temperatures(temperatures)
-    points = regular_mesh(phonons.crystal, mesh, masses=phonons.masses)
+    points = regular_mesh(phonons.crystal, mesh, masses=phonons.masses, symprec=symprec)
     found = gruneisen(phonons, points.q)
     volume = float(phonons.crystal.volume)
     require_stable(np.asarray(found.frequencies), points.q, volume)

@@ -120,6 +120,7 @@ def examine_stability(
     threshold: float = THRESHOLD,
     degenerate: float = 0.01,
     seed: int = 0,
+    symprec: float = SYMPREC,
 ) -> Stability:
     """Minima over q of the lowest eigenvalue of D(q), found by descent.
 
@@ -134,6 +135,7 @@ def examine_stability(
         threshold: THz; softer imaginary frequencies do not make a crystal unstable.
         degenerate: THz; frequencies this close at one q are counted as equal.
         seed: of the small moves.
+        symprec: Å, tolerance of the symmetry that relates wave vectors.
 
     Raises:
         ValueError: if a division, the number of starts or a tolerance is not positive.
@@ -143,10 +145,12 @@ def examine_stability(
             "n_starts, threshold and degenerate must be positive; received "
             f"{n_starts}, {threshold} and {degenerate}"
         )
-    landscape = _Landscape(phonons)
+    landscape = _Landscape(phonons, symprec)
     periodic = np.array(phonons.crystal.pbc)
     shape = tuple(np.where(periodic, np.asarray(mesh), 1).tolist())
-    points = regular_mesh(phonons.crystal, shape, masses=phonons.masses)
+    points = regular_mesh(
+        phonons.crystal, shape, masses=phonons.masses, symprec=symprec
+    )
     grid = np.asarray(points.q)
     values, _ = landscape.lowest(grid)
     landscape.scale = float(abs(values).max())
@@ -210,7 +214,7 @@ def mode_at(
     vectors = np.asarray(eigenvectors)[:, equal]
     at_gamma = bool((abs(q - np.round(q)) < 1e-9).all())
     overlap = np.linalg.norm(_translations(phonons, q).conj().T @ vectors, axis=0)
-    star = _Landscape(phonons).star(q) if star is None else np.asarray(star)
+    star = _Landscape(phonons, SYMPREC).star(q) if star is None else np.asarray(star)
     return SoftMode(
         q=star[0],
         label=_label(phonons, star),
@@ -224,8 +228,9 @@ def mode_at(
 class _Landscape:
     """The lowest eigenvalue as a function of q, its slope, and what was spent on it."""
 
-    def __init__(self, phonons: Phonons) -> None:
+    def __init__(self, phonons: Phonons, symprec: float) -> None:
         self.phonons = phonons
+        self.symprec = symprec
         self.roots = np.sqrt(np.repeat(np.asarray(phonons.masses), 3))
         self.lengths = np.linalg.norm(_reciprocal(phonons), axis=1)
         self.periodic = np.array(phonons.crystal.pbc)
@@ -276,7 +281,7 @@ class _Landscape:
         """Images of q under rotations and time reversal, q first."""
         arms: list[np.ndarray] = []
         crystal, masses = self.phonons.crystal, self.phonons.masses
-        for rotation in _point_operations(crystal, masses, SYMPREC):
+        for rotation in _point_operations(crystal, masses, self.symprec):
             if not any(_same(q @ rotation, arm) for arm in arms):
                 arms.append(_home(q @ rotation))
         arms.sort(key=lambda arm: not _same(arm, q))  # q itself first
@@ -353,7 +358,7 @@ def _velocity(frequency: float) -> float:
 
 
 def _label(phonons: Phonons, star: np.ndarray) -> str:
-    if not all(phonons.crystal.pbc):
+    if not any(phonons.crystal.pbc):
         return ""
     path = band_path(phonons.crystal, spacing=np.inf)
     places = np.asarray(path.q)

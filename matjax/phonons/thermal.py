@@ -18,6 +18,9 @@ from matjax.units import BOLTZMANN, J_PER_MOL, PLANCK_THZ
 SOFTEST = 1e-3
 """THz; modes of lower frequency do not enter thermal properties."""
 
+MAX_TEMPERATURES = 100_000
+"""Steps of 0.1 K up to 10,000 K."""
+
 
 class Thermal(NamedTuple):
     """Harmonic thermal properties of one cell at given temperatures."""
@@ -39,6 +42,24 @@ class Thermal(NamedTuple):
     are imaginary or softer than the threshold. The rest is not scaled up."""
     fraction_imaginary: Float[Array, ""]
     """Share of all modes that are imaginary, translations aside."""
+
+
+def temperature_range(
+    maximum: float | int, step: float | int
+) -> Float[np.ndarray, "temperatures"]:
+    """Temperatures from 0 to a maximum in steps, K.
+
+    Raises:
+        ValueError: if they are not finite and positive, or more than
+            MAX_TEMPERATURES.
+    """
+    if not (0 < step < np.inf and 0 < maximum < np.inf):
+        raise ValueError(
+            "the highest temperature and the step must be positive (K); received "
+            f"{maximum} and {step}"
+        )
+    _require_few(maximum / step)
+    return np.arange(0, maximum + 1e-9, step)
 
 
 def thermal_properties(
@@ -100,11 +121,20 @@ def require_temperatures(
 ) -> Float[Array, "temperatures"]:
     """The temperatures; raises ValueError if one is negative or not finite."""
     temperatures = np.atleast_1d(np.asarray(temperatures, dtype=float))
+    _require_few(len(temperatures))
     if not (np.isfinite(temperatures) & (temperatures >= 0)).all():
         raise ValueError(
             f"temperatures must be finite and not negative (K); received {temperatures}"
         )
     return temperatures
+
+
+def _require_few(n_temperatures: float) -> None:
+    if n_temperatures > MAX_TEMPERATURES:
+        raise ValueError(
+            f"at most {MAX_TEMPERATURES} temperatures are computed; received "
+            f"{n_temperatures:.3g}: choose larger steps"
+        )
 
 
 @jax.jit

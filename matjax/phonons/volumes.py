@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.phonons.dynamical_matrix import Phonons, phonons
-from matjax.phonons.qpoints import regular_mesh
+from matjax.phonons.qpoints import SYMPREC, regular_mesh
 from matjax.phonons.thermal import SOFTEST, require_temperatures, thermal_properties
 from matjax.physics import Potential, Relaxation, relax
 from matjax.progress import Progress
@@ -45,6 +45,7 @@ def volume_scan(
     mesh: Sequence[int] = (12, 12, 12),
     shape: Literal["isotropic", "relaxed"] = "isotropic",
     masses: Float[Array, "atoms"] | None = None,
+    symprec: float | None = None,
     progress: Progress | None = None,
 ) -> VolumeScan:
     """Energies and harmonic free energies of a crystal in a potential, by volume.
@@ -56,18 +57,21 @@ def volume_scan(
         ratios: volumes as shares of the crystal's.
         mesh: divisions of the reciprocal vectors.
         shape: see :func:`volume_series`.
-        masses: amu; by default the standard ones.
+        masses: amu; by default those of the crystal.
+        symprec: Å, tolerance of symmetry; by default those of :func:`volume_series` and
+            :func:`thermal_scan`.
         progress: wraps the sequence of volumes.
 
     Raises:
         ValueError: as :func:`volume_series` and :func:`thermal_scan` do.
     """
     require_temperatures(temperatures)  # before the long part
-    series = volume_series(potential, crystal, ratios, shape=shape)
+    options = {} if symprec is None else {"symprec": symprec}
+    series = volume_series(potential, crystal, ratios, shape=shape, **options)
     steps = progress(series, "phonons by volume") if progress else series
     found = [phonons(potential, each.crystal, masses=masses) for each in steps]
     energies = np.array([each.energy for each in series])
-    return thermal_scan(found, energies, temperatures, mesh=mesh)
+    return thermal_scan(found, energies, temperatures, mesh=mesh, **options)
 
 
 def thermal_scan(
@@ -76,6 +80,7 @@ def thermal_scan(
     temperatures: Sequence[float | int] | Float[Array, "temperatures"],
     *,
     mesh: Sequence[int] = (12, 12, 12),
+    symprec: float = SYMPREC,
 ) -> VolumeScan:
     """Harmonic free energies of given phonons, such as those read from files.
 
@@ -84,6 +89,7 @@ def thermal_scan(
         energies: of the cell at rest at each volume, eV.
         temperatures: K.
         mesh: divisions of the reciprocal vectors.
+        symprec: Å, tolerance of the symmetry that merges points of the mesh.
 
     Raises:
         ValueError: if there are not as many energies as phonons, or modes that are
@@ -96,7 +102,7 @@ def thermal_scan(
         )
     results = []
     for found in of_volumes:
-        points = regular_mesh(found.crystal, mesh, masses=found.masses)
+        points = regular_mesh(found.crystal, mesh, masses=found.masses, symprec=symprec)
         frequencies = np.asarray(found.frequencies(points.q))
         require_stable(frequencies, points.q, float(found.crystal.volume))
         results.append(thermal_properties(points, frequencies, temperatures))
@@ -117,6 +123,7 @@ def volume_series(
     *,
     shape: Literal["isotropic", "relaxed"] = "isotropic",
     fmax: float = 1e-4,
+    symprec: float = 1e-3,
 ) -> list[Relaxation]:
     """The crystal at several volumes, its atoms at rest, in its space group.
 
@@ -127,6 +134,7 @@ def volume_series(
         shape: whether the cell is scaled, or also takes the shape it has under the
             pressure of the scaled one; its volume is then near that asked for.
         fmax: largest force on an atom, eV/Å.
+        symprec: Å, tolerance of the search for the space group.
 
     Raises:
         ValueError: if the crystal has no volume, a ratio is not positive, the shape is
@@ -140,15 +148,14 @@ def volume_series(
         raise ValueError(f"ratios of volumes must be positive; received {ratios}")
     if shape not in ("isotropic", "relaxed"):
         raise ValueError(f"shape must be 'isotropic' or 'relaxed'; received {shape!r}")
+    options: dict[str, Any] = {"fmax": fmax, "symmetry": True, "symprec": symprec}
     series = []
     for ratio in ratios:
         scaled = crystal.replace(cell=np.asarray(crystal.cell) * ratio ** (1 / 3))
-        rest = relax(potential, scaled, cell=False, fmax=fmax, symmetry=True)
+        rest = relax(potential, scaled, cell=False, **options)
         if shape == "relaxed":
             pressure = -float(np.trace(rest.stress)) / 3
-            rest = relax(
-                potential, rest.crystal, fmax=fmax, pressure=pressure, symmetry=True
-            )
+            rest = relax(potential, rest.crystal, pressure=pressure, **options)
         if not rest.converged:
             raise ValueError(
                 f"atoms must come to rest at every volume; at {ratio} of the volume "

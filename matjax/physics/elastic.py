@@ -87,7 +87,7 @@ class Elasticity(struct.PyTreeNode):
     it is negative the atoms are at no minimum and the tensor describes no crystal. It
     is infinite for one atom."""
     density: Leaf
-    """g/cm³, with standard atomic masses."""
+    """g/cm³, with the masses of the crystal."""
 
     @property
     def max_stress(self) -> Scalar:

@@ -7,6 +7,8 @@ but is called with fractional ones; here R is Cartesian. Its box is a matrix of 
 whose determinant is taken for the volume; here it is a multiple of the unit matrix that
 only scales the cell, so that left-handed cells keep a positive volume.
 
+Beside fixed atoms the total momentum is not kept: no degree of freedom is lost to it.
+
 The field ``kind`` is there because JAX (0.10 and 0.12) takes two registered dataclasses
 of as many leaves for the same pytree: jit would now and then run one for the other.
 """
@@ -47,9 +49,9 @@ class NVE(struct.PyTreeNode):
     """Of the initial velocities, K."""
     kind: str = struct.field(pytree_node=False, default="NVE")
 
-    def degrees_of_freedom(self, n_atoms: int) -> int:
+    def degrees_of_freedom(self, n_atoms: int, n_fixed: int = 0) -> int:
         """Those over which the temperature is shared out."""
-        return 3 * n_atoms - 3
+        return 3 * (n_atoms - n_fixed) - (0 if n_fixed else 3)
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
@@ -80,9 +82,9 @@ class NVT(struct.PyTreeNode):
     """Period of the thermostat, fs."""
     kind: str = struct.field(pytree_node=False, default="NVT")
 
-    def degrees_of_freedom(self, n_atoms: int) -> int:
+    def degrees_of_freedom(self, n_atoms: int, n_fixed: int = 0) -> int:
         """Those over which the temperature is shared out."""
-        return 3 * n_atoms - 3
+        return 3 * (n_atoms - n_fixed) - (0 if n_fixed else 3)
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
@@ -119,9 +121,9 @@ class Langevin(struct.PyTreeNode):
     """Inverse friction, fs."""
     kind: str = struct.field(pytree_node=False, default="Langevin")
 
-    def degrees_of_freedom(self, n_atoms: int) -> int:
+    def degrees_of_freedom(self, n_atoms: int, n_fixed: int = 0) -> int:
         """Those over which the temperature is shared out."""
-        return 3 * n_atoms
+        return 3 * (n_atoms - n_fixed)
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
@@ -158,9 +160,9 @@ class NPT(struct.PyTreeNode):
     """Period of the barostat, fs."""
     kind: str = struct.field(pytree_node=False, default="NPT")
 
-    def degrees_of_freedom(self, n_atoms: int) -> int:
+    def degrees_of_freedom(self, n_atoms: int, n_fixed: int = 0) -> int:
         """Those over which the temperature is shared out."""
-        return 3 * n_atoms - 3
+        return 3 * (n_atoms - n_fixed) - (0 if n_fixed else 3)
 
     def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
         """Integrator with time step ``dt`` in internal units and a starting volume."""

@@ -8,7 +8,8 @@ do the same with other factors):
     cell = C₀ (1 + ε)        positions = (x₀ + u)(1 + ε)
 
 A symmetric strain does not rotate the cell, and an atom with u = 0 keeps its fractional
-coordinates.
+coordinates. So does a coordinate along a cell vector where u lies in the span of the
+others: that is how atoms are fixed, and how single directions of theirs are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from matjax.arrays import Array, Bool, Float, Leaf
+from matjax.arrays import Array, Float, Leaf
 from matjax.crystals import (
     Crystal,
     Graph,
@@ -26,6 +27,7 @@ from matjax.crystals import (
     Symmetry,
     bucket,
     build_graph,
+    required_fixed,
     symmetrize_tensor,
     symmetrize_vectors,
     update_neighbor_list,
@@ -71,8 +73,8 @@ class Landscape(struct.PyTreeNode):
     neighbor_list: NeighborList
     symmetry: Symmetry | None
     """Operations on whose invariants forces and stress are projected."""
-    mobile: Leaf
-    """Which nodes may leave their fractional coordinates, (nodes,)."""
+    free: Leaf
+    """Projectors on the displacements that each node may make, (nodes, 3, 3)."""
     span: Leaf
     """Projector on the directions that may be strained, (3, 3); 0 for a fixed cell."""
     pressure: Leaf
@@ -142,14 +144,18 @@ class Landscape(struct.PyTreeNode):
             atoms = symmetrize_vectors(self.symmetry, cell, forces[:n_atoms])
             forces = forces.at[:n_atoms].set(atoms)
             stress = symmetrize_tensor(self.symmetry, cell, stress)
-        forces = jnp.where(self.mobile[:, None], forces, 0)
         volume = graph.volume[0]
         d = self._deformation(coordinates)
+        slopes = jnp.einsum(
+            "ni,nij->nj", _product(forces, d.T), self.free, precision="highest"
+        )
+        # Of whole atoms the forces themselves, of others what drives them.
+        forces = _product(slopes, jnp.linalg.inv(d).T)
         # A change δε of the strain deforms the present cell by (1 + ε)⁻¹ δε.
         strain_gradient = volume * _product(jnp.linalg.inv(d).T, stress)
         strain_gradient = (strain_gradient + strain_gradient.T) / 2
         gradient = jnp.concatenate(
-            [-_product(forces, d.T), self._inside(strain_gradient) / self.kappa]
+            [-slopes, self._inside(strain_gradient) / self.kappa]
         )
         return Point(
             coordinates=coordinates,
@@ -177,23 +183,18 @@ def make_landscape(
     cell: bool,
     pressure: float,
     symmetry: Symmetry | None,
-    fixed: Bool[Array, "atoms"] | None,
+    fixed: Array | list | None,
 ) -> Landscape:
     """Landscape around a crystal; arguments are those of :func:`~matjax.relax`."""
     potential.require_species(crystal)
     n_nodes = bucket(crystal.n_atoms)
     dtype = jnp.zeros(()).dtype
-    mobile = np.ones(crystal.n_atoms, bool) if fixed is None else ~np.asarray(fixed)
-    if mobile.shape != (crystal.n_atoms,):
-        raise ValueError(
-            f"fixed must have one entry for each of {crystal.n_atoms} atoms; received "
-            f"shape {mobile.shape}"
-        )
-    if symmetry is not None and (mobile[symmetry.permutation] != mobile).any():
-        raise ValueError(
-            "with symmetry=True equivalent atoms must be fixed together; received "
-            f"fixed atoms {np.flatnonzero(~mobile).tolist()}"
-        )
+    if fixed is not None:
+        crystal = crystal.replace(fixed=required_fixed(fixed, crystal.n_atoms))
+    free = _free_displacements(crystal)
+    if symmetry is not None:
+        _require_symmetric(free, crystal, symmetry)
+    padding = ((0, n_nodes - crystal.n_atoms), (0, 0), (0, 0))
     rows = np.asarray(crystal.cell)[list(crystal.pbc)] if cell else np.zeros((0, 3))
     return Landscape(
         potential=potential,
@@ -202,10 +203,36 @@ def make_landscape(
             crystal, potential.cutoff, slack=SLACK, n_nodes=n_nodes
         ),
         symmetry=symmetry,
-        mobile=jnp.asarray(np.pad(mobile, (0, n_nodes - crystal.n_atoms))),
+        free=jnp.asarray(np.pad(free, padding), dtype),
         span=jnp.asarray(np.linalg.pinv(rows) @ rows, dtype),
         pressure=jnp.asarray(pressure, dtype),
     )
+
+
+def _free_displacements(crystal: Crystal) -> np.ndarray:
+    """Projectors on the span of the cell vectors along which atoms may move."""
+    if crystal.fixed is None:
+        return np.tile(np.eye(3), (crystal.n_atoms, 1, 1))
+    fixed = np.asarray(crystal.fixed).reshape(crystal.n_atoms, -1)
+    free = ~np.broadcast_to(fixed, (crystal.n_atoms, 3))
+    spans = free[:, :, None] * np.asarray(crystal.cell, np.float64)
+    projectors = np.linalg.pinv(spans) @ spans
+    return np.where(np.asarray(free.all(axis=1))[:, None, None], np.eye(3), projectors)
+
+
+def _require_symmetric(free: np.ndarray, crystal: Crystal, symmetry: Symmetry) -> None:
+    cell = np.asarray(crystal.cell, np.float64).T
+    rotations = np.asarray(symmetry.rotations)
+    turns = np.asarray(cell @ rotations @ np.linalg.inv(cell))[:, None]
+    images = np.asarray(turns @ free @ turns.swapaxes(-1, -2))
+    apart = images - free[np.asarray(symmetry.permutation)]
+    if np.abs(apart).max() > 1e-6:  # projectors of exact cells agree to 1e-15
+        raise ValueError(
+            "with symmetry=True equivalent atoms must be fixed together, and along "
+            "equivalent directions; received fixed atoms "
+            f"{[i for i, p in enumerate(free) if np.trace(p) < 2.5]}, which "
+            f"the group {symmetry.symbol} does not keep"
+        )
 
 
 def _product(a: Array, b: Array) -> Array:

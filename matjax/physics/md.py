@@ -27,7 +27,7 @@ from matjax.physics.chunks import (
     roomy_neighbor_list,
     watched,
 )
-from matjax.physics.ensembles import NPT, Ensemble, scale_of
+from matjax.physics.ensembles import NPT, NVT, Ensemble, scale_of
 from matjax.physics.motion import (
     FRAMES,
     MAX_MOVE,
@@ -63,29 +63,30 @@ def molecular_dynamics(
     Args:
         potential: computes in its own precision; the motion is integrated in JAX's
             default float.
-        start: a crystal; or a trajectory to go on from, exactly where the ensemble is
-            of the same kind, and from its last positions and velocities otherwise.
+        start: a crystal, whose ``fixed`` atoms stay; or a trajectory to go on from,
+            exactly where the ensemble is of the same kind, and from its last positions
+            and velocities otherwise.
         ensemble: :class:`NVE`, :class:`NVT`, :class:`Langevin` or :class:`NPT`.
         steps: number of steps.
         timestep: fs.
         every: steps between frames. A frame costs one more evaluation.
         velocities: of the crystal's atoms, Å/fs; by default drawn from the
             Maxwell–Boltzmann distribution at the ensemble's temperature, with total
-            momentum zero.
+            total momentum zero. Those of fixed atoms are zero.
         seed: of the velocities and of Langevin's noise.
         progress: whether to show a bar, or what wraps the steps, such as ``tqdm``.
 
     Raises:
-        ValueError: if an argument is out of range or the potential does not know an
-            element.
+        ValueError: if an argument is out of range, the potential does not know an
+            element, or atoms are fixed in a way that the ensemble cannot keep.
         DivergenceError: if a coordinate or an energy becomes infinite; its ``result``
             is the trajectory until then.
     """
     earlier = start if isinstance(start, Trajectory) else None
     crystal = start.crystal if isinstance(start, Trajectory) else start
-    _require(crystal, ensemble, steps, every)
-    if not timestep > 0:
-        raise ValueError(f"a timestep must be positive; received {timestep} fs")
+    _require_steps(steps, every, timestep)
+    _require_ensemble(ensemble)
+    _require_crystal(crystal, ensemble, velocities)
     potential.require_species(crystal)
     begun = earlier.time if earlier else 0.0
     kept = earlier if earlier and type(earlier.ensemble) is type(ensemble) else None
@@ -115,12 +116,18 @@ def molecular_dynamics(
 
 
 def maxwell_boltzmann(
-    key: Array, masses: Float[Array, "atoms"], temperature: float | Array
+    key: Array,
+    masses: Float[Array, "atoms"],
+    temperature: float | Array,
+    *,
+    drift: bool = False,
 ) -> Float[Array, "atoms 3"]:
-    """Random momenta of a temperature (K) with total momentum zero, sqrt(amu eV)."""
+    """Random momenta of a temperature (K), sqrt(amu eV); with drift, of any sum."""
     masses = masses[:, None]
     noise = jax.random.normal(key, (len(masses), 3), masses.dtype)
     momenta = jnp.sqrt(masses * BOLTZMANN * temperature) * noise
+    if drift:
+        return momenta
     return momenta - masses / masses.sum() * momenta.sum(axis=0)
 
 
@@ -226,10 +233,12 @@ def _system(
         ),
         cell=jnp.asarray(np.asarray(crystal.cell) / scale, dtype),
         masses=jnp.asarray(crystal.masses, dtype),
+        mobile=None if crystal.fixed is None else ~jnp.asarray(crystal.fixed),
         ensemble=ensemble,
         # jax-md rounds some of its time steps to float32, so all of them are.
         dt=jnp.asarray(np.float32(timestep * FEMTOSECOND), dtype),
         every=jnp.asarray(every),
+        n_fixed=0 if crystal.fixed is None else int(np.sum(crystal.fixed)),
     )
 
 
@@ -237,28 +246,72 @@ def _start(system: System, velocities: Array | None, seed: int) -> Any:
     key, noise = jax.random.split(jax.random.key(seed))
     masses = system.masses
     if velocities is None:
-        momenta = maxwell_boltzmann(key, masses, system.ensemble.temperature)
+        temperature, drift = system.ensemble.temperature, system.mobile is not None
+        momenta = maxwell_boltzmann(key, masses, temperature, drift=drift)
     else:
         momenta = masses[:, None] * jnp.asarray(velocities, masses.dtype) / FEMTOSECOND
     return begin(system, noise, momenta)
 
 
-def _require(crystal: Crystal, ensemble: Ensemble, steps: int, every: int) -> None:
+def _require_steps(steps: int, every: int, timestep: float) -> None:
+    if steps < 1 or every < 1:
+        raise ValueError(
+            f"steps and every must be positive; received {steps=}, {every=}"
+        )
+    if not (np.isfinite(timestep) and timestep > 0):
+        raise ValueError(f"a timestep must be positive; received {timestep} fs")
+
+
+def _require_ensemble(ensemble: Ensemble) -> None:
+    values = {
+        field.name: float(getattr(ensemble, field.name))
+        for field in fields(ensemble)
+        if field.name != "kind"
+    }
+    for name, value in values.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{name} must be finite; received {value}")
+    if values["temperature"] < 0:
+        raise ValueError(
+            f"a temperature must not be negative; received {ensemble.temperature} K"
+        )
+    if isinstance(ensemble, NVT | NPT) and not values["temperature"] > 0:
+        # The chain's masses are proportional to it.
+        raise ValueError(
+            "the temperature must be positive for a Nosé–Hoover thermostat; received "
+            "0 K: relax the crystal, or use Langevin(0.0) to cool it"
+        )
+    for name in ("time", "barostat_time"):
+        if not values.get(name, 1.0) > 0:
+            raise ValueError(f"{name} must be positive; received {values[name]} fs")
+
+
+def _require_crystal(
+    crystal: Crystal, ensemble: Ensemble, velocities: Array | None
+) -> None:
+    fixed = crystal.fixed
     if crystal.n_atoms < 2:
         raise ValueError(
             "at least two atoms must move against each other; received one: make a "
             "supercell"
         )
-    if steps < 1 or every < 1:
-        raise ValueError(
-            f"steps and every must be positive; received {steps=}, {every=}"
-        )
-    if ensemble.temperature < 0:
-        raise ValueError(
-            f"a temperature must not be negative; received {ensemble.temperature} K"
-        )
     if isinstance(ensemble, NPT) and not all(crystal.pbc):
         raise ValueError(
             "constant pressure needs three periodic directions; received "
             f"pbc={crystal.pbc}"
+        )
+    if fixed is not None and (fixed.ndim == 2 or fixed.all() or ensemble.kind == "NPT"):
+        raise ValueError(
+            "molecular dynamics keeps whole atoms fixed, not all of them, and not "
+            f"while the cell changes; received {ensemble.kind} and fixed atoms "
+            f"{np.unique(np.nonzero(fixed)[0]).tolist()}: free them with "
+            "crystal.replace(fixed=None), or choose which stay"
+        )
+    if velocities is None:
+        return
+    given = np.asarray(velocities)
+    if given.shape != (crystal.n_atoms, 3) or not np.isfinite(given).all():
+        raise ValueError(
+            f"velocities must be finite, three for each of {crystal.n_atoms} atoms "
+            f"(Å/fs); received shape {given.shape}"
         )

@@ -30,20 +30,56 @@ class System(struct.PyTreeNode):
     """The cell at scale 1."""
     masses: Leaf
     """amu."""
+    mobile: Leaf | None
+    """Which atoms move, (atoms,); None if all do."""
     ensemble: Ensemble
     dt: Leaf
     """Time step in internal units."""
     every: Leaf
     """Steps between frames."""
+    n_fixed: int = struct.field(pytree_node=False, default=0)
+    """Number of atoms that do not move."""
 
     def integrator(self) -> Integrator:
         """The ensemble's dynamics on this potential."""
 
         def surface(positions: Array, scale: Array) -> Evaluation:
-            return self.evaluate(positions, scale)[0]
+            result = self.evaluate(self.held(positions), scale)[0]
+            return result.replace(forces=self.driving(result.forces))
 
         volume = jnp.abs(jnp.linalg.det(self.cell))
-        return self.ensemble.integrator(surface, self.dt, volume)
+        found = self.ensemble.integrator(surface, self.dt, volume)
+        if self.mobile is None:
+            return found
+
+        def init(key: Array, positions: Array, momenta: Array, masses: Array) -> Any:
+            state = found.init(key, positions, self.driving(momenta), masses)
+            if not hasattr(state, "chain"):
+                return state
+            dof = self.ensemble.degrees_of_freedom(len(positions), self.n_fixed)
+            return state.set(chain=state.chain.set(degrees_of_freedom=dof))
+
+        def step(state: Any) -> Any:
+            state = found.step(state)
+            # Langevin's noise reaches all atoms.
+            return state.set(
+                position=self.held(state.position),
+                momentum=self.driving(state.momentum),
+            )
+
+        return found._replace(init=init, step=step)
+
+    def held(self, positions: Array) -> Array:
+        """These positions of the atoms that move, those of the start of others."""
+        if self.mobile is None:
+            return positions
+        return jnp.where(self.mobile[:, None], positions, self.graph.positions)
+
+    def driving(self, vectors: Array) -> Array:
+        """Forces or momenta, zero on atoms that do not move."""
+        if self.mobile is None:
+            return vectors
+        return jnp.where(self.mobile[:, None], vectors, 0)
 
     def evaluate(self, positions: Array, scale: Array) -> tuple[Evaluation, Array]:
         """Energy and its derivatives, and whether the neighbor list was too small."""
@@ -132,7 +168,7 @@ def advance(
     def record(chunk: Chunk) -> Chunk:
         frame, overflow = _observe(system, integrator, chunk.state)
         return chunk.replace(
-            state=chunk.state.set(force=frame.forces),
+            state=chunk.state.set(force=system.driving(frame.forces)),
             frames=jax.tree.map(
                 lambda rows, row: rows.at[chunk.n_frames].set(row), chunk.frames, frame
             ),

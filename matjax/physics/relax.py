@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from matjax.arrays import Array, Bool, Leaf
+from matjax.arrays import Array, Leaf
 from matjax.crystals import (
     Crystal,
     space_group,
@@ -97,7 +97,8 @@ def relax(
     method: str = "lbfgs",
     max_steps: int = 500,
     symmetry: bool = False,
-    fixed: Bool[Array, "atoms"] | None = None,
+    symprec: float = 1e-3,
+    fixed: Array | list | None = None,
     pressure: float = 0.0,
     progress: Progress | bool = False,
 ) -> Relaxation:
@@ -120,7 +121,10 @@ def relax(
         symmetry: whether atoms and cell start from the exactly symmetric places of
             the crystal's space group, and forces and stress are projected on its
             invariants, so that the relaxation cannot leave it.
-        fixed: atoms that keep their fractional coordinates.
+        symprec: Å, tolerance of the search for that group.
+        fixed: truth values, (atoms,): which atoms keep their fractional coordinates; or
+            (atoms, 3): along which cell vectors. By default those of the crystal;
+            ``np.zeros(n_atoms, bool)`` frees all.
         pressure: eV/Å³ (divide GPa by ``units.GPA``), positive when it compresses.
         progress: whether to show a bar, or what wraps the steps, such as ``tqdm``.
 
@@ -130,13 +134,13 @@ def relax(
         DivergenceError: if an energy is not finite.
     """
     _require(crystal, method, fmax, smax, pressure)
-    crystal = symmetrized(crystal) if symmetry else crystal
+    crystal = symmetrized(crystal, symprec) if symmetry else crystal
     landscape = make_landscape(
         potential,
         crystal,
         cell=cell,
         pressure=pressure,
-        symmetry=space_group(crystal) if symmetry else None,
+        symmetry=space_group(crystal, symprec) if symmetry else None,
         fixed=fixed,
     )
     state = METHODS[method].init(landscape, landscape.start())

@@ -57,7 +57,11 @@ class Trajectory:
     @property
     def degrees_of_freedom(self) -> int:
         """Those that share the kinetic energy."""
-        return self.ensemble.degrees_of_freedom(self.crystal.n_atoms)
+        return self.ensemble.degrees_of_freedom(self.crystal.n_atoms, self._n_fixed)
+
+    @property
+    def _n_fixed(self) -> int:
+        return 0 if self.crystal.fixed is None else int(np.sum(self.crystal.fixed))
 
     @property
     def temperature(self) -> np.ndarray:
@@ -73,7 +77,8 @@ class Trajectory:
     def pressure(self) -> np.ndarray:
         """Kinetic part included, (frames,), eV/Å³; its mean is the pressure."""
         # The center of mass, which rests here, has its share of the ideal-gas pressure.
-        ideal = self.crystal.n_atoms * BOLTZMANN * self.temperature / self.volume
+        n_mobile = self.crystal.n_atoms - self._n_fixed
+        ideal = n_mobile * BOLTZMANN * self.temperature / self.volume
         return ideal - np.trace(self.stress, axis1=1, axis2=2) / 3
 
     @property
@@ -83,20 +88,19 @@ class Trajectory:
 
     def to_ase(self) -> list[ase.Atoms]:
         """The frames as ASE ``Atoms`` with velocities, energy, forces and stress."""
-        import ase
         import ase.units
         from ase.calculators.singlepoint import SinglePointCalculator
 
         frames = []
+        last = self.crystal.to_ase()
+        if self.crystal.given_masses is not None:  # before velocities: ASE has momenta
+            last.arrays["masses"] = np.asarray(self.crystal.given_masses)
         for i, time in enumerate(self.times):
-            atoms = ase.Atoms(
-                numbers=self.crystal.numbers,
-                positions=self.positions[i],
-                cell=self.cells[i],
-                pbc=self.crystal.pbc,
-                velocities=self.velocities[i] / ase.units.fs,
-                info={"time_fs": float(time)},
-            )
+            atoms = last.copy()
+            atoms.set_cell(self.cells[i])
+            atoms.positions[:] = self.positions[i]
+            atoms.set_velocities(self.velocities[i] / ase.units.fs)
+            atoms.info["time_fs"] = float(time)
             atoms.calc = SinglePointCalculator(
                 atoms,
                 energy=float(self.potential_energy[i]),

@@ -7,6 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import matjax as mj
+from matjax.crystals import Crystal
+from matjax.phonons import interchange
+from matjax.phonons.interpolation import from_supercell
 from tests.phonons.calculations import (
     CASES,
     CONSTANTS,
@@ -22,6 +25,7 @@ from tests.phonons.calculations import (
     with_born,
     write_disp,
 )
+from tests.phonons.ionic import spring_constants
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -215,3 +219,56 @@ def test_the_primitive_cell_is_found_where_the_file_names_none(tmp_path):
     top = whole.frequencies(np.zeros(3)).max()
     everywhere = [found.frequencies(q) for q in ([0, 0, 0], [0.5, 0.5, 0])]
     assert_allclose(top, np.max(everywhere), atol=1e-7)
+
+
+def loose_rutile():
+    """A calculation for rutile whose atoms are off their places by some 3e-4 Å.
+
+    Springs from each atom to all sites of the supercell, in equal parts to equally near
+    images, so that ties decide between the points of the grid.
+    """
+    cell = np.diag([4.62, 4.62, 2.97])
+    u = 0.305
+    places = [
+        *([0, 0, 0], [0.5, 0.5, 0.5]),
+        *([u, u, 0], [-u, -u, 0], [0.5 - u, 0.5 + u, 0.5], [0.5 + u, 0.5 - u, 0.5]),
+    ]
+    noise = np.random.default_rng(3).normal(size=(6, 3)) * 3e-4
+    exact = Crystal.create([22, 22, 8, 8, 8, 8], cell, fractional=places)
+    loose = exact.with_positions(exact.positions + noise)
+    made, ideal = (
+        phonopy.Phonopy(
+            atoms(crystal), 2 * np.eye(3), primitive_matrix=np.eye(3), symprec=5e-3
+        )
+        for crystal in (loose, exact)
+    )
+    made.generate_displacements(distance=0.02)
+    there = ideal.supercell
+    blocks = spring_constants(there.cell, there.scaled_positions, there.numbers)
+    made.forces = [
+        -np.einsum("iajb,jb->ia", blocks.swapaxes(1, 2), shift)
+        for moved in made.supercells_with_displacements
+        for shift in [moved.positions - made.supercell.positions]
+    ]
+    return made
+
+
+def test_ties_of_interpolation_have_the_tolerance_of_the_file(tmp_path, monkeypatch):
+    made = loose_rutile()
+    assert len(made.displacements) == 3
+    made.save(tmp_path / "phonopy_params.yaml")
+    theirs = phonopy.load(tmp_path / "phonopy_params.yaml", symprec=5e-3)
+    expected = frequencies(theirs)
+    read = mj.read_phonopy(tmp_path)
+    assert_allclose(read.frequencies(Q), expected, atol=CONSTANTS)
+    assert_allclose(
+        mj.read_phonopy(tmp_path, symprec=5e-3).frequencies(Q), expected, atol=CONSTANTS
+    )
+    # With phonopy's usual 1e-5 Å there, ties are split, and frequencies differ.
+    monkeypatch.setattr(
+        interchange,
+        "from_supercell",
+        lambda *arguments, tolerance, **others: from_supercell(*arguments, **others),
+    )
+    split = mj.read_phonopy(tmp_path)
+    assert abs(split.frequencies(Q) - expected).max() > 0.05

@@ -8,7 +8,13 @@ from ase.build import bulk, graphene
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
-from matjax.phonons import band_path, path_through, phonons, regular_mesh
+from matjax.phonons import (
+    band_path,
+    path_through,
+    phonons,
+    regular_mesh,
+    temperature_range,
+)
 from tests.phonons.lattices import chain, fcc, silicon, springs, stillinger_weber
 
 CRYSTALS = {
@@ -170,12 +176,33 @@ def test_labels_with_numbers_have_subscripts():
 
 
 def test_paths_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="three periodic directions"):
-        band_path(Crystal.from_ase(graphene(vacuum=5)))
+    molecule = Crystal.from_ase(graphene(vacuum=5)).replace(pbc=(False,) * 3)
+    with pytest.raises(ValueError, match="a path needs a periodic direction"):
+        band_path(molecule)
     with pytest.raises(ValueError, match="spacing of a path must be positive"):
         band_path(silicon(), spacing=0.0)
     with pytest.raises(ValueError, match="two corners or more"):
         path_through(silicon(), [[("Γ", (0, 0, 0))]])
+    with pytest.raises(ValueError, match="a path needs a line"):
+        path_through(silicon(), [])
+    with pytest.raises(ValueError, match="three finite components"):
+        path_through(silicon(), [[("Γ", (0, 0)), ("X", (0, 1))]])
+
+
+def test_what_would_take_all_memory_is_refused_before():
+    with pytest.raises(
+        ValueError, match=r"at most 100000 points; with a spacing of 1e-09"
+    ):
+        band_path(silicon(), spacing=1e-9)
+    with pytest.raises(ValueError, match="choose smaller divisions"):
+        regular_mesh(silicon(), (100000, 100000, 100000))
+    with pytest.raises(ValueError, match="choose smaller divisions"):
+        regular_mesh(silicon(), (2**31, 2**31, 4), symmetry=False)
+    with pytest.raises(ValueError, match="at most 100000 temperatures"):
+        temperature_range(1000.0, 1e-9)
+    with pytest.raises(ValueError, match="the step must be positive"):
+        temperature_range(1000.0, float("nan"))
+    assert_allclose(temperature_range(30.0, 10.0), [0, 10, 20, 30])
 
 
 def test_bands_know_their_points():

@@ -281,7 +281,22 @@ def test_interruption_keeps_the_frames(argon, argon_crystal, monkeypatch):
     [
         ({"steps": 0}, "steps and every must be positive"),
         ({"steps": 1, "timestep": -1.0}, "timestep must be positive"),
+        ({"steps": 1, "timestep": float("nan")}, "timestep must be positive"),
         ({"steps": 1, "ensemble": NVT(-5.0)}, "must not be negative"),
+        ({"steps": 1, "ensemble": NVT(0.0)}, "temperature must be positive"),
+        ({"steps": 1, "ensemble": NPT(0.0)}, "temperature must be positive"),
+        ({"steps": 1, "ensemble": NVE(float("nan"))}, "temperature must be finite"),
+        ({"steps": 1, "ensemble": NVT(9.0, time=0.0)}, "time must be positive"),
+        ({"steps": 1, "ensemble": Langevin(9.0, time=-1.0)}, "time must be positive"),
+        (
+            {"steps": 1, "ensemble": NPT(9.0, barostat_time=0.0)},
+            "barostat_time must be positive",
+        ),
+        (
+            {"steps": 1, "ensemble": NPT(9.0, pressure=float("inf"))},
+            "pressure must be finite",
+        ),
+        ({"steps": 1, "velocities": np.zeros((3, 3))}, "velocities must be finite"),
     ],
 )
 def test_bad_arguments_are_refused(argon, argon_crystal, arguments, message):
