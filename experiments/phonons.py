@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.arrays import Array
-from matjax.config import ExperimentConfig, Section
-from matjax.crystals import Crystal, write
+from matjax.config import Section
+from matjax.crystals import Crystal, cell_map, primitive, write
 from matjax.phonons import (
     Bands,
     DensityOfStates,
     Phonons,
     PolarPhonons,
-    RealSpaceForceConstants,
-    Response,
+    SymmetricResponse,
     Thermal,
-    band_path,
     density_of_states,
     finite_displacements,
+    mesh_divisions,
     phonons,
     projections,
     read_phonopy,
     regular_mesh,
+    temperature_range,
     thermal_properties,
     with_polar,
 )
-from matjax.physics import Potential
-from matjax.plot import UNCONVERGED, band_points, phonon_figure, thermal_figure
+from matjax.physics import Potential, relax
+from matjax.plot import (
+    IMAGINARY,
+    UNCONVERGED,
+    band_points,
+    figure_title,
+    phonon_figure,
+    thermal_figure,
+)
 from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.structures import (
+    CrystalConfig,
+    PathDescription,
+    Prototype,
+    described_path,
+    with_masses,
+)
+from matjax.units import GPA
 from matjax.weights import load_potential
 
 
@@ -61,90 +77,120 @@ class Polar(Section):
     """Ewald sums, or Wang's interpolation."""
 
 
-class Config(ExperimentConfig):
+class Config(CrystalConfig):
     """Which crystal, in which potential, and how finely it is sampled."""
 
     crystal: str | MeasuredPrototype
-    """A file that ASE reads, a structure type, or a folder of phonopy's files, whose
-    force constants then stand for those of the potential."""
-    potential: str = "nequix-mlearn-si"
-    """Name or file of a potential."""
-    relax: bool = False
-    """Whether atoms and cell are brought to rest first, in the given space group."""
+    """A file that holds a crystal, a structure type, or a folder of phonopy's files,
+    whose force constants then stand for those of the potential."""
+    potential: str | None = None
+    """Name or file of a potential; by default nequix-mp-1-pft, which knows 89 elements,
+    and for silicon as a structure type the small nequix-mlearn-si."""
+    primitive: bool = True
+    """Whether a larger cell is reduced to the primitive one first."""
+    relax: bool | None = None
+    """Whether atoms and cell are brought to rest first, in the given space group; by
+    default where a force exceeds 0.01 eV/Å."""
     fmax: float = Field(default=1e-4, gt=0)
     """Largest force after that, eV/Å."""
     polar: Polar | None = None
     """Born charges and dielectric tensor, for LO-TO splitting."""
+    tolerance: float = Field(default=0.1, gt=0)
+    """THz; wave vectors of path and mesh are computed exactly until frequencies at the
+    others are predicted within this, as measured."""
+    exact: bool = False
+    """Whether every one of them is computed."""
     grid: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
-    """Grid of exact q between which to interpolate; by default every q is exact."""
-    tolerance: float | None = Field(default=None, gt=0)
-    """Refine such a grid until the measured error is below this, THz."""
+    """A regular grid of exact q between which to interpolate instead."""
     supercell: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
     """Show phonopy's finite displacements in this supercell beside."""
-    masses: dict[str, float] = Field(default_factory=dict)
-    """Masses (amu) of elements that differ from the standard, for isotopes."""
+    path: PathDescription | None = None
+    """Lines through the zone, such as [Γ X, K Γ]; by default those of the lattice."""
     spacing: float = Field(default=0.05, gt=0)
     """Largest distance between points of the path, 1/Å (2π included)."""
-    mesh: tuple[PositiveInt, PositiveInt, PositiveInt] = (12, 12, 12)
-    """Divisions of the reciprocal vectors for sums over the zone."""
+    mesh: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """Divisions of the reciprocal vectors for sums over the zone; by default at most
+    12, points being 0.17 1/Å apart (2π included)."""
     max_temperature: float = Field(default=1000.0, gt=0)
     """End of the table of thermal properties, K."""
     temperature_step: float = Field(default=10.0, gt=0)
     """K."""
 
 
+PRESSED = 1.0
+"""GPa; a pressure of more than this is said."""
+
+
+class Rest(NamedTuple):
+    """The crystal whose phonons are computed, and how it lies in the potential."""
+
+    crystal: Crystal
+    pressure: float
+    """GPa; nan where it is unknown."""
+
+
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Tables and a figure of the phonons, and numbers that sum them up."""
-    found = _phonons(config, run)
+    steps = temperature_range(config.max_temperature, config.temperature_step)
+    found, pressure, name = _phonons(config, run)
     crystal, max_force = found.crystal, float(found.max_force)
-    if max_force > UNCONVERGED:
-        run.log.warning(
-            "the crystal is not at rest: the largest force is %.2g eV/Å; "
-            "relax=true brings it there first",
-            max_force,
-        )
+    path = described_path(
+        crystal, config.path, spacing=config.spacing, **config.tolerances
+    )
+    shape = config.mesh or mesh_divisions(crystal)
+    mesh = regular_mesh(crystal, shape, masses=found.masses, **config.tolerances)
+    run.log.info("bands: %d q; mesh %s: %d q", len(path.q), _times(shape), len(mesh.q))
+    found = _prepared(config, found, np.concatenate([path.q, mesh.q]))
 
-    path = band_path(crystal, spacing=config.spacing)
-    run.log.info("bands: %d points", len(path.q))
     bands = found.bands(path)
     _save_bands(bands, run)
-
-    mesh = regular_mesh(crystal, config.mesh, masses=found.masses)
-    run.log.info("mesh: %d points, %d by symmetry", mesh.index.size, len(mesh.q))
     modes = found.modes(mesh.q)
     frequencies = modes.frequencies
     labels, shares = projections(crystal, *modes, masses=found.masses)
     dos = density_of_states(mesh, frequencies, weights=shares, labels=labels)
     _save_density(dos, run)
-    steps = np.arange(0, config.max_temperature + 1e-9, config.temperature_step)
     thermal = thermal_properties(mesh, frequencies, steps)
     _save_thermal(thermal, run)
-    run.save_figure("thermal", thermal_figure(thermal, n_atoms=crystal.n_atoms))
-    beside = _finite_displacements(config, found, bands, run)
+    beside = _finite_displacements(config, found, bands, name, run)
+    lowest = float(min(bands.frequencies.min(), frequencies.min()))
+    remarks = _remarks(found, lowest, pressure)
+    title = figure_title(crystal, name)
+    run.save_figure(
+        "thermal",
+        thermal_figure(
+            thermal, n_atoms=crystal.n_atoms, title=title, remarks=remarks[-1:]
+        ),
+    )
     points = {**_measured(config, bands), **beside}
-    figure = phonon_figure(bands, dos, max_force=max_force, points=points)
+    figure = phonon_figure(
+        bands, dos, max_force=max_force, points=points, title=title, remarks=remarks
+    )
     run.save_figure("phonons", figure)
+    for remark in remarks:
+        run.log.warning("%s", remark)
 
     room = thermal_properties(mesh, frequencies, [300.0])
-    return {
+    metrics = {
         **_at_points(bands, found),
         **_errors(found, bands, beside),
-        "min_frequency_THz": float(min(bands.frequencies.min(), frequencies.min())),
+        "min_frequency_THz": lowest,
         "max_frequency_THz": float(max(bands.frequencies.max(), frequencies.max())),
         "zero_point_energy_eV": float(room.zero_point_energy),
         "free_energy_300K_eV": float(room.free_energy[0]),
         "entropy_300K_J_per_mol_K": float(room.entropy[0]),
         "heat_capacity_300K_J_per_mol_K": float(room.heat_capacity[0]),
         "imaginary_fraction": float(room.fraction_imaginary),
-        # Unknown of force constants from files.
-        **({} if np.isnan(max_force) else {"max_force_eV_per_A": max_force}),
+        "max_force_eV_per_A": max_force,
+        "pressure_GPa": pressure,
         "n_atoms": crystal.n_atoms,
         "n_mesh_points": len(mesh.q),
     }
+    # Force and pressure are unknown of force constants from files.
+    return {key: value for key, value in metrics.items() if not np.isnan(value)}
 
 
-def _phonons(config: Config, run: Run) -> Phonons:
-    """From phonopy's files or from the potential, with the field if there is one."""
+def _phonons(config: Config, run: Run) -> tuple[Phonons, float, str]:
+    """From phonopy's files or a potential; the pressure (GPa), and what it is of."""
     source = config.crystal
     if isinstance(source, str) and (Path(source).is_dir() or source.endswith(".yaml")):
         if config.relax:
@@ -152,31 +198,124 @@ def _phonons(config: Config, run: Run) -> Phonons:
                 f"force constants of {source} belong to the crystal as it is there; "
                 "relax=true needs a potential and a crystal"
             )
-        found = read_phonopy(source)
-        masses = _masses(config, found.crystal, found.masses)
-        found = found.replace(masses=masses, progress=run.progress)
-    else:
-        potential = load_potential(config.potential)
-        crystal = _crystal(config, potential, run)
-        masses = _masses(config, crystal, crystal.masses)
-        found = phonons(
-            potential,
-            crystal,
-            masses=masses,
-            grid=config.grid,
-            tolerance=config.tolerance,
-            progress=run.progress,
+        found = read_phonopy(source, **config.tolerances)
+        crystal = with_masses(
+            found.crystal.replace(given_masses=found.masses), config.masses
         )
-        if found.grid is not None:
-            run.log.info("exact on a grid of %s", " x ".join(map(str, found.grid)))
-    if config.polar is None:
+        found = found.replace(masses=crystal.masses, progress=run.progress)
+        return found, np.nan, str(source)
+    name = config.potential or _default_potential(source)
+    potential = load_potential(name)
+    crystal = _cell(config, run)
+    make = partial(phonons, potential, symmetry=True, **config.tolerances)
+    # The response is compiled beside what brings the crystal to rest: each compiles
+    # on one core, and both serve a crystal that has moved a little.
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(make, crystal)
+        rest = _at_rest(config, potential, crystal, run)
+        found = ahead.result()
+    if rest.crystal is not crystal or config.grid is not None:
+        found = make(rest.crystal, grid=config.grid, progress=run.progress)
+    return found.replace(progress=run.progress), rest.pressure, name
+
+
+def _default_potential(description: str | Prototype) -> str:
+    """A universal potential, and a small one that is part of matjax where it does."""
+    if isinstance(description, Prototype) and description.symbols == "Si":
+        return "nequix-mlearn-si"
+    return "nequix-mp-1-pft"
+
+
+def _cell(config: Config, run: Run) -> Crystal:
+    """The crystal of the config, in its primitive cell unless that is not wanted."""
+    given = config.described(run.log)
+    partial_flags = given.fixed is not None and np.ndim(given.fixed) == 2
+    if not (config.primitive and all(given.pbc)) or partial_flags:
+        return given
+    smaller = primitive(given, **config.tolerances)
+    if smaller.n_atoms == given.n_atoms:
+        return given
+    found = cell_map(given, smaller)
+    run.save_arrays(
+        "cell",
+        given_cell_A=np.asarray(given.cell),
+        primitive_cell_A=np.asarray(smaller.cell),
+        given_in_primitive=found.matrix,
+        atom=found.atom,
+        translation=found.translation,
+    )
+    run.log.info(
+        "reduced to the primitive cell of %d atoms, in whose reciprocal vectors q is "
+        "given (cell.npz holds the map; primitive=false keeps the cell)",
+        smaller.n_atoms,
+    )
+    return smaller
+
+
+def _at_rest(config: Config, potential: Potential, crystal: Crystal, run: Run) -> Rest:
+    """The crystal at rest, if that is asked for or needed, and its pressure."""
+    if not config.relax:
+        result = potential(crystal)
+        force = float(np.linalg.norm(result.forces, axis=1).max())
+        if config.relax is False or force <= UNCONVERGED:
+            return Rest(crystal, _pressure(result.stress))
+        run.log.info(
+            "the largest force is %.2g eV/Å: atoms and cell are brought to rest in "
+            "their space group first (relax=false takes the crystal as it is)",
+            force,
+        )
+    relaxed = relax(
+        potential, crystal, fmax=config.fmax, symmetry=True, **config.tolerances
+    )
+    if relaxed.interrupted:
+        raise KeyboardInterrupt
+    if not relaxed.converged:
+        run.log.warning("the relaxation has not converged in %d steps", relaxed.steps)
+    run.log.info(
+        "at rest after %d steps, volume %+.2f %%",
+        relaxed.steps,
+        100 * (float(relaxed.crystal.volume / crystal.volume) - 1),
+    )
+    write(run.path("relaxed.cif"), relaxed.crystal, overwrite=run.resume)
+    return Rest(relaxed.crystal, _pressure(relaxed.stress))
+
+
+def _pressure(stress: Array) -> float:
+    return -float(np.trace(np.asarray(stress))) / 3 * GPA
+
+
+def _prepared(config: Config, found: Phonons, q: np.ndarray) -> Phonons:
+    """The phonons with what these wave vectors need, and the field if there is one."""
+    if isinstance(found.source, SymmetricResponse) and not config.exact:
+        found = found.sampled(q, tolerance=config.tolerance)
+    polar = config.polar
+    if polar is None:
         return found
     if isinstance(found, PolarPhonons):
-        raise ValueError(f"the files of {source} have Born charges; leave out polar")
-    charges = _charges(config.polar, found.crystal)
-    dielectric = _tensor(config.polar.dielectric)
-    polar = config.polar
+        raise ValueError(
+            f"the files of {config.crystal} have Born charges; leave out polar"
+        )
+    charges = _charges(polar, found.crystal)
+    dielectric = _tensor(polar.dielectric)
     return with_polar(found, charges, dielectric, polar.grid, method=polar.method)
+
+
+def _times(numbers: Sequence[int]) -> str:
+    return " × ".join(map(str, numbers))
+
+
+def _remarks(found: Phonons, lowest: float, pressure: float) -> list[str]:
+    """What must be known of these phonons."""
+    remarks = []
+    if found.max_force > UNCONVERGED:
+        remarks.append(
+            f"not at rest: the largest force is {float(found.max_force):.2g} eV/Å"
+        )
+    if abs(pressure) > PRESSED:
+        remarks.append(f"under {pressure:.1f} GPa")
+    if lowest < -IMAGINARY:
+        remarks.append(f"unstable: imaginary modes down to {lowest:.2f} THz")
+    return remarks
 
 
 Curves = dict[str, tuple[list, list]]
@@ -184,20 +323,18 @@ Curves = dict[str, tuple[list, list]]
 
 
 def _finite_displacements(
-    config: Config, found: Phonons, bands: Bands, run: Run
+    config: Config, found: Phonons, bands: Bands, name: str, run: Run
 ) -> Curves:
     """Frequencies along the path by phonopy and the same potential."""
     if config.supercell is None:
         return {}
-    if not isinstance(found.source, Response | RealSpaceForceConstants) or (
-        isinstance(config.crystal, str) and Path(config.crystal).is_dir()
-    ):
+    if isinstance(found, PolarPhonons) or np.isnan(found.max_force):
         raise ValueError(
             "finite displacements are those of a potential without macroscopic field: "
             "leave out supercell, or polar and the folder of phonopy's files"
         )
     other = finite_displacements(
-        load_potential(config.potential),
+        load_potential(name),
         found.crystal,
         config.supercell,
         masses=found.masses,
@@ -242,32 +379,6 @@ def _charges(polar: Polar, crystal: Crystal) -> np.ndarray:
 
 def _tensor(given: Tensor) -> np.ndarray:
     return np.array(given) if isinstance(given, tuple) else given * np.eye(3)
-
-
-def _crystal(config: Config, potential: Potential, run: Run) -> Crystal:
-    """The crystal of the config, at rest if that is asked for."""
-    crystal = described_crystal(config.crystal)
-    run.log.info("%d atoms: %s", crystal.n_atoms, " ".join(crystal.symbols[:20]))
-    if not config.relax:
-        return crystal
-    from matjax.physics import relax
-
-    relaxed = relax(potential, crystal, fmax=config.fmax, symmetry=True)
-    if not relaxed.converged:
-        run.log.warning("the relaxation has not converged in %d steps", relaxed.steps)
-    write(run.path("relaxed.cif"), relaxed.crystal)
-    return relaxed.crystal
-
-
-def _masses(config: Config, crystal: Crystal, masses: Array) -> np.ndarray:
-    absent = sorted(config.masses.keys() - set(crystal.symbols))
-    if absent:
-        raise ValueError(
-            f"masses must be of elements of the crystal; {', '.join(absent)} is not in "
-            f"{' '.join(crystal.symbols)}"
-        )
-    pairs = zip(crystal.symbols, masses, strict=True)
-    return np.array([config.masses.get(symbol, mass) for symbol, mass in pairs])
 
 
 def _save_bands(bands: Bands, run: Run) -> None:

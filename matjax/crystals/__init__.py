@@ -44,7 +44,9 @@ from matjax.crystals.neighbors import Neighbors as Neighbors
 from matjax.crystals.neighbors import neighbors as neighbors
 from matjax.crystals.shells import nearest_neighbors as nearest_neighbors
 from matjax.crystals.shells import shell_weights as shell_weights
+from matjax.crystals.supercell import CellMap as CellMap
 from matjax.crystals.supercell import Supercell as Supercell
+from matjax.crystals.supercell import cell_map as cell_map
 from matjax.crystals.supercell import commensurate_q as commensurate_q
 from matjax.crystals.supercell import make_supercell as make_supercell
 from matjax.crystals.symmetry import Symmetry as Symmetry

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from flax import struct
 
-from matjax.arrays import Array, Float, Leaf
+from matjax.arrays import Array, Float, Int, Leaf
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.lattice import transform
+
+SAME_PLACE = 0.1
+"""Å; atoms of two cells farther apart are not images of one another."""
+
+SAME_VECTOR = 0.05
+"""Share of a cell vector by which one that is made of them may be off."""
 
 
 class Supercell(struct.PyTreeNode):
@@ -55,6 +62,48 @@ def make_supercell(crystal: Crystal, matrix: Array | Sequence) -> Supercell:
         cell=transform(matrix.astype(crystal.cell.dtype), crystal.cell),
     )
     return Supercell(crystal=larger, atom=atom, translation=translation, matrix=matrix)
+
+
+class CellMap(NamedTuple):
+    """Where the atoms of a larger cell are in a smaller one of the same crystal."""
+
+    matrix: Int[Array, "3 3"]
+    """Vectors of the larger cell in units of the smaller ones, as rows; integers."""
+    atom: Int[Array, "atoms"]
+    """Atom of the smaller cell that each of the larger one is an image of."""
+    translation: Int[Array, "atoms 3"]
+    """By which lattice vector, in units of the smaller cell vectors; integers."""
+
+
+def cell_map(larger: Crystal, smaller: Crystal) -> CellMap:
+    """How a larger cell is made of a smaller one that describes the same crystal.
+
+    Args:
+        larger: with concrete arrays.
+        smaller: at the same place in space, such as its primitive cell.
+
+    Raises:
+        ValueError: if they do not describe the same crystal within 0.1 Å.
+    """
+    inverse = np.linalg.inv(np.asarray(smaller.cell, dtype=float))
+    vectors = np.asarray(larger.cell, dtype=float) @ inverse
+    places = np.asarray(larger.positions, dtype=float) @ inverse
+    steps = places[:, None] - np.asarray(smaller.fractional, dtype=float)
+    apart = (steps - np.rint(steps)) @ np.asarray(smaller.cell, dtype=float)
+    distance = np.linalg.norm(apart, axis=-1)
+    others = np.not_equal.outer(np.asarray(larger.numbers), np.asarray(smaller.numbers))
+    distance[others] = np.inf
+    atom = distance.argmin(axis=1)
+    rows = np.arange(len(atom))
+    whole = abs(vectors - np.rint(vectors)).max() < SAME_VECTOR
+    if not whole or distance[rows, atom].max() > SAME_PLACE:
+        raise ValueError(
+            "the smaller cell must describe the same crystal at the same place; its "
+            f"vectors make up the others by\n{vectors}\nand atoms are up to "
+            f"{distance[rows, atom].max():.2g} Å away"
+        )
+    translation = np.rint(steps[rows, atom]).astype(int)
+    return CellMap(np.rint(vectors).astype(int), atom, translation)
 
 
 def commensurate_q(matrix: Array | Sequence) -> Float[Array, "q 3"]:

@@ -83,6 +83,7 @@ from matjax.phonons.projections import site_labels as site_labels
 from matjax.phonons.qpoints import Mesh as Mesh
 from matjax.phonons.qpoints import Path as Path
 from matjax.phonons.qpoints import band_path as band_path
+from matjax.phonons.qpoints import mesh_divisions as mesh_divisions
 from matjax.phonons.qpoints import path_through as path_through
 from matjax.phonons.qpoints import regular_mesh as regular_mesh
 from matjax.phonons.quasiharmonic import QuasiHarmonic as QuasiHarmonic

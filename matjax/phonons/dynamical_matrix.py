@@ -31,7 +31,7 @@ from matjax.phonons.displacements import Displacements, mean_square_displacement
 from matjax.phonons.dos import DensityOfStates, density_of_states
 from matjax.phonons.grids import SymmetricResponse, by_symmetry
 from matjax.phonons.projections import Onto, projections, require_onto
-from matjax.phonons.qpoints import Path, band_path, regular_mesh, require_q
+from matjax.phonons.qpoints import SYMPREC, Path, band_path, regular_mesh, require_q
 from matjax.phonons.refinement import interpolated, refined
 from matjax.phonons.response import Response
 from matjax.phonons.sampling import sampled
@@ -305,6 +305,7 @@ def phonons(
     grid: Sequence[int] | None = None,
     tolerance: float | int | None = None,
     symmetry: bool = False,
+    symprec: float | int = SYMPREC,
     progress: Progress | bool = False,
 ) -> Phonons:
     """Phonons of a crystal in a potential: exact at every q, or exact on a grid.
@@ -324,6 +325,7 @@ def phonons(
             less from the exact ones. The error that remains stands in the result.
         symmetry: whether the space group saves columns at single q too; as exact as
             the crystal is symmetric, within 1e-4 Å.
+        symprec: Å; tolerance of the search for the space group.
         progress: whether long calculations show a bar, or what wraps their steps
             instead of ``tqdm.tqdm``.
 
@@ -346,7 +348,7 @@ def phonons(
     exact = Response(potential, graph, n_atoms=crystal.n_atoms)
     source: Response | SymmetricResponse = exact
     if reduced:
-        source = by_symmetry(exact, crystal)
+        source = by_symmetry(exact, crystal, symprec=symprec)
         exact = source.response
     result = Phonons(
         crystal=crystal,

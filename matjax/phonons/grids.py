@@ -13,6 +13,7 @@ from jax.core import Tracer
 from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
 from matjax.phonons import symmetry
+from matjax.phonons.qpoints import SYMPREC
 from matjax.phonons.response import Batch, Response, batch_of
 from matjax.phonons.symmetry import Elements, Operations
 from matjax.progress import Progress
@@ -67,9 +68,11 @@ class SymmetricResponse(struct.PyTreeNode):
         return found.force_constants.reshape(*np.shape(q)[:-1], n, n)
 
 
-def by_symmetry(response: Response, crystal: Crystal) -> SymmetricResponse:
+def by_symmetry(
+    response: Response, crystal: Crystal, *, symprec: float | int = SYMPREC
+) -> SymmetricResponse:
     """The same force constants, from as few columns as the space group leaves."""
-    operations = symmetry.operations_of(crystal)
+    operations = symmetry.operations_of(crystal, symprec=symprec)
     batch = reduced_batch(response, operations)
     return SymmetricResponse(response.replace(batch=batch), operations)
 

@@ -28,6 +28,13 @@ MAX_MESH = 4_000_000
 """Points of a full mesh, which takes about a GB to reduce; 158 × 158 × 158."""
 
 
+MESH_SPACING = 0.17
+"""1/Å, with 2π; that of 12 divisions of silicon's primitive cell."""
+
+MOST_DIVISIONS = 12
+"""Divisions of a reciprocal vector by default."""
+
+
 class Mesh(NamedTuple):
     """Points of a regular mesh that symmetry does not relate."""
 
@@ -98,6 +105,29 @@ def regular_mesh(
         index=index,
         reciprocal=_reciprocal(crystal),
     )
+
+
+def mesh_divisions(
+    crystal: Crystal, *, spacing: float = MESH_SPACING, most: int = MOST_DIVISIONS
+) -> tuple[int, int, int]:
+    """Divisions of a regular mesh whose points are about equally far apart.
+
+    Reciprocal vectors that symmetry mixes are divided equally, so that it maps the mesh
+    onto itself. Directions that are not periodic are not divided.
+
+    Args:
+        crystal: with concrete arrays.
+        spacing: between points, 1/Å, with 2π.
+        most: divisions of a vector.
+    """
+    lengths = np.linalg.norm(_reciprocal(crystal), axis=1)
+    divisions = np.clip(np.ceil(lengths / spacing), 1, most)
+    divisions = np.where(crystal.pbc, divisions, 1)
+    operations = np.array(_point_operations(crystal, None, SYMPREC))
+    mixed = operations.any(axis=0)
+    mixed = np.linalg.matrix_power(mixed | mixed.T | np.eye(3, dtype=bool), 3) > 0
+    a, b, c = (int(divisions[row].max()) for row in mixed)
+    return a, b, c
 
 
 def band_path(
