@@ -117,6 +117,9 @@ class Config(CrystalConfig):
     """K."""
 
 
+ROUND_OFF = 1e-6
+"""Å; a smaller move of atoms is that of the digits of a file."""
+
 PRESSED = 1.0
 """GPa; a pressure of more than this is said."""
 
@@ -254,26 +257,41 @@ def _cell(config: Config, run: Run) -> Crystal:
 
 def _at_rest(config: Config, potential: Potential, crystal: Crystal, run: Run) -> Rest:
     """The crystal at rest, if that is asked for or needed, and its pressure."""
+    follow = partial(
+        relax,
+        potential,
+        fmax=config.fmax,
+        symmetry=all(crystal.pbc),
+        **config.tolerances,
+    )
+    start = follow(crystal, max_steps=0)  # compiles what a relaxation needs
+    if config.relax is False:
+        return Rest(crystal, _pressure(start.stress))
+    if not config.relax and start.max_force <= UNCONVERGED:
+        moved = np.linalg.norm(start.crystal.positions - crystal.positions, axis=1)
+        if moved.max() <= ROUND_OFF:
+            return Rest(crystal, _pressure(start.stress))
+        run.log.info(
+            "atoms have been moved by up to %.1g Å to where the space group wants "
+            "them (relax=false leaves them)",
+            moved.max(),
+        )
+        return Rest(start.crystal, _pressure(start.stress))
     if not config.relax:
-        result = potential(crystal)
-        force = float(np.linalg.norm(result.forces, axis=1).max())
-        if config.relax is False or force <= UNCONVERGED:
-            return Rest(crystal, _pressure(result.stress))
         run.log.info(
             "the largest force is %.2g eV/Å: atoms and cell are brought to rest in "
             "their space group first (relax=false takes the crystal as it is)",
-            force,
+            start.max_force,
         )
-    relaxed = relax(
-        potential, crystal, fmax=config.fmax, symmetry=True, **config.tolerances
-    )
+    relaxed = follow(crystal)
     if relaxed.interrupted:
         raise KeyboardInterrupt
     if not relaxed.converged:
         run.log.warning("the relaxation has not converged in %d steps", relaxed.steps)
     run.log.info(
-        "at rest after %d steps, volume %+.2f %%",
+        "after %d steps the largest force is %.1g eV/Å, the volume %+.2f %%",
         relaxed.steps,
+        relaxed.max_force,
         100 * (float(relaxed.crystal.volume / crystal.volume) - 1),
     )
     write(run.path("relaxed.cif"), relaxed.crystal, overwrite=run.resume)

@@ -111,7 +111,7 @@ def figure_title(
     from ase.formula import Formula
 
     formula, _ = Formula.from_dict(Counter(crystal.symbols)).reduce()
-    parts = [re.sub(r"(\d+)", r"$_{\1}$", str(formula))]
+    parts = [re.sub(r"(\d+)", r"$_{\1}$", format(formula, "metal"))]
     with suppress(ValueError):  # no figure is lost for its title
         symbol = space_group(crystal, symprec).symbol  # of mathtext, but for its bars
         parts.append(f"${re.sub('-(.)', BAR, symbol)}$")
