@@ -189,7 +189,7 @@ def described_path(
     """
     if not isinstance(description, OwnPath):
         description = OwnPath(lines=description) if description is not None else None
-    tolerance = {} if symprec is None else {"symprec": symprec}
+    tolerance: dict[str, Any] = {} if symprec is None else {"symprec": symprec}
     if description is None:
         return band_path(crystal, spacing=spacing, **tolerance)
     return band_path(

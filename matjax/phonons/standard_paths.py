@@ -202,8 +202,7 @@ def _primitive(crystal: Crystal, symprec: float) -> tuple[Crystal, np.ndarray]:
     fractions = np.rint(fractions * size) / size
     steps = np.indices((3,) * len(vectors)).reshape(len(vectors), -1).T - 1
     candidates = (fractions[:, None] + steps).reshape(-1, len(vectors)) @ reduced
-    lengths = np.linalg.norm(candidates @ vectors, axis=1)
-    candidates = candidates[np.argsort(lengths, kind="stable")][1:]  # without 0
+    candidates = _shortest_first(candidates, vectors)[1:]  # without 0
     basis = candidates[:1] if len(vectors) == 2 else abs(candidates[:1])
     if len(vectors) == 2:
         areas = basis[0, 0] * candidates[:, 1] - basis[0, 1] * candidates[:, 0]
@@ -230,13 +229,19 @@ def _reduced(basis: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 def _along_mirror(mirror: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Shortest lattice vectors that a mirror line keeps, and that it turns around."""
-    steps = np.array(list(_coprime(4)))
-    lengths = np.linalg.norm(steps @ vectors, axis=1)
-    steps = steps[np.argsort(lengths, kind="stable")]
+    steps = _shortest_first(np.array(list(_coprime(4))), vectors)
     # Columns of fractional coordinates are carried by W, rows by its transpose.
     images = steps @ mirror.T
     kept, turned = ((images == sign * steps).all(axis=1) for sign in (1, -1))
     return np.array([steps[kept][0], steps[turned][0]], dtype=float)
+
+
+def _shortest_first(steps: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Lattice vectors by length; of equal ones the cell's own first, then positive."""
+    lengths = np.linalg.norm(steps @ vectors, axis=1)
+    others = np.count_nonzero(abs(steps) > 1e-6, axis=1)
+    keys = (-steps[:, 0], -steps.sum(axis=1), others, np.round(lengths, 4))
+    return steps[np.lexsort(keys)]
 
 
 def _coprime(largest: int) -> Iterator[tuple[int, int]]:

@@ -129,7 +129,7 @@ def require_temperatures(
     return temperatures
 
 
-def _require_few(n_temperatures: float) -> None:
+def _require_few(n_temperatures: float | int) -> None:
     if n_temperatures > MAX_TEMPERATURES:
         raise ValueError(
             f"at most {MAX_TEMPERATURES} temperatures are computed; received "

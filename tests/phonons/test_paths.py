@@ -70,6 +70,9 @@ def test_points_of_graphene_lie_where_textbooks_have_them():
     for label, k in places(GRAPHENE, path):
         length = {"Γ": 0, "M": 2 / np.sqrt(3), "K": 4 / 3}[label] * np.pi / 2.46
         assert_allclose(np.linalg.norm(k), length, atol=1e-9)  # digits of the cell
+    corners = {label: path.q[row] for row, label in path.ticks}
+    assert_allclose(corners["M"], [1 / 2, 0, 0], atol=1e-9)
+    assert_allclose(corners["K"], [1 / 3, 1 / 3, 0], atol=1e-9)
     steps = np.diff([path.distance[row] for row, _ in path.ticks])
     m = 2 * np.pi / np.sqrt(3) / 2.46
     assert_allclose(steps, [m, m / np.sqrt(3), 2 * m / np.sqrt(3)], rtol=1e-9)
