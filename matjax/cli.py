@@ -17,6 +17,7 @@ from pathlib import Path
 
 from matjax import catalog
 from matjax.config import ExperimentConfig, build_config
+from matjax.messages import message
 from matjax.runs import Run, new_folder
 
 log = logging.getLogger("matjax")
@@ -25,7 +26,10 @@ log = logging.getLogger("matjax")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code.
 
-    0: done. 1: bad input, said in a line. 2: wrong usage. 130: interrupted.
+    0: done. 1: it failed, and a line says why. 2: wrong usage. 130: interrupted.
+
+    No exception leaves this function but with ``--debug``; what is said of each is
+    decided by :mod:`matjax.messages`.
     """
     options = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
@@ -35,10 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.error("interrupted")
         return 130
-    except (ValueError, OSError, ImportError) as error:
+    except BrokenPipeError:  # the reader of the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, SystemExit) as error:
         if options.debug:
             raise
-        log.error("error: %s", error)
+        log.error("%s", message(error))
         return 1
     return 0
 
@@ -62,9 +69,10 @@ def run(options: argparse.Namespace) -> None:
 
         # All look whether the folder is free before the first one writes there.
         sync_global_devices("folder")
-    output.save_config(study.experiment.stem, config)
+    output.save_config(study.reference, config)
     try:
-        metrics = experiment.main(config, output)
+        returned = experiment.main(config, output)
+        metrics = catalog.returned_metrics(returned, study.experiment)
         numbers = output.save_metrics(metrics)
     except BaseException:
         if output.give_up() and is_first:

@@ -17,7 +17,7 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics errors config progress data lazy",
+    "arrays units elements numerics errors messages tables yaml_values config progress data",
     "crystals",
     "nn descriptors",
     "models physics generate",
