@@ -88,6 +88,11 @@ def predict(options: argparse.Namespace) -> None:
     table: Path = options.out
     if table.exists() and not options.overwrite:
         raise FileExistsError(f"{table} exists; choose another or use --overwrite")
+    if table.is_dir() or not table.name:
+        raise IsADirectoryError(
+            f"the name of a table is needed, such as {table / 'table.csv'}; {table} is "
+            "a folder"
+        )
     set_up_jax(ExperimentConfig(precision="float32"))  # as the networks were trained
     from tqdm import tqdm
 
@@ -105,7 +110,14 @@ def predict(options: argparse.Namespace) -> None:
         )
     predictors = available_predictors()
     bar = partial(tqdm, leave=False, file=sys.stderr, disable=None)  # if a terminal
-    rows = predict_files(files, predictors, progress=bar)
+    rows = []
+    try:
+        rows.extend(predict_files(files, predictors, progress=bar))
+    except KeyboardInterrupt:
+        if rows and not table.exists():
+            write_table(table, rows, predictors)
+            log.error("%s holds the first %d structures", table, len(rows))
+        raise
     write_table(table, rows, predictors)
     failed = [row.file for row in rows if row.failure]
     _tell("structures", len(rows) - len(failed))

@@ -17,7 +17,8 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics errors messages tables yaml_values config progress data",
+    "arrays units elements numerics errors messages tables drafts yaml_values config "
+    "progress data",
     "crystals",
     "nn descriptors",
     "models physics generate",
