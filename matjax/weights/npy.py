@@ -1,0 +1,41 @@
+"""Arrays in NumPy's format, of what a file can hold; nothing is unpickled."""
+
+from __future__ import annotations
+
+import math
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+
+def read_array(file: IO[bytes], n_bytes: int) -> np.ndarray:
+    """The array that begins here; numbers alone, at most so many bytes of them.
+
+    Args:
+        file: open for reading, at the beginning of a header.
+        n_bytes: what there is left in the file.
+
+    Raises:
+        ValueError: whatever is wrong.
+    """
+    try:
+        version = npy.read_magic(file)
+        if version == (1, 0):
+            shape, fortran, dtype = npy.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, fortran, dtype = npy.read_array_header_2_0(file)
+        else:
+            raise ValueError(f"version {version} of the format is not read")
+    except (EOFError, MemoryError, RecursionError, TypeError, KeyError) as error:
+        raise ValueError(f"its header cannot be read: {error}") from error
+    size = math.prod(shape)
+    if any(n < 0 for n in shape) or size * dtype.itemsize > n_bytes:
+        raise ValueError(f"an array of shape {shape} is more than the file holds")
+    if dtype.kind not in "fiubU":
+        raise ValueError(f"numbers are needed; it has {dtype}")
+    content = file.read(size * dtype.itemsize)
+    if len(content) < size * dtype.itemsize:
+        raise ValueError(f"{len(content)} bytes of shape {shape} are there")
+    array = np.frombuffer(content, dtype, count=size)
+    return array.reshape(shape, order="F" if fortran else "C")
