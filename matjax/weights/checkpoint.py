@@ -48,10 +48,12 @@ def save_potential(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not one of ``MODELS``.
+        ValueError: if the model is not one of ``MODELS``, or a setting is so far out
+            of bounds that the file would be refused.
     """
-    metadata = {"format": FORMAT, **_described(potential.model, MODELS)}
-    return _write(potential.params, Path(path), metadata, overwrite=overwrite)
+    path = Path(path)
+    metadata = {"format": FORMAT, **_described(potential.model, MODELS, path)}
+    return _write(potential.params, path, metadata, overwrite=overwrite)
 
 
 def save_predictor(
@@ -61,15 +63,16 @@ def save_predictor(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not one of ``PROPERTY_MODELS``.
+        ValueError: if the model is not one of ``PROPERTY_MODELS``, or as above.
     """
+    path = Path(path)
     metadata = {
         "format": PREDICTOR_FORMAT,
-        **_described(predictor.model, PROPERTY_MODELS),
+        **_described(predictor.model, PROPERTY_MODELS, path),
         "units": json.dumps(predictor.units),
         "logarithmic": json.dumps(predictor.logarithmic),
     }
-    return _write(predictor.params, Path(path), metadata, overwrite=overwrite)
+    return _write(predictor.params, path, metadata, overwrite=overwrite)
 
 
 def read_potential(path: str | Path) -> Potential:
@@ -108,8 +111,8 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
     )
 
 
-def _described(model: Any, registry: Registry) -> dict[str, str]:
-    """Name and settings of a model, as metadata."""
+def _described(model: Any, registry: Registry, path: Path) -> dict[str, str]:
+    """Name and settings of a model, as metadata that can be read again."""
     names = {kind: name for name, kind in registry.items()}
     if type(model) not in names:
         raise ValueError(
@@ -121,7 +124,9 @@ def _described(model: Any, registry: Registry) -> dict[str, str]:
         for field in dataclasses.fields(model)
         if field.name not in OF_FLAX
     }
-    return {"model": names[type(model)], "config": json.dumps(config)}
+    name, text = names[type(model)], json.dumps(config)
+    read_settings(name, registry[name], text, path)
+    return {"model": name, "config": text}
 
 
 def _write(

@@ -47,8 +47,8 @@ def _irreps(text: str) -> str:
     found = [(int(t[1] or 1), int(t[2]), t[3]) for t in terms if t]
     if not any(n and degree == 0 and parity == "e" for n, degree, parity in found):
         raise ValueError("irreps must hold scalars 0e")
-    if any(n == 0 or degree > 4 for n, degree, _ in found):
-        raise ValueError("irreps have a multiplicity of at least 1, a degree up to 4")
+    if any(n == 0 or degree > 6 for n, degree, _ in found):
+        raise ValueError("irreps have a multiplicity of at least 1, a degree up to 6")
     if sum(n * (2 * degree + 1) for n, degree, _ in found) > MAX_WIDTH:
         raise ValueError(f"irreps must have at most {MAX_WIDTH} components")
     return text
@@ -72,8 +72,8 @@ BOUNDS: dict[str, Any] = {
     "cutoff": Length,
     "onset": Annotated[float, Field(ge=0, le=50)],
     "hidden": Annotated[str, AfterValidator(_irreps)],
-    "lmax": Annotated[int, Field(ge=0, le=4)],
-    "layers": Annotated[int, Field(ge=1, le=16)],
+    "lmax": Annotated[int, Field(ge=0, le=6)],
+    "layers": Annotated[int, Field(ge=1, le=32)],
     "correlation": Annotated[int, Field(ge=1, le=4)],
     "basis": Annotated[int, Field(ge=1, le=256)],
     "radial_widths": Widths,
@@ -81,7 +81,7 @@ BOUNDS: dict[str, Any] = {
     "gain": Positive,
     "neighbors": Positive,
     "readout_width": Annotated[int, Field(ge=0, le=MAX_WIDTH)],
-    "n_nearest": Annotated[int, Field(ge=1, le=1000)] | None,
+    "n_nearest": Annotated[int | None, Field(ge=1, le=1000)],
     "features": Width,
     "head": Widths,
     "step": Annotated[float, Field(ge=0.01, le=50)],
@@ -157,9 +157,9 @@ def _require_together(values: Mapping[str, Any], path: Path) -> None:
             f"{path}: the onset of the switch must lie below the cutoff; its header "
             f"has {onset} and {cutoff} Å"
         )
-    if values.get("lmax", 1) * values.get("correlation", 1) > 9:
+    if values.get("lmax", 1) * values.get("correlation", 1) > 12:
         raise WeightsError(
-            f"{path}: lmax times correlation may be 9 at most; its header has "
+            f"{path}: lmax times correlation may be 12 at most; its header has "
             f"{values['lmax']} and {values['correlation']}"
         )
 

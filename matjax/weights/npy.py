@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import IO
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 
-def read_array(file: IO[bytes], n_bytes: int) -> np.ndarray:
-    """The array that begins here; numbers alone, at most so many bytes of them.
+def read_array(file: Any, n_bytes: int) -> np.ndarray:
+    """The array that begins here; numbers or text, at most so many bytes of them.
 
     Args:
         file: open for reading, at the beginning of a header.
@@ -33,7 +33,7 @@ def read_array(file: IO[bytes], n_bytes: int) -> np.ndarray:
     if any(n < 0 for n in shape) or size * dtype.itemsize > n_bytes:
         raise ValueError(f"an array of shape {shape} is more than the file holds")
     if dtype.kind not in "fiubU":
-        raise ValueError(f"numbers are needed; it has {dtype}")
+        raise ValueError(f"Object arrays cannot be loaded, nor records; it has {dtype}")
     content = file.read(size * dtype.itemsize)
     if len(content) < size * dtype.itemsize:
         raise ValueError(f"{len(content)} bytes of shape {shape} are there")
