@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+import tokenize
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
+
+_MALFORMED = (
+    *(EOFError, MemoryError, RecursionError, TypeError, KeyError, SyntaxError),
+    tokenize.TokenError,
+)
+"""What NumPy raises beside ValueError at a description that is no Python literal."""
 
 
 def read_array(file: Any, n_bytes: int) -> np.ndarray:
@@ -27,10 +34,13 @@ def read_array(file: Any, n_bytes: int) -> np.ndarray:
             shape, fortran, dtype = npy.read_array_header_2_0(file)
         else:
             raise ValueError(f"version {version} of the format is not read")
-    except (EOFError, MemoryError, RecursionError, TypeError, KeyError) as error:
+    except _MALFORMED as error:
         raise ValueError(f"its header cannot be read: {error}") from error
     size = math.prod(shape)
-    if any(n < 0 for n in shape) or size * dtype.itemsize > n_bytes:
+    if (
+        any(type(n) is not int or n < 0 for n in shape)
+        or size * dtype.itemsize > n_bytes
+    ):
         raise ValueError(f"an array of shape {shape} is more than the file holds")
     if dtype.kind not in "fiubU":
         raise ValueError(f"Object arrays cannot be loaded, nor records; it has {dtype}")
