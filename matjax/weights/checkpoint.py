@@ -7,7 +7,6 @@ is refused. Equal parameters give equal bytes.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ from matjax.drafts import draft
 from matjax.errors import WeightsError
 from matjax.models import MODELS, PROPERTY_MODELS, make_model
 from matjax.physics import Potential, PropertyPredictor
-from matjax.weights.header import OF_FLAX, Word, read_settings
+from matjax.weights.header import Word, read_settings, require_settings
 from matjax.weights.table import check, parameter_shapes
 
 FORMAT = "matjax-potential-1"
@@ -52,7 +51,7 @@ def save_potential(
             of bounds that the file would be refused.
     """
     path = Path(path)
-    metadata = {"format": FORMAT, **_described(potential.model, MODELS, path)}
+    metadata = {"format": FORMAT, **_described(potential.model, path, MODELS)}
     return _write(potential.params, path, metadata, overwrite=overwrite)
 
 
@@ -68,7 +67,7 @@ def save_predictor(
     path = Path(path)
     metadata = {
         "format": PREDICTOR_FORMAT,
-        **_described(predictor.model, PROPERTY_MODELS, path),
+        **_described(predictor.model, path, PROPERTY_MODELS),
         "units": json.dumps(predictor.units),
         "logarithmic": json.dumps(predictor.logarithmic),
     }
@@ -111,21 +110,9 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
     )
 
 
-def _described(model: Any, registry: Registry, path: Path) -> dict[str, str]:
+def _described(model: Any, path: Path, registry: Registry) -> dict[str, str]:
     """Name and settings of a model, as metadata that can be read again."""
-    names = {kind: name for name, kind in registry.items()}
-    if type(model) not in names:
-        raise ValueError(
-            f"only models registered in matjax.models ({', '.join(registry)}) can be "
-            f"saved; {type(model).__name__} is not registered there"
-        )
-    config = {
-        field.name: getattr(model, field.name)
-        for field in dataclasses.fields(model)
-        if field.name not in OF_FLAX
-    }
-    name, text = names[type(model)], json.dumps(config)
-    read_settings(name, registry[name], text, path)
+    name, text = require_settings(model, path, registry)
     return {"model": name, "config": text}
 
 

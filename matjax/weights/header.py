@@ -7,6 +7,7 @@ model, and low enough that no header makes a machine busy for minutes.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -24,6 +25,7 @@ from pydantic import (
 )
 
 from matjax.errors import WeightsError
+from matjax.models import MODELS, PROPERTY_MODELS
 
 MAX_WIDTH = 4096
 """Components of the features of one atom."""
@@ -94,7 +96,7 @@ and finite. Å for lengths."""
 
 
 def read_settings(
-    name: str, kind: Callable[..., Any], text: str | bytes, path: Path
+    name: str, kind: Callable[..., Any], text: str | bytes, place: Path | str
 ) -> dict[str, Any]:
     """The settings of a model, as JSON describes them.
 
@@ -102,15 +104,53 @@ def read_settings(
         name: of the model, for errors.
         kind: its class.
         text: JSON.
-        path: of the file, for errors.
+        place: the file, for errors.
 
     Raises:
         WeightsError: naming each setting that is missing, unknown or out of bounds.
     """
-    return validated(_schema(name, kind), text, path)
+    return validated(_schema(name, kind), text, place)
 
 
-def validated(schema: type[BaseModel], text: str | bytes, path: Path) -> dict[str, Any]:
+def require_settings(
+    model: Any,
+    place: Path | str,
+    registry: Mapping[str, Callable[..., Any]] = MODELS | PROPERTY_MODELS,
+) -> tuple[str, str]:
+    """Name and settings of a registered model as JSON, which can be read again.
+
+    Args:
+        model: whose attributes are the settings.
+        place: what gave them, for errors: a file, or a key.
+        registry: of the models that may be.
+
+    Raises:
+        ValueError: if the model is not registered.
+        WeightsError: if a setting is out of bounds; the place is named.
+    """
+    names = {kind: name for name, kind in registry.items()}
+    if type(model) not in names:
+        raise ValueError(
+            f"only models registered in matjax.models ({', '.join(registry)}) can be "
+            f"saved; {type(model).__name__} is not registered there"
+        )
+    name = names[type(model)]
+    config = {
+        field.name: getattr(model, field.name)
+        for field in dataclasses.fields(model)
+        if field.name not in OF_FLAX
+    }
+    try:
+        text = json.dumps(config)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{place}: settings must be plain values: {error}") from None
+    read_settings(name, registry[name], text, place)
+    return name, text
+
+
+def validated(
+    schema: type[BaseModel], text: str | bytes, place: Path | str
+) -> dict[str, Any]:
     """Values of a JSON text by the names of a schema's fields.
 
     Raises:
@@ -121,11 +161,10 @@ def validated(schema: type[BaseModel], text: str | bytes, path: Path) -> dict[st
     except ValidationError as error:
         wrong = "; ".join(_complaint(detail) for detail in error.errors()[:10])
         raise WeightsError(
-            f"{path}: its header does not describe the model "
-            f"{schema.__name__!r}: {wrong}"
+            f"{place}: it does not describe a model {schema.__name__!r}: {wrong}"
         ) from None
     values = {name: getattr(header, name) for name in schema.model_fields}
-    _require_together(values, path)
+    _require_together(values, place)
     return values
 
 
@@ -149,17 +188,17 @@ def _schema(name: str, kind: Callable[..., Any]) -> type[BaseModel]:
     )
 
 
-def _require_together(values: Mapping[str, Any], path: Path) -> None:
+def _require_together(values: Mapping[str, Any], place: Path | str) -> None:
     """Refuse settings that are right each for itself and not together."""
     onset, cutoff = values.get("onset", 0), values.get("cutoff", 1)
     if onset >= cutoff:
         raise WeightsError(
-            f"{path}: the onset of the switch must lie below the cutoff; its header "
-            f"has {onset} and {cutoff} Å"
+            f"{place}: the onset of the switch must lie below the cutoff; received "
+            f"{onset} and {cutoff} Å"
         )
     if values.get("lmax", 1) * values.get("correlation", 1) > 12:
         raise WeightsError(
-            f"{path}: lmax times correlation may be 12 at most; its header has "
+            f"{place}: lmax times correlation may be 12 at most; received "
             f"{values['lmax']} and {values['correlation']}"
         )
 
