@@ -22,6 +22,8 @@ from matjax.runs import Run, new_folder
 
 log = logging.getLogger("matjax")
 
+_HELP = {"-h", "--help"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code.
@@ -80,6 +82,15 @@ def run(options: argparse.Namespace) -> None:
         raise
     if is_first:
         _report(output, numbers, time.monotonic() - start)
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Write what the keys of a study are; run nothing."""
+    from matjax.manual import manual
+
+    study = catalog.find_study(options.config)
+    schema = catalog.load_experiment(study.experiment).Config
+    sys.stdout.write(manual(schema, catalog.summary(study.experiment), study.values))
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -231,7 +242,14 @@ def _tell(name: str, value: object) -> None:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options; settings may stand before, between and after them."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    asks = words[:1] == ["run"] and not _HELP.isdisjoint(words)
+    named = [word for word in words[1:] if not word.startswith("-")]
+    if asks and named:  # about a study, not about the command
+        options = parser.parse_args([word for word in words if word not in _HELP])
+        options.act = explain
+        return options
+    options, rest = parser.parse_known_args(words)
     unknown = [word for word in rest if word.startswith("-") or options.act != run]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -252,7 +270,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    runner = commands.add_parser("run", parents=[common], help="run an experiment")
+    runner = commands.add_parser(
+        "run",
+        parents=[common],
+        help="run an experiment",
+        epilog="matjax run CONFIG --help lists the keys of that study.",
+    )
     runner.set_defaults(act=run)
     runner.add_argument(
         "config",

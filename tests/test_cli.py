@@ -355,6 +355,30 @@ def test_unknown_options_are_refused(project, capsys):
     assert "unrecognized arguments: --steps=4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["toy", "--help"], ["-h", "toy", "steps=4"]])
+def test_help_of_a_study_lists_its_keys_and_runs_nothing(project, capsys, words):
+    assert cli.main(["run", *words]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Counts to a number.\n")
+    assert "  steps: int = 3\n" in shown
+    assert "  mesh.size: tuple[int, int] = [2, 2]\n" in shown
+    assert "  fail: 'no', 'at once', 'value'" in shown
+    assert "  seed: int = 0\n      Seed of everything random.\n" in shown
+    assert not (project / "runs").exists()
+
+
+def test_help_of_a_configuration_shows_what_it_sets(project, capsys):
+    assert cli.main(["run", "toy/five", "--help"]) == 0
+    assert "This configuration sets:\n\n  steps: 5\n" in capsys.readouterr().out
+
+
+def test_help_of_the_command_is_that_of_argparse(project, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["run", "--help"])
+    assert caught.value.code == 0
+    assert "lists the keys of that study" in capsys.readouterr().out
+
+
 def test_list_shows_experiments_configurations_and_potentials(
     project, capsys, monkeypatch
 ):

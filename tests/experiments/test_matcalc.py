@@ -3,6 +3,7 @@
 import json
 from importlib.util import module_from_spec, spec_from_file_location
 
+import ase.io
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -13,7 +14,7 @@ from matjax import catalog
 from matjax.config import build_config
 from matjax.phonons import phonons
 from matjax.runs import Run
-from matjax.survey import choose, read_items
+from matjax.survey import choose, item_crystal, read_items, report, small_first
 from matjax.survey.sizes import DEGREES, NODES, SizedPotential, relax_sized
 from tests.phonons.lattices import silicon, stillinger_weber
 
