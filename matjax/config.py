@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from matjax import yaml_values
 from matjax.errors import ConfigError as ConfigError
@@ -45,7 +45,7 @@ class Section(BaseModel):
 class ExperimentConfig(Section):
     """What every experiment can be told."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of everything random."""
     precision: Literal["float32", "float64"] = "float64"
     """Precision of JAX's default float, set before anything is computed."""

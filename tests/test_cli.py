@@ -363,7 +363,10 @@ def test_help_of_a_study_lists_its_keys_and_runs_nothing(project, capsys, words)
     assert "  steps: int = 3\n" in shown
     assert "  mesh.size: tuple[int, int] = [2, 2]\n" in shown
     assert "  fail: 'no', 'at once', 'value'" in shown
-    assert "  seed: int = 0\n      Seed of everything random.\n" in shown
+    assert (
+        "  seed: int, ≥ 0, < 2.14748e+09 = 0\n      Seed of everything random.\n"
+        in shown
+    )
     assert not (project / "runs").exists()
 
 
