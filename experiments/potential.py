@@ -126,7 +126,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         return metrics
     judged = LabeledGraphs(test, potential.cutoff, labels=labels)
     judgment = judge(task, fitted.params, judged, config.batch_size)
-    _show(judgment, run)
+    _show(judgment, run, f"{model}, {config.test}")
     errors = {f"test_{key}": value for key, value in judgment.errors.items()}
     return metrics | {"n_test": len(test)} | errors
 

@@ -18,7 +18,7 @@ FILES = sorted(
 
 LAYERS = [
     "arrays units elements numerics errors messages tables drafts yaml_values config "
-    "progress data",
+    "progress data lazy",
     "crystals",
     "nn descriptors",
     "models physics generate",

@@ -11,18 +11,25 @@ nequix         the published Nequix weights
 cgcnn          the published CGCNN weights
 """
 
-from matjax.weights.cgcnn import PROPERTIES as PROPERTIES
-from matjax.weights.cgcnn import read_cgcnn as read_cgcnn
-from matjax.weights.checkpoint import read_potential as read_potential
-from matjax.weights.checkpoint import read_predictor as read_predictor
-from matjax.weights.checkpoint import save_potential as save_potential
-from matjax.weights.checkpoint import save_predictor as save_predictor
-from matjax.weights.header import require_settings as require_settings
-from matjax.weights.load import EMBEDDED as EMBEDDED
-from matjax.weights.load import SHIPPED as SHIPPED
-from matjax.weights.load import load_potential as load_potential
-from matjax.weights.load import load_predictor as load_predictor
-from matjax.weights.nequix import read_nequix as read_nequix
-from matjax.weights.store import PUBLISHED as PUBLISHED
-from matjax.weights.store import find as find
-from matjax.weights.store import find_property as find_property
+from typing import TYPE_CHECKING
+
+from matjax.lazy import import_when_used
+
+if TYPE_CHECKING:
+    from matjax.weights.cgcnn import read_cgcnn as read_cgcnn
+    from matjax.weights.checkpoint import read_potential as read_potential
+    from matjax.weights.checkpoint import read_predictor as read_predictor
+    from matjax.weights.checkpoint import save_potential as save_potential
+    from matjax.weights.checkpoint import save_predictor as save_predictor
+    from matjax.weights.header import require_settings as require_settings
+    from matjax.weights.load import load_potential as load_potential
+    from matjax.weights.load import load_predictor as load_predictor
+    from matjax.weights.names import EMBEDDED as EMBEDDED
+    from matjax.weights.names import PROPERTIES as PROPERTIES
+    from matjax.weights.names import SHIPPED as SHIPPED
+    from matjax.weights.nequix import read_nequix as read_nequix
+    from matjax.weights.store import PUBLISHED as PUBLISHED
+    from matjax.weights.store import find as find
+    from matjax.weights.store import find_property as find_property
+
+import_when_used(__name__)

@@ -26,6 +26,7 @@ from matjax.errors import WeightsError
 from matjax.models import CGCNN
 from matjax.physics import PropertyPredictor
 from matjax.weights.header import MAX_WIDTH
+from matjax.weights.names import PublishedProperty
 from matjax.weights.npy import read_array
 from matjax.weights.table import Key, fill, parameter_shapes
 
@@ -215,10 +216,8 @@ def _read_features(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
             "missing"
         )
     try:
-        table = {
-            int(z): row
-            for z, row in json.loads(path.read_text(encoding="utf-8")).items()
-        }
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        table = {int(z): row for z, row in rows.items()}
         features = np.array(list(table.values()), dtype=np.float64)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(

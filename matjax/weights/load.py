@@ -12,9 +12,9 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from matjax.errors import WeightsError
-from matjax.models import LennardJones, Morse, StillingerWeber
-from matjax.physics import EnergyModel, Potential, PropertyPredictor
-from matjax.weights.cgcnn import PROPERTIES, read_cgcnn
+from matjax.models import make_model
+from matjax.physics import Potential, PropertyPredictor
+from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
 from matjax.weights.names import EMBEDDED, PROPERTIES, SHIPPED
 from matjax.weights.nequix import read_nequix
