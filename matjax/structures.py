@@ -5,8 +5,10 @@ Every experiment on one crystal has the keys of :class:`CrystalConfig`.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, NamedTuple
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, PositiveFloat, StrictInt
@@ -14,6 +16,7 @@ from pydantic import Field, PositiveFloat, StrictInt
 from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal, read
 from matjax.elements import atomic_number
+from matjax.phonons import Path, band_path
 
 Site = tuple[float, float, float]
 
@@ -188,7 +191,7 @@ def described_path(
     """
     if not isinstance(description, OwnPath):
         description = OwnPath(lines=description) if description is not None else None
-    tolerance = {} if symprec is None else {"symprec": symprec}
+    tolerance: dict[str, Any] = {} if symprec is None else {"symprec": symprec}
     if description is None:
         return band_path(crystal, spacing=spacing, **tolerance)
     return band_path(
@@ -213,7 +216,8 @@ def described_crystal(
     """
     if isinstance(description, str):
         _require_name_of_file(description)
-        return read(description)
+        options: dict[str, Any] = {"allow_close": True} if allow_close else {}
+        return read(description, **options)
     composition = _composition(description.symbols)
     if description.prototype in STRUCTURE_TYPES:
         return _of_type(description, composition)
@@ -236,7 +240,7 @@ def _require_name_of_file(name: str) -> None:
             "crystal must be a file, or a structure type such as {prototype: diamond, "
             f"symbols: Si, a: 5.43}}; received {name!r}"
         )
-    if Path(name).is_dir():
+    if os.path.isdir(name):
         raise ValueError(
             f"crystal must be a file; {name} is a folder: name a file in it"
         )

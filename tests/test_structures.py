@@ -1,7 +1,9 @@
 """Structure types have the space group, formula and bonds they are known for."""
 
+import logging
 import re
 
+import ase.build
 import numpy as np
 import pytest
 import yaml
@@ -53,6 +55,106 @@ def test_lattice_constants_must_be_those_of_the_type():
         described_crystal(
             Prototype(prototype="perovskite", symbols="SrTiO3", a=3.9, c=4.0)
         )
+
+
+class OneCrystal(CrystalConfig):
+    """An experiment on one crystal."""
+
+
+QUARTZ = {"prototype": "quartz", "symbols": "SiO2", "a": 4.913, "c": 5.405}
+
+
+def described(**keys):
+    config = OneCrystal.model_validate({"crystal": QUARTZ, **keys})
+    return config.described(logging.getLogger("test"))
+
+
+def test_masses_of_elements_are_those_of_the_config():
+    crystal = described(masses={"O": 17.999})
+    assert_allclose(crystal.masses, [28.085] * 3 + [17.999] * 6)
+    assert described().given_masses is None
+    with pytest.raises(ValueError, match="masses must be of elements of the crystal"):
+        described(masses={"H": 2.014})
+    with pytest.raises(ValidationError, match="greater than 0"):
+        described(masses={"O": -1.0})
+
+
+def test_masses_keep_those_of_other_elements():
+    salt = Crystal.create(
+        [3, 1],
+        4.0 * np.eye(3),
+        fractional=[[0, 0, 0], [0.5] * 3],
+        masses=[6.015, 2.014],
+    )
+    assert_allclose(with_masses(salt, {"Li": 7.016}).masses, [7.016, 2.014])
+
+
+@pytest.mark.parametrize(
+    ("fixed", "held"),
+    [
+        (None, None),
+        ([], None),
+        ([0, 8], [0, 8]),
+        (["Si"], [0, 1, 2]),
+        ([8, "Si"], [0, 1, 2, 8]),
+    ],
+)
+def test_atoms_are_fixed_by_number_or_element(fixed, held, caplog):
+    caplog.set_level(logging.INFO)
+    crystal = described(fixed=fixed)
+    if held is None:
+        assert crystal.fixed is None
+        assert "fixed" not in caplog.text
+        return
+    assert np.flatnonzero(crystal.fixed).tolist() == held
+    assert f"{len(held)} atoms are fixed; fixed=[] frees all" in caplog.text
+
+
+def test_an_empty_list_frees_what_a_file_has_fixed():
+    crystal = described(fixed=["Si"])
+    assert with_fixed(crystal, None).fixed is not None
+    assert with_fixed(crystal, []).fixed is None
+
+
+@pytest.mark.parametrize("entry", [9, -1, "Xx", "0"])
+def test_atoms_that_are_none_cannot_be_fixed(entry):
+    with pytest.raises(ValueError, match="fixed must list atoms from 0 to 8, or elem"):
+        described(fixed=[entry])
+
+
+@pytest.mark.parametrize("fixed", [[True, False], [0.5], "Si", 3])
+def test_fixed_is_a_list_of_numbers_or_elements(fixed):
+    with pytest.raises(ValidationError, match="fixed"):
+        described(fixed=fixed)
+
+
+class WithPath(ExperimentConfig):
+    """An experiment along a path."""
+
+    path: PathDescription | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("path: [[Γ, M, K, Γ]]", "ΓMKΓ"),
+        ("path: [Γ M, K-Γ]", "ΓMKΓ"),
+        ("path: {lines: [[A, B]], points: {A: [0,0,0], B: [0.5,0.5,0]}}", "AB"),
+        ("path: {lines: [[Γ, B]], points: {B: [0.5,0.5,0]}}", "ΓB"),
+        ("path: null", "ΓMKΓ"),
+    ],
+)
+def test_a_path_is_described_in_yaml(text, labels):
+    config = WithPath.model_validate(yaml.safe_load(text))
+    layer = Crystal.from_ase(ase.build.graphene(vacuum=6.0))
+    path = described_path(layer, config.path, spacing=0.1, symprec=1e-2)
+    assert "".join(label for _, label in path.ticks) == labels
+
+
+@pytest.mark.parametrize("text", ["path: Γ M", "path: {points: {}}", "path: [[1, 2]]"])
+def test_a_path_needs_lines_of_names(text):
+    with pytest.raises(ValidationError, match="path"):
+        WithPath.model_validate(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize(
