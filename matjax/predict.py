@@ -128,7 +128,7 @@ def write_table(
 def _structures(files: Iterable[Path]) -> Iterator[tuple[Row, Crystal | None]]:
     """A row for each structure, still without values; or for one with a failure."""
     for path in files:
-        for number, found in enumerate(read_each(path)):
+        for number, found in _tried(path):
             if isinstance(found, Exception):
                 yield Row(path.name, number, "", {}, reason(found)), None
                 continue
@@ -136,25 +136,37 @@ def _structures(files: Iterable[Path]) -> Iterator[tuple[Row, Crystal | None]]:
             yield Row(path.name, number, formula, {}, ""), found
 
 
-def read_each(path: Path) -> Iterator[Crystal | Exception]:
-    """Each structure of a file in order, or why it is none; one item at least."""
+def _tried(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
+    """Each structure of a file, or why it is none; what ends the file comes last."""
+    number = -1
     try:
-        yield from read_all(path)
-        return
+        for number, found in read_each(path):
+            yield number, found
     except Exception as error:  # noqa: BLE001 (parsers raise anything)
+        yield number + 1, error
+
+
+def read_each(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
+    """Each structure of a file by its place from 0: the crystal, or why it is none.
+
+    What concerns the whole file is raised.
+    """
+    try:
+        yield from enumerate(read_all(path))
+        return
+    except ValueError as error:
         whole = error
     try:
         images = read_images(path, slice(None), None)
-    except Exception:  # noqa: BLE001 (likewise; the first reason says more)
+    except ValueError:
         images = []
     if len(images) < 2:
-        yield whole
-        return
-    for atoms in images:
+        raise whole
+    for number, atoms in enumerate(images):
         try:
-            yield crystal_from_ase(atoms)
-        except Exception as error:  # noqa: BLE001 (likewise)
-            yield error
+            yield number, crystal_from_ase(atoms)
+        except ValueError as error:
+            yield number, error
 
 
 def _unknown_element(crystal: Crystal, predictors: Sequence[PropertyPredictor]) -> str:
