@@ -45,9 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, SystemExit) as error:
-        if options.debug:
+        if options.debug and isinstance(error, Exception):
             raise
-        log.error("%s", message(error))
+        # A study that ends the process by SystemExit(0) has not succeeded.
+        log.error("%s", message(error), exc_info=options.debug)
         return 1
     return 0
 

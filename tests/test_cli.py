@@ -300,6 +300,11 @@ def test_failure_of_a_study_is_one_message_and_exit_code_1(
     assert not (project / "out" / "metrics.json").exists()
 
 
+def test_study_that_ends_the_process_has_failed_when_debugged_too(project):
+    Path("mine.py").write_text(STUDY.format(body="raise SystemExit(0)"))
+    assert cli.main(["run", "mine.py", "--debug"]) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "answer"),
     [
