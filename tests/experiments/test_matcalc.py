@@ -157,7 +157,7 @@ def test_frame_that_is_no_crystal_is_a_failed_row_and_not_the_end(data):
         item_crystal(items["test-1"])
     with pytest.raises(ValueError, match=r"#2: heat_capacity must be a finite number"):
         item_crystal(items["test-2"])
-    assert small_first(items, items) == ["test-2", "test-0", "test-1"]
+    assert small_first(list(items), items) == ["test-2", "test-0", "test-1"]
 
 
 def test_identifiers_must_differ(data):
