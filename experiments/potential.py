@@ -87,7 +87,9 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     labels = [term.label for term in terms]
     names = {config.train: 1.0} if isinstance(config.train, str) else config.train
     training, held_out = _divided(config, list(names), labels)
-    potential, graphs, found = _start(config, training, labels)
+    test = None if config.test is None else read_dataset(config.test, labels)
+    unseen = [held_out] if test is None else [held_out, test]
+    potential, graphs, found = _start(config, training, unseen, labels)
     task = Task(
         predict=potential_predictions(
             potential.model, labels, precision=config.precision
@@ -120,11 +122,10 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         curve = learning_figure(read_records(run.folder), title=title)
         run.save_figure("learning", curve)
     metrics = {**found, **fitted.metrics}
-    if config.test is None:
+    if test is None:
         return metrics
-    test = read_dataset(config.test, labels)
-    unseen = LabeledGraphs(test, potential.cutoff, labels=labels)
-    judgment = judge(task, fitted.params, unseen, config.batch_size)
+    judged = LabeledGraphs(test, potential.cutoff, labels=labels)
+    judgment = judge(task, fitted.params, judged, config.batch_size)
     _show(judgment, run, f"{model}, {config.test}")
     errors = {f"test_{key}": value for key, value in judgment.errors.items()}
     return metrics | {"n_test": len(test)} | errors
@@ -147,19 +148,25 @@ def _divided(
 
 
 def _start(
-    config: Config, training: Sequence[Dataset], labels: Sequence[str]
+    config: Config,
+    training: Sequence[Dataset],
+    unseen: Sequence[Dataset],
+    labels: Sequence[str],
 ) -> tuple[Potential, list[LabeledGraphs], dict[str, float]]:
     """Where training starts, the graphs of each data set, and numbers of all."""
     whole = joined(training)
     if config.pretrained is not None:
         potential = load_potential(config.pretrained, dtype=jnp.float32)
-        for example in whole.examples:
-            potential.require_species(example.crystal)
+        whole.require_species(potential.species, config.pretrained)
         graphs = LabeledGraphs(whole, potential.cutoff, labels=labels)
+        known, whose = potential.species, config.pretrained
     else:
         potential, graphs = new_potential(
             config.model, whole, labels=labels, seed=config.seed
         )
+        known, whose = whole.species, "the training set"
+    for dataset in unseen:
+        dataset.require_species(known, whose)
     numbers = dataset_statistics(graphs)
     if "energy" in labels:
         potential, _ = with_references(potential, graphs)

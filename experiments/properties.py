@@ -31,7 +31,7 @@ from matjax.train import (
     read_records,
     split,
 )
-from matjax.weights import save_predictor
+from matjax.weights import require_settings, save_predictor
 
 
 class Config(ExperimentConfig):
@@ -65,7 +65,9 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     test = read_dataset(config.test, (config.label,))
     parts = (1 - config.held_out, config.held_out)
     training, validation = split(whole, parts, seed=config.seed)
-    predictor, spread = _start(config, training, {*whole.species, *test.species})
+    for unseen in (validation, test):
+        unseen.require_species(training.species, "the training set")
+    predictor, spread = _start(config, training)
     model = predictor.model
     graphs = partial(
         LabeledGraphs,
@@ -115,19 +117,19 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     return metrics | {f"test_{name}_{kind}": value for kind, value in simple.items()}
 
 
-def _start(
-    config: Config, training: Dataset, species: set[int]
-) -> tuple[PropertyPredictor, float]:
+def _start(config: Config, training: Dataset) -> tuple[PropertyPredictor, float]:
     """The untrained network, and the standard deviation of the property."""
     values = _values(training.examples, config.label)
     model = make_model(
         config.model,
         PROPERTY_MODELS,
-        species=tuple(sorted(species)),
+        species=training.species,
         properties=(config.label,),
         scale=float(values.std()),
         shift=float(values.mean()),
     )
+    require_settings(model, "the key model")
+    training.require_species(model.species, "the key model")
     predictor = PropertyPredictor.create(model, (config.unit,), seed=config.seed)
     return predictor.astype(jnp.float32), float(values.std())
 

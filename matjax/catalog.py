@@ -4,13 +4,19 @@ An experiment is one file ``experiments/<name>.py`` with a class ``Config``, a s
 of :class:`matjax.config.ExperimentConfig`, and a function ``main(config, run)`` that
 returns metrics. Configurations are ``configs/<experiment>/<name>.yaml``. Both lie
 beside the package in a checkout, and inside it in a wheel.
+
+A name always means one of these. Anybody else's experiment is code that runs with the
+rights of whoever starts it: it is found by the path of its ``.py`` alone, and that path
+is said before it runs.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -18,6 +24,8 @@ from typing import Any, NamedTuple
 from matjax.config import ConfigError, ExperimentConfig, nearest, read_yaml
 
 PACKAGE = Path(__file__).resolve().parent
+
+log = logging.getLogger("matjax.catalog")
 
 
 class Study(NamedTuple):
@@ -31,6 +39,12 @@ class Study(NamedTuple):
     """Content of the configuration file; empty for the defaults."""
     source: Path
     """The file that errors are about."""
+
+    @property
+    def reference(self) -> str:
+        """What a configuration names the experiment by: its name, or its path."""
+        path = self.experiment.resolve()
+        return path.stem if _is_ours(path) else str(path)
 
 
 def root() -> Path:
@@ -72,6 +86,10 @@ def find_study(name: str) -> Study:
         FileNotFoundError: naming the nearest that exist.
         ConfigError: if a configuration does not say which experiment it is for.
     """
+    if not name.strip(" ./"):
+        raise ConfigError(
+            f"the name of a configuration or an experiment is needed; received {name!r}"
+        )
     path = Path(name)
     if path.suffix in (".yaml", ".yml", ".py"):
         if not path.is_file():
@@ -83,14 +101,21 @@ def find_study(name: str) -> Study:
         return Study(experiments()[name], name, {}, experiments()[name])
     if path.is_file():
         raise ConfigError(f"{name} is not a configuration: a .yaml or .py is needed")
+    for ending in (".py", ".yaml"):
+        if Path(name + ending).is_file():
+            raise FileNotFoundError(
+                f"no configuration {name!r} is part of matjax; a file of your own is "
+                f"run by its path: matjax run {name}{ending}"
+            )
     raise FileNotFoundError(f"no configuration {name!r}; {_nearest_name(path)}")
 
 
 def load_experiment(path: Path) -> ModuleType:
-    """The module of an experiment's file.
+    """The module of an experiment's file; one that is not ours is announced first.
 
     Raises:
-        ConfigError: if the file does not hold an experiment.
+        ConfigError: if the file does not hold an experiment, or fails when it is
+            loaded.
     """
     name = f"matjax_experiment_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -98,7 +123,15 @@ def load_experiment(path: Path) -> ModuleType:
         raise ConfigError(f"{path}: a Python file is needed")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pydantic looks up names of annotations there
-    spec.loader.exec_module(module)
+    is_ours = _is_ours(path)
+    if not is_ours:
+        log.info("running the code of %s", path.resolve())
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        if is_ours:
+            raise
+        raise ConfigError(f"{path} cannot be loaded: {_cause(error)}") from error
     schema = getattr(module, "Config", None)
     if not (isinstance(schema, type) and issubclass(schema, ExperimentConfig)):
         raise ConfigError(
@@ -109,14 +142,45 @@ def load_experiment(path: Path) -> ModuleType:
     return module
 
 
+def returned_metrics(returned: Any, experiment: Path) -> Mapping[str, Any]:
+    """What an experiment's ``main`` has returned.
+
+    Raises:
+        ConfigError: if that is not a mapping from names to numbers.
+    """
+    if not (
+        isinstance(returned, Mapping) and all(isinstance(key, str) for key in returned)
+    ):
+        raise ConfigError(
+            f"{experiment}: main(config, run) must return its metrics, a mapping from "
+            f"names to numbers, such as {{}}; it returned {type(returned).__name__}"
+        )
+    return returned
+
+
+def _is_ours(experiment: Path) -> bool:
+    return experiment.resolve() in {p.resolve() for p in experiments().values()}
+
+
+def _cause(error: BaseException) -> str:
+    """One line on code that does not load."""
+    if isinstance(error, SyntaxError):
+        return f"{error.msg} in line {error.lineno}"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 def _study_of_file(path: Path) -> Study:
     """A Python file with its defaults, or a configuration with its experiment."""
     if path.suffix == ".py":
         return Study(path, path.stem, {}, path)
     values = read_yaml(path)
     values.pop("environment", None)  # of a run's config.yaml, which can be run again
-    folder = path.resolve().parent
-    experiment = str(values.pop("experiment", folder.name))
+    experiment = values.pop("experiment", path.resolve().parent.name)
+    if not isinstance(experiment, str):
+        raise ConfigError(
+            f"{path}: experiment must be a name or the path of a .py; received "
+            f"{experiment!r}"
+        )
     return Study(
         _experiment_file(experiment, path),
         f"{Path(experiment).stem}/{path.stem}",
@@ -127,15 +191,23 @@ def _study_of_file(path: Path) -> Study:
 
 def _experiment_file(experiment: str, config: Path) -> Path:
     """The experiment that a configuration names, or the one of its folder."""
+    if experiment in experiments():
+        return experiments()[experiment]
     folder = config.resolve().parent
     if experiment.endswith(".py"):
-        candidates = [folder / experiment]
-    else:
-        candidates = [folder.parent.parent / "experiments" / f"{experiment}.py"]
-        candidates += [experiments()[experiment]] if experiment in experiments() else []
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+        if (folder / experiment).is_file():
+            return folder / experiment
+        raise ConfigError(
+            f"{config}: it names the experiment {experiment}, and there is no file "
+            f"{folder / experiment}"
+        )
+    beside = [f"{experiment}.py", f"../../experiments/{experiment}.py"]
+    for path in beside if experiment else []:
+        if (folder / path).is_file():
+            raise ConfigError(
+                f"{config}: {experiment!r} is no experiment of matjax; one of your own "
+                f"is named by its path from this file: experiment: ./{path}"
+            )
     raise ConfigError(
         f"{config}: a configuration lies in configs/<experiment>/ or names its "
         f"experiment by a key 'experiment'; there is no experiment {experiment!r}; "

@@ -17,15 +17,21 @@ from pathlib import Path
 
 from matjax import catalog
 from matjax.config import ExperimentConfig, build_config
+from matjax.messages import message
 from matjax.runs import Run, new_folder
 
 log = logging.getLogger("matjax")
+
+_HELP = {"-h", "--help"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code.
 
-    0: done. 1: bad input, said in a line. 2: wrong usage. 130: interrupted.
+    0: done. 1: it failed, and a line says why. 2: wrong usage. 130: interrupted.
+
+    No exception leaves this function but with ``--debug``; what is said of each is
+    decided by :mod:`matjax.messages`.
     """
     options = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
@@ -35,10 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.error("interrupted")
         return 130
-    except (ValueError, OSError, ImportError) as error:
-        if options.debug:
+    except BrokenPipeError:  # the reader of the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, SystemExit) as error:
+        if options.debug and isinstance(error, Exception):
             raise
-        log.error("error: %s", error)
+        # A study that ends the process by SystemExit(0) has not succeeded.
+        log.error("%s", message(error), exc_info=options.debug)
         return 1
     return 0
 
@@ -62,9 +72,10 @@ def run(options: argparse.Namespace) -> None:
 
         # All look whether the folder is free before the first one writes there.
         sync_global_devices("folder")
-    output.save_config(study.experiment.stem, config)
+    output.save_config(study.reference, config)
     try:
-        metrics = experiment.main(config, output)
+        returned = experiment.main(config, output)
+        metrics = catalog.returned_metrics(returned, study.experiment)
         numbers = output.save_metrics(metrics)
     except BaseException:
         if output.give_up() and is_first:
@@ -74,12 +85,26 @@ def run(options: argparse.Namespace) -> None:
         _report(output, numbers, time.monotonic() - start)
 
 
+def explain(options: argparse.Namespace) -> None:
+    """Write what the keys of a study are; run nothing."""
+    from matjax.manual import manual
+
+    study = catalog.find_study(options.config)
+    schema = catalog.load_experiment(study.experiment).Config
+    sys.stdout.write(manual(schema, catalog.summary(study.experiment), study.values))
+
+
 def predict(options: argparse.Namespace) -> None:
     """Write a table of the properties of the crystals of a file or a folder."""
     start = time.monotonic()
     table: Path = options.out
     if table.exists() and not options.overwrite:
         raise FileExistsError(f"{table} exists; choose another or use --overwrite")
+    if table.is_dir() or not table.name:
+        raise IsADirectoryError(
+            f"the name of a table is needed, such as {table / 'table.csv'}; {table} is "
+            "a folder"
+        )
     set_up_jax(ExperimentConfig(precision="float32"))  # as the networks were trained
     from tqdm import tqdm
 
@@ -97,7 +122,14 @@ def predict(options: argparse.Namespace) -> None:
         )
     predictors = available_predictors()
     bar = partial(tqdm, leave=False, file=sys.stderr, disable=None)  # if a terminal
-    rows = predict_files(files, predictors, progress=bar)
+    rows = []
+    try:
+        rows.extend(predict_files(files, predictors, progress=bar))
+    except KeyboardInterrupt:
+        if rows and not table.exists():
+            write_table(table, rows, predictors)
+            log.error("%s holds the first %d structures", table, len(rows))
+        raise
     write_table(table, rows, predictors)
     failed = [row.file for row in rows if row.failure]
     _tell("structures", len(rows) - len(failed))
@@ -211,7 +243,14 @@ def _tell(name: str, value: object) -> None:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options; settings may stand before, between and after them."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    asks = words[:1] == ["run"] and not _HELP.isdisjoint(words)
+    named = [word for word in words[1:] if not word.startswith("-")]
+    if asks and named:  # about a study, not about the command
+        options = parser.parse_args([word for word in words if word not in _HELP])
+        options.act = explain
+        return options
+    options, rest = parser.parse_known_args(words)
     unknown = [word for word in rest if word.startswith("-") or options.act != run]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -232,7 +271,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    runner = commands.add_parser("run", parents=[common], help="run an experiment")
+    runner = commands.add_parser(
+        "run",
+        parents=[common],
+        help="run an experiment",
+        epilog="matjax run CONFIG --help lists the keys of that study.",
+    )
     runner.set_defaults(act=run)
     runner.add_argument(
         "config",

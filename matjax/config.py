@@ -12,11 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from matjax import yaml_values
 from matjax.errors import ConfigError as ConfigError
 
 
@@ -47,7 +45,7 @@ class Section(BaseModel):
 class ExperimentConfig(Section):
     """What every experiment can be told."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of everything random."""
     precision: Literal["float32", "float64"] = "float64"
     """Precision of JAX's default float, set before anything is computed."""
@@ -75,12 +73,13 @@ def build_config(
         ConfigError: naming each wrong key with the nearest right ones, and each wrong
             value with what it must be.
     """
+    data = dict(values)
+    for override in overrides:
+        data = _merged(data, _parsed(override))
     try:
-        merged = OmegaConf.merge(OmegaConf.create(dict(values)), _parse(overrides))
-        data = OmegaConf.to_container(merged, resolve=True)
         text = json.dumps(data)
-    except (OmegaConfBaseException, yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"{source}: {_reason(error)}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: {error}") from error
     try:
         # Strict JSON: lists fill tuples, but 1 is not true and "1" is not a number.
         return schema.model_validate_json(text, strict=True)
@@ -97,19 +96,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         # utf-8-sig reads files with and without the mark that some editors put first.
-        content = OmegaConf.create(path.read_text(encoding="utf-8-sig"))
-    except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: a YAML file is needed; {_reason(error)}") from error
-    values = OmegaConf.to_container(content, resolve=False)
-    if not isinstance(values, dict) or list(values.values()) == [None]:
+        values = yaml_values.parse(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise ConfigError(f"{path}: a YAML file is needed; {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
         raise ConfigError(f"{path}: a mapping of keys to values is needed")
-    return values  # type: ignore[return-value]
+    return values
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     """Write a mapping as YAML, keys in their order."""
-    text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(yaml_values.dump(values), encoding="utf-8")
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
@@ -136,18 +135,34 @@ def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _sections(argument)
 
 
-def _parse(overrides: Sequence[str]) -> Any:
-    for override in overrides:
-        if "=" not in override or override.startswith("="):
-            raise ConfigError(
-                f"settings are written key=value; received {override!r} "
-                "(options such as --out start with two dashes)"
-            )
-        try:
-            OmegaConf.from_dotlist([override])
-        except (OmegaConfBaseException, yaml.YAMLError) as error:
-            raise ConfigError(f"command line: {override}: {_reason(error)}") from error
-    return OmegaConf.from_dotlist(list(overrides))
+def _parsed(override: str) -> dict[str, Any]:
+    """The mapping that ``dotted.key=value`` stands for."""
+    key, equals, text = override.partition("=")
+    names = key.split(".")
+    if not (equals and all(names)):
+        raise ConfigError(
+            f"settings are written key=value; received {override!r} "
+            "(options such as --out start with two dashes)"
+        )
+    if len(names) > yaml_values.DEEPEST:
+        raise ConfigError(f"command line: no key has {len(names)} parts")
+    try:
+        value = yaml_values.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"command line: {override[:200]}: {error}") from error
+    for name in reversed(names):
+        value = {name: value}
+    return value
+
+
+def _merged(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with others in their places, mappings key by key."""
+    merged = dict(values)
+    for key, value in more.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def _complaints(
@@ -166,10 +181,16 @@ def _complaints(
             continue  # a section that could also be a plain value: its keys say more
         if detail["type"] == "extra_forbidden":
             message = f"unknown key {key!r}; {_nearest_key(key, schema)}"
+        elif detail["type"] == "missing" and isinstance(detail["loc"][-1], int):
+            n_given = len(detail["input"])
+            message = f"{key}: more than {n_given} values are needed; received "
+            message += _shown(detail["input"])
         elif detail["type"] == "missing":
             message = f"the key {key!r} must be set"
         else:
-            message = f"{key}: {_lower(detail['msg'])}; received {detail['input']!r}"
+            message = (
+                f"{key}: {_lower(detail['msg'])}; received {_shown(detail['input'])}"
+            )
         messages.setdefault(key, []).append(message)
     return [
         f"{_origin(key, overrides, source)}: " + " – or – ".join(dict.fromkeys(lines))
@@ -182,7 +203,11 @@ def _dotted(location: tuple[int | str, ...], data: Any, *, missing: bool) -> str
     parts = []
     for i, part in enumerate(location):
         inside = isinstance(data, dict) and part in data
-        if inside or (isinstance(data, list) and isinstance(part, int)):
+        if isinstance(data, list) and isinstance(part, int):
+            if part >= len(data):  # too few values: said of all of them
+                continue
+            inside = True
+        if inside:
             data = data[part]  # type: ignore[index]
         elif not (missing and i == len(location) - 1):
             continue
@@ -220,8 +245,6 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _reason(error: Exception) -> str:
-    """What a YAML or merging error says, without its quotation of the text."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"{error.problem} in line {error.problem_mark.line + 1}"
-    return str(error).partition("\n")[0] or type(error).__name__
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]} …"

@@ -30,7 +30,7 @@ def atomic_number(symbol: str) -> int:
     Raises:
         ValueError: if no element has this symbol.
     """
-    if symbol not in _numbers_of_symbols:
+    if _numbers_of_symbols.get(symbol, 0) == 0:  # 0 is X, which ASE has for anything
         raise ValueError(
             f"a chemical symbol such as 'Si' is needed; received {symbol!r}"
         )

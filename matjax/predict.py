@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from matjax.crystals import Crystal, read_all
+from matjax.crystals.io import _images as read_images
+from matjax.crystals.io import crystal_from_ase
+from matjax.drafts import draft
+from matjax.messages import reason
 from matjax.physics import PropertyPredictor
 from matjax.progress import Progress
+from matjax.tables import cell
 from matjax.weights import PROPERTIES, find_property, load_predictor
 
 BATCH = 64
@@ -69,11 +73,11 @@ def predict_files(
     predictors: Sequence[PropertyPredictor],
     *,
     progress: Progress | None = None,
-) -> list[Row]:
-    """Properties of every structure of every file, in order.
+) -> Iterator[Row]:
+    """Properties of every structure of every file, in order, as batches are done.
 
-    What cannot be read, or holds an element that a network does not know, becomes a
-    row with the reason, and the rest goes on.
+    What cannot be read, or holds an element that a network does not know, or makes a
+    network fail, becomes a row with the reason, and the rest goes on.
 
     Args:
         files: of any format that ASE reads; all structures of each are taken.
@@ -84,17 +88,18 @@ def predict_files(
     waiting: list[tuple[int, Crystal]] = []
     steps = progress(files, "predicting") if progress else files
     for row, crystal in _structures(steps):
-        unknown = "" if crystal is None else _unknown_element(crystal, predictors)
-        rows.append(row._replace(failure=row.failure or unknown))
-        if crystal is None or unknown:
-            continue
-        n_atoms = crystal.n_atoms + sum(c.n_atoms for _, c in waiting)
-        if waiting and (len(waiting) == BATCH or n_atoms > BATCH_ATOMS):
-            _fill(rows, waiting, predictors)
-            waiting = []
-        waiting.append((len(rows) - 1, crystal))
+        if crystal is not None:
+            row = row._replace(failure=_unknown_element(crystal, predictors))
+        if crystal is not None and not row.failure:
+            n_atoms = crystal.n_atoms + sum(c.n_atoms for _, c in waiting)
+            if waiting and (len(waiting) == BATCH or n_atoms > BATCH_ATOMS):
+                _fill(rows, waiting, predictors)
+                yield from rows
+                rows, waiting = [], []
+            waiting.append((len(rows), crystal))
+        rows.append(row)
     _fill(rows, waiting, predictors)
-    return rows
+    yield from rows
 
 
 def write_table(
@@ -106,30 +111,62 @@ def write_table(
         for predictor in predictors
         for name, unit in zip(predictor.properties, predictor.units, strict=True)
     }
-    draft = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("w", newline="", encoding="utf-8") as file:
+    with (
+        draft(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="replace") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["file", "structure", "formula", *columns.values(), "failure"])
         for row in rows:
             # Seven digits are what the networks' float32 parameters bear.
             numbers = [f"{row.values[n]:.7g}" if row.values else "" for n in columns]
-            head = (row.file, row.structure, row.formula)
-            writer.writerow([*head, *numbers, row.failure])
-    os.replace(draft, path)
+            head = (cell(row.file), row.structure, cell(row.formula))
+            writer.writerow([*head, *numbers, cell(row.failure)])
 
 
 def _structures(files: Iterable[Path]) -> Iterator[tuple[Row, Crystal | None]]:
-    """A row for each structure, still without values; or for a file with a failure."""
+    """A row for each structure, still without values; or for one with a failure."""
     for path in files:
+        for number, found in _tried(path):
+            if isinstance(found, Exception):
+                yield Row(path.name, number, "", {}, reason(found)), None
+                continue
+            formula = found.to_ase().get_chemical_formula("metal")
+            yield Row(path.name, number, formula, {}, ""), found
+
+
+def _tried(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
+    """Each structure of a file, or why it is none; what ends the file comes last."""
+    number = -1
+    try:
+        for number, found in read_each(path):
+            yield number, found
+    except Exception as error:  # noqa: BLE001 (parsers raise anything)
+        yield number + 1, error
+
+
+def read_each(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
+    """Each structure of a file by its place from 0: the crystal, or why it is none.
+
+    What concerns the whole file is raised.
+    """
+    try:
+        yield from enumerate(read_all(path))
+        return
+    except ValueError as error:
+        whole = error
+    try:
+        images = read_images(path, slice(None), None)
+    except ValueError:
+        images = []
+    if len(images) < 2:
+        raise whole
+    for number, atoms in enumerate(images):
         try:
-            crystals = read_all(path)
-        except (ValueError, OSError) as error:
-            yield Row(path.name, 0, "", {}, _one_line(error)), None
-            continue
-        for number, crystal in enumerate(crystals):
-            formula = crystal.to_ase().get_chemical_formula("metal")
-            yield Row(path.name, number, formula, {}, ""), crystal
+            yield number, crystal_from_ase(atoms)
+        except ValueError as error:
+            yield number, error
 
 
 def _unknown_element(crystal: Crystal, predictors: Sequence[PropertyPredictor]) -> str:
@@ -137,7 +174,7 @@ def _unknown_element(crystal: Crystal, predictors: Sequence[PropertyPredictor]) 
         for predictor in predictors:
             predictor.require_species(crystal)
     except ValueError as error:
-        return _one_line(error)
+        return reason(error)
     return ""
 
 
@@ -151,17 +188,22 @@ def _fill(
         return
     try:
         values = _values([crystal for _, crystal in waiting], predictors)
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001 (of any network; it becomes the row's)
         if len(waiting) > 1:  # one of them is at fault
             for item in waiting:
                 _fill(rows, [item], predictors)
             return
         at = waiting[0][0]
-        rows[at] = rows[at]._replace(failure=_one_line(error))
+        rows[at] = rows[at]._replace(failure=reason(error))
         return
     for i, (at, _) in enumerate(waiting):
         mine = {name: float(value[i]) for name, value in values.items()}
-        rows[at] = rows[at]._replace(values=mine)
+        off = [f"{name} is {x}" for name, x in mine.items() if not np.isfinite(x)]
+        if off:
+            failure = f"a property must be a finite number; {', '.join(off)}"
+            rows[at] = rows[at]._replace(failure=failure)
+        else:
+            rows[at] = rows[at]._replace(values=mine)
 
 
 def _values(
@@ -178,7 +220,3 @@ def _values(
             graphs[kind] = predictor.graph(crystals, n_graphs=BATCH, parts=1)
         values |= predictor.of_graph(graphs[kind])
     return values
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -6,6 +6,7 @@ Every experiment on one crystal has the keys of :class:`CrystalConfig`.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from pydantic import Field, PositiveFloat, StrictInt
 
 from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal, read
+from matjax.elements import atomic_number
 from matjax.phonons import Path, band_path
 
 Site = tuple[float, float, float]
@@ -64,9 +66,9 @@ class Prototype(Section):
     :func:`ase.build.bulk` builds them."""
     symbols: str
     """Elements, such as Si, NaCl or SrTiO3, in the order of the type's formula."""
-    a: float = Field(gt=0)
+    a: float = Field(ge=0.5, le=1000)
     """Lattice constant of the conventional cell, Å."""
-    c: float | None = Field(default=None, gt=0)
+    c: float | None = Field(default=None, ge=0.5, le=1000)
     """Second lattice constant of hexagonal and tetragonal types, Å."""
 
 
@@ -208,27 +210,64 @@ def described_crystal(
             radii.
 
     Raises:
+        FileNotFoundError: if there is no such file.
         ValueError: if the elements do not fit the type, or a lattice constant that it
             needs is missing.
     """
     if isinstance(description, str):
+        _require_name_of_file(description)
         options: dict[str, Any] = {"allow_close": True} if allow_close else {}
         return read(description, **options)
+    composition = _composition(description.symbols)
     if description.prototype in STRUCTURE_TYPES:
-        return _of_type(description, STRUCTURE_TYPES[description.prototype])
+        return _of_type(description, composition)
     from ase.build import bulk
 
-    return Crystal.from_ase(
-        bulk(description.symbols, description.prototype, description.a, description.c)
-    )
+    kind, a, c = description.prototype, description.a, description.c
+    try:
+        atoms = bulk(description.symbols, kind, a, c)
+    except (ValueError, KeyError, RuntimeError, AssertionError, IndexError) as error:
+        raise ValueError(
+            f"{kind} cannot be built of {description.symbols} with a={a}, c={c}: "
+            f"{error or type(error).__name__}"
+        ) from error
+    return Crystal.from_ase(atoms)
 
 
-def _of_type(description: Prototype, kind: StructureType) -> Crystal:
+def _require_name_of_file(name: str) -> None:
+    if not name.strip():
+        raise ValueError(
+            "crystal must be a file, or a structure type such as {prototype: diamond, "
+            f"symbols: Si, a: 5.43}}; received {name!r}"
+        )
+    if os.path.isdir(name):
+        raise ValueError(
+            f"crystal must be a file; {name} is a folder: name a file in it"
+        )
+
+
+def _composition(symbols: str) -> dict[str, int]:
+    """Number of atoms of each element of a formula, in its order."""
     from ase.formula import Formula
+
+    try:
+        composition = Formula(symbols).count()
+    except ValueError:
+        composition = {}
+    if not composition:
+        raise ValueError(
+            f"symbols must be a formula such as NaCl; received {symbols!r}"
+        )
+    for symbol in composition:
+        atomic_number(symbol)
+    return composition
+
+
+def _of_type(description: Prototype, composition: dict[str, int]) -> Crystal:
     from ase.spacegroup import crystal as crystal_of_group
 
+    kind = STRUCTURE_TYPES[description.prototype]
     a, c = description.a, description.c
-    composition = Formula(description.symbols).count()
     if tuple(composition.values()) != kind.counts:
         raise ValueError(
             f"{description.prototype} needs a formula with "

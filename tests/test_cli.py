@@ -111,12 +111,37 @@ def test_configuration_elsewhere_names_its_experiment(project):
     assert metrics(project / "out")["last"] == 8
 
 
-def test_experiment_beside_a_configuration_comes_before_the_bundled_one(
-    project, monkeypatch
+@pytest.mark.parametrize("folder", ["stranger/a/b", "stranger/configs/toy"])
+def test_name_never_runs_the_code_of_a_folder_that_has_one_of_this_name(
+    project, folder
 ):
-    monkeypatch.setattr(catalog, "root", lambda: project / "elsewhere")
-    assert cli.main(["run", "configs/toy/five.yaml", "--out", "out"]) == 0
-    assert metrics(project / "out")["last"] == 4
+    code = "raise SystemExit('the wrong code ran')"
+    for place in ("stranger/experiments", folder):
+        Path(place).mkdir(parents=True, exist_ok=True)
+        Path(place, "toy.py").write_text(code)
+    Path(folder, "config.yaml").write_text("experiment: toy\nsteps: 6\n")
+    assert cli.main(["run", f"{folder}/config.yaml", "--out", "out"]) == 0
+    assert metrics(project / "out")["last"] == 5
+
+
+def test_experiment_of_ones_own_is_named_by_its_path_and_announced(project, caplog):
+    Path("mine").mkdir()
+    Path("mine/count.py").write_text(TOY)
+    Path("mine/six.yaml").write_text("experiment: ./count.py\nsteps: 6\n")
+    caplog.set_level("INFO", logger="matjax")
+    assert cli.main(["run", "mine/six.yaml", "--out", "out"]) == 0
+    study = (project / "mine" / "count.py").resolve()
+    assert caplog.messages[0] == f"running the code of {study}"
+    assert metrics(project / "out")["last"] == 5
+    # The configuration of the run is found again, wherever it lies.
+    assert cli.main(["run", "out/config.yaml", "--out", "again"]) == 0
+    assert metrics(project / "again")["last"] == 5
+
+
+def test_experiments_of_matjax_are_not_announced(project, caplog):
+    caplog.set_level("INFO", logger="matjax")
+    assert cli.main(["run", "experiments/toy.py", "--out", "out"]) == 0
+    assert "running the code" not in caplog.text
 
 
 def test_config_of_a_run_repeats_it(project):
@@ -190,11 +215,20 @@ def test_failed_replacement_does_not_look_finished(project):
     assert not (project / "out" / "metrics.json").exists()
 
 
-def test_bugs_and_debugged_errors_show_their_traceback(project):
-    with pytest.raises(RuntimeError, match="a bug"):
-        cli.main(["run", "toy", "fail=bug"])
-    with pytest.raises(ValueError, match="steps must be even"):
-        cli.main(["run", "toy", "fail=value", "--debug"])
+def test_bug_is_told_in_one_line_with_its_place(project, caplog):
+    assert cli.main(["run", "toy", "fail=bug", "--out", "out"]) == 1
+    told = caplog.messages[-1]
+    assert told.startswith("internal error: RuntimeError: a bug in ")
+    assert "toy.py, line 36; please report it; --debug shows" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("fail", "kind"), [("bug", RuntimeError), ("value", ValueError)]
+)
+def test_debugged_errors_show_their_traceback(project, fail, kind):
+    with pytest.raises(kind):
+        cli.main(["run", "toy", f"fail={fail}", "--debug"])
 
 
 @pytest.mark.parametrize(
@@ -219,11 +253,138 @@ def test_bad_input_is_answered_in_a_line(project, caplog, words, answer):
     assert not (project / "runs").exists()
 
 
+STUDY = """
+import errno
+from matjax.config import ExperimentConfig as Config
+
+def main(config, run):
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("return None", "mine.py: main(config, run) must return its metrics, a map"),
+        ("return [1.0]", "names to numbers, such as {}; it returned list"),
+        ("return {1: 2.0}", "must return its metrics"),
+        ("return {'a': 'b'}", "a metric must be one number; a is 'b'"),
+        ("raise SystemExit(0)", "the study ended the process itself, by SystemExit(0)"),
+        ("raise SystemExit", "the study ended the process itself, by SystemExit(None)"),
+        ("return {}['key']", "internal error: KeyError: 'key' in "),
+        ("return None + 1", "internal error: TypeError: unsupported operand"),
+        ("return 1 // 0", "error: integer division or modulo by zero"),
+        ("assert False", "internal error: AssertionError: without a message in "),
+        ("return main(config, run)", "internal error: RecursionError: maximum recur"),
+        ("raise MemoryError", "error: there is not enough memory"),
+        (
+            "raise RuntimeError('RESOURCE_EXHAUSTED: Out of memory, 9 bytes')",
+            "error: there is not enough memory (RESOURCE_EXHAUSTED: Out of memory, 9",
+        ),
+        (
+            "raise OSError(errno.ENOSPC, 'No space left', 'out/a.csv')",
+            "error: out/a.csv: no space is left on the disk",
+        ),
+        ("open('configs')", "error: configs: a folder, where a file is needed"),
+        ("open('absent.txt')", "error: absent.txt: no such file or directory"),
+        ("raise ExceptionGroup('several', [ValueError()])", "internal error: Exce"),
+    ],
+)
+def test_failure_of_a_study_is_one_message_and_exit_code_1(
+    project, caplog, body, answer
+):
+    Path("mine.py").write_text(STUDY.format(body=body))
+    assert cli.main(["run", "mine.py", "--out", "out"]) == 1
+    assert answer in caplog.messages[-1]
+    assert len(caplog.messages[-1].splitlines()) == 1
+    assert not (project / "out" / "metrics.json").exists()
+
+
+def test_study_that_ends_the_process_has_failed_when_debugged_too(project):
+    Path("mine.py").write_text(STUDY.format(body="raise SystemExit(0)"))
+    assert cli.main(["run", "mine.py", "--debug"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (b"def main(:\n", "mine.py cannot be loaded: invalid syntax in line 1"),
+        (b"x = 1\n  y = 2", "unexpected indent in line 2"),
+        (b"a\0b", "mine.py cannot be loaded: "),
+        (b"\xff\xfe", "mine.py cannot be loaded: "),
+        (b"import absent_package", "ModuleNotFoundError: No module named 'absent_pa"),
+        (b"raise SystemExit(0)", "mine.py cannot be loaded: SystemExit: 0"),
+        (b"(" * 10_000, "mine.py cannot be loaded: "),
+        (b"undefined", "NameError: name 'undefined' is not defined"),
+        (b"", "an experiment needs a class Config(ExperimentConfig)"),
+        (b"from matjax.config import ExperimentConfig as Config", "a function main("),
+    ],
+)
+def test_study_that_does_not_load_is_named(project, caplog, content, answer):
+    Path("mine.py").write_bytes(content)
+    assert cli.main(["run", "mine.py"]) == 1
+    assert "mine.py" in caplog.messages[-1]
+    assert answer in caplog.messages[-1]
+    assert len(caplog.messages[-1].splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "answer"),
+    [
+        ("", "", "the name of a configuration or an experiment is needed"),
+        ("..", "", "the name of a configuration or an experiment is needed"),
+        ("a" * 300, "", "error: a"),
+        ("a\0b", "", "no configuration 'a"),
+        ("x.yaml", "experiment: ''", "there is no experiment ''"),
+        ("x.yaml", "experiment: [toy]", "x.yaml: experiment must be a name or"),
+        ("x.yaml", "experiment: null", "x.yaml: experiment must be a name or"),
+        ("x.yaml", "experiment: ./no.py", "it names the experiment ./no.py, and there"),
+        ("x.yaml", "experiment: five", "is named by its path from this file: exper"),
+        ("five", "", "a file of your own is run by its path: matjax run five.py"),
+    ],
+)
+def test_what_names_no_study_is_answered_in_a_line(
+    project, caplog, name, content, answer
+):
+    Path("five.py").write_text("")
+    Path("x.yaml").write_text(content)
+    assert cli.main(["run", name]) == 1
+    assert answer in caplog.messages[-1]
+    assert len(caplog.messages[-1].splitlines()) == 1
+
+
 def test_unknown_options_are_refused(project, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["run", "toy", "--steps=4"])
     assert caught.value.code == 2
     assert "unrecognized arguments: --steps=4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["toy", "--help"], ["-h", "toy", "steps=4"]])
+def test_help_of_a_study_lists_its_keys_and_runs_nothing(project, capsys, words):
+    assert cli.main(["run", *words]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Counts to a number.\n")
+    assert "  steps: int = 3\n" in shown
+    assert "  mesh.size: tuple[int, int] = [2, 2]\n" in shown
+    assert "  fail: 'no', 'at once', 'value'" in shown
+    assert (
+        "  seed: int, ≥ 0, < 2.14748e+09 = 0\n      Seed of everything random.\n"
+        in shown
+    )
+    assert not (project / "runs").exists()
+
+
+def test_help_of_a_configuration_shows_what_it_sets(project, capsys):
+    assert cli.main(["run", "toy/five", "--help"]) == 0
+    assert "This configuration sets:\n\n  steps: 5\n" in capsys.readouterr().out
+
+
+def test_help_of_the_command_is_that_of_argparse(project, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["run", "--help"])
+    assert caught.value.code == 0
+    assert "lists the keys of that study" in capsys.readouterr().out
 
 
 def test_list_shows_experiments_configurations_and_potentials(
@@ -310,6 +471,7 @@ def test_command_sets_precision_keeps_compiled_functions_and_stops_on_interrupt(
         process.kill()
     assert process.returncode == 130, errors
     assert errors.splitlines() == [
+        f"running the code of {Path('wait.py').resolve()}",
         "out holds what was computed until here",
         "interrupted",
     ]

@@ -74,7 +74,7 @@ def test_values_of_overrides_are_yaml():
         ("mesh=4", "mesh: input should be a valid array; received 4"),
         ("mesh=[1,2,x]", "mesh.2: input should be a valid integer; received 'x'"),
         ("mesh=[1,2", "expected ',' or ']'"),
-        ("crystal=${nowhere}", "'nowhere' not found"),
+        ("crystal=${nowhere}", "interpolations (${...}) are not resolved"),
         ("=1", "settings are written key=value; received '=1'"),
         ("crystal", "settings are written key=value; received 'crystal'"),
     ],

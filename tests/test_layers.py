@@ -17,14 +17,16 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics errors config progress data lazy",
+    "arrays units elements numerics errors messages tables drafts yaml_values config "
+    "progress data lazy",
     "crystals",
     "nn descriptors",
     "models physics generate",
     "phonons weights",
     "train",
     "characterisation search",
-    "testing testing_properties plot structures catalog runs predict cli __main__",
+    "testing testing_properties plot structures catalog manual runs predict cli "
+    "__main__",
     "survey",
 ]
 LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.split()}

@@ -94,14 +94,117 @@ def test_crystal_that_no_graph_can_be_made_of_fails_alone(folder):
     assert "atoms must lie at least" in failures[2]
 
 
+def test_frame_that_is_none_leaves_the_others_of_its_file(folder):
+    crystals = [diamond("Si", a) for a in (5.3, 5.4, 5.5)]
+    write("several.extxyz", crystals)
+    frames = Path("several.extxyz").read_text().split("2\n")[1:]
+    frames[1] = frames[1].replace("0.00000000", "nan", 1)
+    (folder / "several.extxyz").write_text("2\n" + "2\n".join(frames))
+    assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
+    mine = [row for row in rows() if row["file"] == "several.extxyz"]
+    assert [row["structure"] for row in mine] == ["0", "1", "2"]
+    assert [bool(row["failure"]) for row in mine] == [False, True, False]
+    assert "nan" in mine[1]["failure"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("x"), RecursionError(), MemoryError(), RuntimeError("a"), TypeError(1)],
+)
+def test_any_error_of_a_parser_is_the_failure_of_its_file(folder, monkeypatch, error):
+    (folder / "odd.xyz").write_text("odd")
+    read_all = predict.read_all
+
+    def read(path):
+        if path.name == "odd.xyz":
+            raise error
+        return read_all(path)
+
+    monkeypatch.setattr(predict, "read_all", read)
+    assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
+    failures = {row["file"]: row["failure"] for row in rows()}
+    assert type(error).__name__ in failures["odd.xyz"]
+    assert failures["b.vasp"] == failures["silicon.cif"] == ""
+
+
+@pytest.mark.parametrize("value", ["error", "nan"])
+def test_any_failure_of_a_network_is_that_of_its_crystal(folder, monkeypatch, value):
+    values = predict._values
+
+    def fail(crystals, predictors):
+        found = values(crystals, predictors)
+        for i, crystal in enumerate(crystals):
+            if crystal.symbols[0] == "Ge" and value == "error":
+                raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+            if crystal.symbols[0] == "Ge":
+                found["cohesion"] = found["cohesion"].copy()
+                found["cohesion"][i] = np.nan
+        return found
+
+    monkeypatch.setattr(predict, "_values", fail)
+    assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
+    table = {row["file"]: row for row in rows()}
+    told = {"error": "RESOURCE_EXHAUSTED", "nan": "must be a finite number; cohesion"}
+    assert told[value] in table["b.vasp"]["failure"]
+    assert table["b.vasp"]["bulk_modulus_GPa"] == ""
+    assert table["silicon.cif"]["failure"] == ""
+
+
+def test_interrupted_table_holds_what_was_done(folder, monkeypatch, caplog):
+    crystals = [diamond("Si", a) for a in (5.3, 5.4, 5.5)]
+    write("several.extxyz", crystals)
+    monkeypatch.setattr(predict, "BATCH", 1)
+    values, n_calls = predict._values, []
+
+    def interrupt(crystals, predictors):
+        n_calls.append(1)
+        if len(n_calls) == 3:
+            raise KeyboardInterrupt
+        return values(crystals, predictors)
+
+    monkeypatch.setattr(predict, "_values", interrupt)
+    words = ["predict", "several.extxyz", "--out", "table.csv"]
+    assert cli.main(words) == 130
+    assert "table.csv holds the first 2 structures" in caplog.text
+    assert len(rows()) == 2
+    n_calls.clear()
+    assert cli.main([*words, "--overwrite"]) == 130
+    assert len(rows()) == 2  # the old table stays until a whole one replaces it
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_names_are_no_formulas_of_a_spreadsheet(folder, start):
+    (folder / "b.vasp").rename(folder / f"{start}1+cmd.vasp")
+    (folder / f"{start}x.cif").write_text("nonsense")
+    cli.main(["predict", "structures", "--out", "table.csv"])
+    names = {row["file"] for row in rows()}
+    assert names == {f"'{start}1+cmd.vasp", f"'{start}x.cif", "silicon.cif"}
+
+
+def test_nothing_is_written_through_a_link_or_left_behind(folder):
+    Path("victim").write_text("mine")
+    Path("table.csv.part").symlink_to("victim")
+    assert cli.main(["predict", "structures", "--out", "table.csv"]) == 0
+    assert Path("victim").read_text() == "mine"
+    assert {p.name for p in Path().iterdir()} == {
+        *("structures", "victim", "table.csv.part", "table.csv")
+    }
+
+
+def test_folder_is_no_table(folder, caplog):
+    words = ["predict", "structures", "--out", "structures", "--overwrite"]
+    assert cli.main(words) == 1
+    assert "the name of a table is needed, such as structures/table.csv" in caplog.text
+
+
 def test_batches_do_not_change_predictions(folder, monkeypatch):
     crystals = [diamond("Si", 5.3), diamond("Ge", 5.6), diamond("Si", 5.5)]
     write("several.extxyz", crystals)
     files = [Path("several.extxyz")]
-    together = predict.predict_files(files, [COHESION])
+    together = list(predict.predict_files(files, [COHESION]))
     monkeypatch.setattr(predict, "BATCH", 2)
     monkeypatch.setattr(predict, "BATCH_ATOMS", 3)
-    apart = predict.predict_files(files, [COHESION])
+    apart = list(predict.predict_files(files, [COHESION]))
     for a, b in zip(together, apart, strict=True):
         # float32
         assert_allclose(a.values["cohesion"], b.values["cohesion"], rtol=1e-5)
@@ -115,9 +218,8 @@ def test_progress_counts_files(folder):
             seen.append((path.name, description))
             yield path
 
-    predict.predict_files(
-        predict.structure_files(folder), [COHESION], progress=progress
-    )
+    files = predict.structure_files(folder)
+    list(predict.predict_files(files, [COHESION], progress=progress))
     assert seen == [("b.vasp", "predicting"), ("silicon.cif", "predicting")]
 
 

@@ -1,6 +1,7 @@
 """Structure types have the space group, formula and bonds they are known for."""
 
 import logging
+import re
 
 import ase.build
 import numpy as np
@@ -154,3 +155,32 @@ def test_a_path_is_described_in_yaml(text, labels):
 def test_a_path_needs_lines_of_names(text):
     with pytest.raises(ValidationError, match="path"):
         WithPath.model_validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbols", "answer"),
+    [
+        ("diamond", "Xx", "a chemical symbol such as 'Si' is needed; received 'Xx'"),
+        ("diamond", "X", "received 'X'"),
+        ("perovskite", "SrXxO3", "received 'Xx'"),
+        ("diamond", "", "symbols must be a formula such as NaCl; received ''"),
+        ("rutile", "(", "symbols must be a formula such as NaCl"),
+        ("diamond", "si", "symbols must be a formula such as NaCl"),
+        ("rocksalt", "Si", "rocksalt cannot be built of Si with a=4.0"),
+        ("wurtzite", "SrTiO3", "wurtzite cannot be built of SrTiO3"),
+    ],
+)
+def test_symbols_that_make_no_crystal_are_named(kind, symbols, answer):
+    with pytest.raises(ValueError, match=re.escape(answer)):
+        described_crystal(Prototype(prototype=kind, symbols=symbols, a=4.0))
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_crystal_without_a_name_is_refused(name):
+    with pytest.raises(ValueError, match="crystal must be a file, or a structure type"):
+        described_crystal(name)
+
+
+def test_a_folder_is_no_crystal(tmp_path):
+    with pytest.raises(ValueError, match=f"{tmp_path} is a folder: name a file in it"):
+        described_crystal(str(tmp_path))

@@ -8,37 +8,70 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matjax.crystals import Crystal
+from matjax.crystals.io import _images as read_images
 from matjax.data import find_data
 from matjax.elements import symbols
 from matjax.plot import new_figure, style
 from matjax.runs import Run
 
 if TYPE_CHECKING:
+    import ase
     from matplotlib.figure import Figure
 
 Records = Mapping[str, Mapping[str, Any]]
+
+REFUSED = "refused"
+"""Key of the reason why an item has no crystal."""
 
 
 def read_items(name: str, properties: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Crystals of a file, by ``material_id``, as JSON holds them.
 
+    A frame that is no crystal stays among them, with the reason: :func:`item_crystal`
+    gives that, so that it becomes a failed row of a survey and the others go on.
+
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a crystal lacks a property or an identifier.
+        ValueError: if the file cannot be read, a crystal lacks a property or an
+            identifier, or two have the same.
     """
-    from ase.io import read
-
-    items = {}
-    frames: Any = read(find_data(name), ":")
-    for number, atoms in enumerate(frames):
+    items: dict[str, dict[str, Any]] = {}
+    path = find_data(name)
+    for number, atoms in enumerate(read_images(path, slice(None), None)):
         missing = {"material_id", *properties} - atoms.info.keys()
         if missing:
             raise ValueError(f"{name}: crystal {number} lacks {sorted(missing)}")
-        items[str(atoms.info["material_id"])] = {
-            **crystal_item(Crystal.from_ase(atoms)),
-            **{key: float(atoms.info[key]) for key in properties},
-        }
+        key = str(atoms.info["material_id"])
+        if key in items:
+            raise ValueError(
+                f"{name}: each material_id must occur once; crystal {number} repeats "
+                f"{key}"
+            )
+        references = {p: _reference(atoms.info[p]) for p in properties}
+        items[key] = {**_item(atoms, references, f"{name}#{number}"), **references}
     return items
+
+
+def _item(
+    atoms: ase.Atoms, references: Mapping[str, float], source: str
+) -> dict[str, Any]:
+    """The crystal of a frame, or why it is none."""
+    try:
+        off = [key for key, value in references.items() if not np.isfinite(value)]
+        if off:
+            raise ValueError(f"{off[0]} must be a finite number")
+        return crystal_item(Crystal.from_ase(atoms))
+    except ValueError as error:
+        reason = f"{source}: {' '.join(str(error).split())}"
+        return {"numbers": atoms.numbers.tolist(), REFUSED: reason}
+
+
+def _reference(value: Any) -> float:
+    """A reference value as a number; what is none is not a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def crystal_item(crystal: Crystal) -> dict[str, Any]:
@@ -51,7 +84,13 @@ def crystal_item(crystal: Crystal) -> dict[str, Any]:
 
 
 def item_crystal(item: Mapping[str, Any]) -> Crystal:
-    """The crystal of an item."""
+    """The crystal of an item.
+
+    Raises:
+        ValueError: if the frame it was read from is none; the reason says why.
+    """
+    if REFUSED in item:
+        raise ValueError(item[REFUSED])
     return Crystal.create(item["numbers"], item["cell"], fractional=item["fractional"])
 
 
@@ -126,6 +165,8 @@ def report(
     Raises:
         ValueError: if no item has a result.
     """
+    if not records:
+        raise ValueError("at least one crystal is needed; none is left: allow larger")
     _save_table(records, items, units, run)
     failed = failures(records)
     run.path("failures.txt").write_text(

@@ -5,6 +5,7 @@ A teacher labels any crystal, so those of a further file can be trained on, too.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -15,8 +16,16 @@ from pydantic import Field, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal, neighbors, primitive
-from matjax.survey.benchmark import composition, crystal_item, item_crystal, read_items
+from matjax.survey.benchmark import (
+    REFUSED,
+    composition,
+    crystal_item,
+    item_crystal,
+    read_items,
+)
 from matjax.survey.substitution import Items, substituted
+
+LOG = logging.getLogger("matjax.survey")
 
 
 class Pool(Section):
@@ -223,6 +232,9 @@ def _compositions(
     groups: dict[str, Items] = {}
     for key, given in read_items(data, ()).items():
         if not species.issuperset(given["numbers"]):
+            continue
+        if REFUSED in given:
+            LOG.warning("left out: %s", given[REFUSED])
             continue
         crystal = primitive(item_crystal(given))
         if admits(crystal):

@@ -308,9 +308,12 @@ def _continue(records: Path, settings: dict[str, Any]) -> dict[str, dict[str, An
 def _lines(records: Path) -> Iterator[dict[str, Any]]:
     if not records.exists():
         return
-    for line in records.read_text(encoding="utf-8").splitlines():
-        with suppress(json.JSONDecodeError):  # the last one, cut short by a crash
-            yield json.loads(line)
+    text = records.read_text(encoding="utf-8", errors="replace")
+    for line in text.split("\n"):
+        with suppress(ValueError, RecursionError):  # cut short by a crash, or damaged
+            found = json.loads(line)
+            if isinstance(found, dict):
+                yield found
 
 
 def _append(records: Path, record: Item) -> None:

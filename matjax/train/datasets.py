@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,20 @@ from matjax.crystals import Crystal, neighbors, read
 from matjax.crystals.io import _images as read_images
 from matjax.crystals.io import crystal_from_ase
 from matjax.data import find_data
+from matjax.elements import symbols
 
 if TYPE_CHECKING:
     import ase
 
 Label = np.ndarray | float
+
+LARGEST = {"energy": 1e7, "forces": 1e6, "stress": 1e6}
+"""Beyond this, in eV per atom, eV/Å and eV/Å³, a label is none. With all its electrons
+an atom of the heaviest elements has some 1e6 eV; bare protons 0.01 Å apart repel each
+other with 1.4e5 eV/Å; inside white dwarfs the pressure is 1e4 eV/Å³."""
+
+LARGEST_PROPERTY = 1e15
+"""Of any other label, whatever its unit: losses square it in float32."""
 
 _DATABASES = (".db", ".json", ".aselmdb")
 _TABLE = "id_prop.csv"
@@ -63,6 +72,26 @@ class Dataset:
         """Atomic numbers that occur, in ascending order."""
         return tuple(sorted({int(z) for e in self.examples for z in e.crystal.numbers}))
 
+    def require_species(self, known: Collection[int], whose: str) -> None:
+        """Refuse elements that a model does not know: it has no parameters for them.
+
+        Args:
+            known: atomic numbers.
+            whose: what knows no others, for the error.
+
+        Raises:
+            ValueError: naming the elements and the first frame that has one.
+        """
+        for example in self.examples:
+            if {int(z) for z in example.crystal.numbers}.issubset(known):
+                continue
+            unknown = symbols(tuple(z for z in self.species if z not in known))
+            raise ValueError(
+                f"{self.name} holds {', '.join(unknown)}, first in {example.source}; "
+                f"{whose} knows {', '.join(symbols(tuple(sorted(known))))} alone: take "
+                "these frames away, or train on such, too"
+            )
+
 
 def read_dataset(
     spec: str | os.PathLike[str],
@@ -87,8 +116,9 @@ def read_dataset(
     Raises:
         FileNotFoundError: naming where it was searched.
         ImportError: if a format needs a package that is not installed.
-        ValueError: naming the frame and the label, if a label is missing, not finite or
-            of a wrong shape, two atoms lie on one place, or there is no frame.
+        ValueError: naming the frame and the label, if a label is missing, not finite,
+            of a wrong shape or a size that no calculation gives, two atoms lie on one
+            place, or there is no frame.
     """
     path = find_data(spec)
     wanted = {label: (keys or {}).get(label, label) for label in labels}
@@ -244,6 +274,7 @@ def _checked(example: Example) -> Example:
     for name, value in example.labels.items():
         if name not in shapes:
             labels[name] = _number(value, name, source)
+            _require_sane(np.asarray(labels[name]), name, source, crystal.n_atoms)
             continue
         array = np.asarray(value, dtype=np.float64)
         if name == "stress" and array.shape == (6,):
@@ -255,6 +286,7 @@ def _checked(example: Example) -> Example:
                 f"{shapes[name]}; received {array.shape}"
             )
         _require_finite(array, name, source)
+        _require_sane(array, name, source, crystal.n_atoms)
         labels[name] = array
     return dataclasses.replace(example, labels=labels)
 
@@ -265,6 +297,19 @@ def _number(value: Any, name: str, source: str) -> float:
         raise ValueError(f"{source}: {name} must be a number; received {value!r}")
     _require_finite(array.astype(np.float64), name, source)
     return float(value)
+
+
+def _require_sane(array: np.ndarray, name: str, source: str, n_atoms: int) -> None:
+    """Refuse numbers that no calculation gives; a few of them decide a training."""
+    most = LARGEST.get(name, LARGEST_PROPERTY)
+    if name == "energy":
+        most *= n_atoms
+    largest = float(np.abs(array).max(initial=0))
+    if largest > most:
+        raise ValueError(
+            f"{source}: {name} may be {most:g} at most; received {largest:g}: correct "
+            "its unit, or remove the frame"
+        )
 
 
 def _is_number(text: str) -> bool:

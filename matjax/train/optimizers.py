@@ -15,6 +15,9 @@ ADAM_RMS = 0.2
 """Size of a typical update of AdamW in units of its rate. Those of Muon have it, too,
 so that one rate serves both (Liu et al., arXiv 2502.16982, section 2.2)."""
 
+MOST_STEPS = 2**31 - 1
+"""Optax counts in int32."""
+
 
 class OptimizerConfig(Section):
     """Which optimizer, how fast."""
@@ -38,7 +41,16 @@ class OptimizerConfig(Section):
 
 
 def make_schedule(config: OptimizerConfig, n_steps: int) -> optax.Schedule:
-    """Learning rate by step: linear warm-up, then a cosine down to the final rate."""
+    """Learning rate by step: linear warm-up, then a cosine down to the final rate.
+
+    Raises:
+        ValueError: if there are more steps than their counter can count.
+    """
+    if n_steps > MOST_STEPS:
+        raise ValueError(
+            f"a training has {MOST_STEPS} steps at most; received {n_steps}: fewer "
+            "epochs, or larger batches"
+        )
     return optax.warmup_cosine_decay_schedule(
         init_value=0.0 if config.warmup else config.learning_rate,
         peak_value=config.learning_rate,

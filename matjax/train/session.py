@@ -18,6 +18,7 @@ from matjax.train.loop import FitConfig, Fitted, Task, fit
 from matjax.train.parts import Share
 from matjax.train.predictions import Comparison, compare, mean_absolute_errors
 from matjax.train.statistics import dataset_statistics
+from matjax.weights import require_settings
 
 
 class Data(NamedTuple):
@@ -130,6 +131,8 @@ def new_potential(
         ValueError: as :func:`matjax.models.make_model` has it.
     """
     draft = make_model(settings, species=dataset.species)
+    require_settings(draft, "the key model")
+    dataset.require_species(draft.species, "the key model")
     graphs = LabeledGraphs(dataset, draft.cutoff, labels=labels)
     numbers = dataset_statistics(graphs)
     model = make_model(

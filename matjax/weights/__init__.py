@@ -5,6 +5,8 @@ names          those known by name
 store          where files are found; download by checksum
 table          key tables: every array used, every parameter filled
 checkpoint     potentials and property networks as safetensors files
+header         settings of a model in their bounds, before anything is built
+npy            arrays in NumPy's format, no larger than their file
 nequix         the published Nequix weights
 cgcnn          the published CGCNN weights
 """
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from matjax.weights.checkpoint import read_predictor as read_predictor
     from matjax.weights.checkpoint import save_potential as save_potential
     from matjax.weights.checkpoint import save_predictor as save_predictor
+    from matjax.weights.header import require_settings as require_settings
     from matjax.weights.load import load_potential as load_potential
     from matjax.weights.load import load_predictor as load_predictor
     from matjax.weights.names import EMBEDDED as EMBEDDED

@@ -12,17 +12,22 @@ Source: Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018); weights under MIT
 from __future__ import annotations
 
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from matjax.elements import N_ELEMENTS
+from matjax.errors import WeightsError
 from matjax.models import CGCNN
 from matjax.physics import PropertyPredictor
+from matjax.weights.header import MAX_WIDTH
 from matjax.weights.names import PublishedProperty
+from matjax.weights.npy import read_array
 from matjax.weights.table import Key, fill, parameter_shapes
 
 FEATURES = "atom_init.json"
@@ -50,7 +55,7 @@ def read_cgcnn(path: str | Path, published: PublishedProperty) -> PropertyPredic
 
     Raises:
         FileNotFoundError: if there is no table of element features beside the file.
-        ValueError: if the file is damaged or its arrays are not exactly those of the
+        WeightsError: if the file is damaged or its arrays are not exactly those of the
             network that its settings describe.
     """
     path = Path(path)
@@ -63,15 +68,15 @@ def read_cgcnn(path: str | Path, published: PublishedProperty) -> PropertyPredic
         layers=settings["n_conv"],
         head=(settings["h_fea_len"],) * settings["n_h"],
         norm="affine",
-        scale=float(normalizer["std"]),
-        shift=float(normalizer["mean"]),
+        scale=normalizer["std"],
+        shift=normalizer["mean"],
     )
     table = key_table(model)
     sources = {source for line in table for source in line.sources}
     off = [f"missing: {name}" for name in sorted(sources - state.keys())]
     off += [f"extra: {name}" for name in sorted(state.keys() - sources)]
     if off:
-        raise ValueError(
+        raise WeightsError(
             f"{path}: the arrays must be exactly those of the network that the file's "
             "settings describe; off are\n  " + "\n  ".join(off)
         )
@@ -142,29 +147,63 @@ def _made(line: Line, state: dict[str, np.ndarray], path: Path) -> np.ndarray:
         return line.make(*arrays).astype(np.float32)
     except (ValueError, IndexError) as error:
         shapes = {n: a.shape for n, a in zip(line.sources, arrays, strict=True)}
-        raise ValueError(f"{path}: shapes do not fit: {shapes}") from error
+        raise WeightsError(f"{path}: shapes do not fit: {shapes}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, int]]:
     """Arrays of the network, its normalizer and its settings."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _arrays(path)
         settings = json.loads(str(arrays.pop("args")))
-        normalizer = {name: arrays.pop(f"normalizer/{name}") for name in _NORMALIZER}
-        sizes = {name: int(settings[name]) for name in _SIZES}
-    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        normalizer = {n: float(arrays.pop(f"normalizer/{n}")) for n in _NORMALIZER}
+        sizes = {name: settings[name] for name in _SIZES}
+    except _UNREADABLE as error:
+        raise WeightsError(
             f"{path}: CGCNN weights are an npz file with 'args', 'normalizer/…' and "
             f"'state/…' ({error}): is it another format, or a damaged download?"
         ) from error
     task = settings.get("task"), settings.get("n_out", 1)
     if task != ("regression", 1):
-        raise ValueError(f"{path}: a regression with one output is needed, not {task}")
+        raise WeightsError(
+            f"{path}: a regression with one output is needed, not {task}"
+        )
+    for name, size in sizes.items():
+        most = MAX_WIDTH if name.endswith("_len") else MOST_LAYERS
+        if type(size) is not int or not 1 <= size <= most:
+            raise WeightsError(f"{path}: {name} must be 1 to {most}; it is {size!r}")
+    std = normalizer["std"]
+    if not (math.isfinite(normalizer["mean"]) and math.isfinite(std) and std > 0):
+        raise WeightsError(f"{path}: mean and deviation must be finite: {normalizer}")
     state = {name.removeprefix("state/"): array for name, array in arrays.items()}
     return state, normalizer, sizes
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file, their checksums compared; none larger than it."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.file_size > LARGEST:
+                raise ValueError(f"{member.filename} has {member.file_size} bytes")
+            with archive.open(member) as file:
+                array = read_array(file, member.file_size)
+                if file.read(1):  # the end, where the archive compares the checksum
+                    raise ValueError(f"{member.filename} holds more than an array")
+            arrays[member.filename.removesuffix(".npy")] = array
+    return arrays
+
+
+_UNREADABLE = (
+    *(ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What a file that is no such archive makes ``zipfile`` and ``json`` raise; of runtime
+errors, those of nesting, encryption and unknown compression."""
+
+LARGEST = 2**28
+"""Bytes of an array; published networks have less than 2**20 in all."""
+
+MOST_LAYERS = 32
 _NORMALIZER = ("mean", "std")
 _SIZES = ("atom_fea_len", "h_fea_len", "n_conv", "n_h")
 
@@ -177,12 +216,15 @@ def _read_features(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
             "missing"
         )
     try:
-        table = {int(z): row for z, row in json.loads(path.read_text()).items()}
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        table = {int(z): row for z, row in rows.items()}
         features = np.array(list(table.values()), dtype=np.float64)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise WeightsError(
             f"{path}: must hold a list of numbers for each atomic number ({error})"
         ) from error
     if features.ndim != 2 or not all(0 < z < N_ELEMENTS for z in table):
-        raise ValueError(f"{path}: needs atomic numbers and lists of one length")
+        raise WeightsError(f"{path}: needs atomic numbers and lists of one length")
+    if not np.isfinite(features).all():
+        raise WeightsError(f"{path}: features must be finite numbers")
     return tuple(table), features

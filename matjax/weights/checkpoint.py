@@ -1,29 +1,41 @@
 """Potentials and property networks as safetensors files.
 
 Parameters are the arrays; the model, and the units of a property network, are JSON in
-the metadata.
+the metadata, as is a digest of all of it: a file that has changed since it was written
+is refused. Equal parameters give equal bytes.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
-from safetensors import SafetensorError, safe_open
-from safetensors.flax import save_file
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.flax import load as load_arrays
+from safetensors.flax import save as save_arrays
 
+from matjax.drafts import draft
+from matjax.errors import WeightsError
 from matjax.models import MODELS, PROPERTY_MODELS, make_model
 from matjax.physics import Potential, PropertyPredictor
+from matjax.weights.header import Word, read_settings, require_settings
 from matjax.weights.table import check, parameter_shapes
 
 FORMAT = "matjax-potential-1"
 PREDICTOR_FORMAT = "matjax-predictor-1"
-_OF_FLAX = {"parent", "name"}
+
+DIGEST = "sha256"
+"""Key of the digest in the metadata. Files written before there was one lack it."""
+
+_METADATA = {"format", "model", "config", DIGEST}
+_UNITS = {"units": tuple[Word, ...], "logarithmic": tuple[bool, ...]}
+_DTYPES = ("F16", "BF16", "F32", "F64")
 
 Registry = Mapping[str, Callable[..., Any]]
 
@@ -35,10 +47,12 @@ def save_potential(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not one of ``MODELS``.
+        ValueError: if the model is not one of ``MODELS``, or a setting is so far out
+            of bounds that the file would be refused.
     """
-    metadata = {"format": FORMAT, **_described(potential.model, MODELS)}
-    return _write(potential.params, Path(path), metadata, overwrite=overwrite)
+    path = Path(path)
+    metadata = {"format": FORMAT, **_described(potential.model, path, MODELS)}
+    return _write(potential.params, path, metadata, overwrite=overwrite)
 
 
 def save_predictor(
@@ -48,22 +62,23 @@ def save_predictor(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not one of ``PROPERTY_MODELS``.
+        ValueError: if the model is not one of ``PROPERTY_MODELS``, or as above.
     """
+    path = Path(path)
     metadata = {
         "format": PREDICTOR_FORMAT,
-        **_described(predictor.model, PROPERTY_MODELS),
+        **_described(predictor.model, path, PROPERTY_MODELS),
         "units": json.dumps(predictor.units),
         "logarithmic": json.dumps(predictor.logarithmic),
     }
-    return _write(predictor.params, Path(path), metadata, overwrite=overwrite)
+    return _write(predictor.params, path, metadata, overwrite=overwrite)
 
 
 def read_potential(path: str | Path) -> Potential:
     """Reads a potential that :func:`save_potential` wrote.
 
     Raises:
-        ValueError: if the file is not of this format, is damaged, or its arrays are
+        WeightsError: if the file is not of this format, is damaged, or its arrays are
             not exactly the model's parameters.
     """
     model, params, _ = _read(Path(path), FORMAT, MODELS)
@@ -74,31 +89,31 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
     """Reads a property network that :func:`save_predictor` wrote.
 
     Raises:
-        ValueError: as :func:`read_potential`.
+        WeightsError: as :func:`read_potential`.
     """
-    model, params, metadata = _read(Path(path), PREDICTOR_FORMAT, PROPERTY_MODELS)
+    path = Path(path)
+    model, params, metadata = _read(path, PREDICTOR_FORMAT, PROPERTY_MODELS)
+    found: dict[str, Any] = {}
+    for key, kind in _UNITS.items():
+        try:
+            text = metadata.get(key, "")
+            found[key] = TypeAdapter(kind).validate_json(text, strict=True)
+        except ValidationError:
+            found[key] = ()
+        if len(found[key]) != len(model.properties):
+            raise WeightsError(
+                f"{path}: its header must list {key} of the properties "
+                f"{model.properties}; it has {metadata.get(key)!r}"
+            )
     return PropertyPredictor.create(
-        model,
-        tuple(json.loads(metadata["units"])),
-        logarithmic=tuple(json.loads(metadata["logarithmic"])),
-        params=params,
+        model, found["units"], logarithmic=found["logarithmic"], params=params
     )
 
 
-def _described(model: Any, registry: Registry) -> dict[str, str]:
-    """Name and settings of a model, as metadata."""
-    names = {kind: name for name, kind in registry.items()}
-    if type(model) not in names:
-        raise ValueError(
-            f"only models registered in matjax.models ({', '.join(registry)}) can be "
-            f"saved; {type(model).__name__} is not registered there"
-        )
-    config = {
-        field.name: getattr(model, field.name)
-        for field in dataclasses.fields(model)
-        if field.name not in _OF_FLAX
-    }
-    return {"model": names[type(model)], "config": json.dumps(config)}
+def _described(model: Any, path: Path, registry: Registry) -> dict[str, str]:
+    """Name and settings of a model, as metadata that can be read again."""
+    name, text = require_settings(model, path, registry)
+    return {"model": name, "config": text}
 
 
 def _write(
@@ -106,35 +121,100 @@ def _write(
 ) -> Path:
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; give another name or overwrite=True")
-    arrays = flatten_dict(params, sep="/")
-    save_file({k: jnp.asarray(v) for k, v in arrays.items()}, str(path), metadata)
+    arrays = {k: jnp.asarray(v) for k, v in flatten_dict(params, sep="/").items()}
+    header, data = _parts(save_arrays(arrays, metadata), path)
+    header["__metadata__"][DIGEST] = _digest(header, data)
+    # The library writes the metadata in an order that changes from file to file.
+    text = json.dumps(header, sort_keys=True).encode()
+    text += b" " * (-len(text) % 8)
+    with draft(path) as partial:
+        partial.write_bytes(len(text).to_bytes(8, "little") + text + data)
     return path
+
+
+class _Parts(NamedTuple):
+    """The two parts of a safetensors file."""
+
+    header: dict[str, Any]
+    data: bytes
+
+
+def _parts(content: bytes, path: Path) -> _Parts:
+    """Header and data of a file's content.
+
+    Raises:
+        WeightsError: if there is no header.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    try:
+        header = json.loads(content[8:end]) if end <= len(content) else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise WeightsError(f"{path}: not a whole safetensors file (no header)")
+    metadata = header.setdefault("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise WeightsError(f"{path}: not a safetensors file (metadata of another kind)")
+    return _Parts(header, content[end:])
+
+
+def _digest(header: Mapping[str, Any], data: bytes) -> str:
+    """SHA-256 of a file but for the digest it carries, whatever the order of keys."""
+    metadata = {k: v for k, v in header["__metadata__"].items() if k != DIGEST}
+    text = json.dumps({**header, "__metadata__": metadata}, sort_keys=True)
+    return hashlib.sha256(text.encode() + data).hexdigest()
 
 
 def _read(
     path: Path, format: str, registry: Registry
 ) -> tuple[Any, dict[str, Any], dict[str, str]]:
     """Model, parameters and metadata of a file."""
-    try:
-        with safe_open(str(path), framework="flax") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in list(file.keys())}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole safetensors file ({error})") from error
-    if metadata.get("format") != format or metadata.get("model") not in registry:
-        raise ValueError(
-            f"{path}: its metadata must say format {format!r} and a model of "
-            f"{sorted(registry)}; received {metadata.get('format')!r}, "
-            f"{metadata.get('model')!r}"
+    content = path.read_bytes()
+    header, data = _parts(content, path)
+    metadata: dict[str, Any] = header["__metadata__"]
+    if DIGEST in metadata and metadata[DIGEST] != _digest(header, data):
+        raise WeightsError(
+            f"{path}: the file has changed since it was written: its content has not "
+            "the SHA-256 that it carries; take another copy"
         )
-    settings = {"name": metadata["model"], **json.loads(metadata["config"])}
-    model = make_model(settings, registry)
-    wanted: dict[str, Any] = flatten_dict(parameter_shapes(model), sep="/")  # pyright: ignore
-    off = [f"missing: {name}" for name in wanted.keys() - arrays.keys()]
-    off += [f"extra: {name}" for name in arrays.keys() - wanted.keys()]
-    for name in wanted.keys() & arrays.keys():
-        off += check(name, arrays[name], wanted[name].shape)
+    name = metadata.get("model")
+    if metadata.get("format") != format or name not in registry:
+        raise WeightsError(
+            f"{path}: its metadata must say format {format!r} and a model of "
+            f"{sorted(registry)}; received {metadata.get('format')!r}, {name!r}"
+        )
+    known = _METADATA | (_UNITS.keys() if format == PREDICTOR_FORMAT else set())
+    if not (metadata.keys() <= known and isinstance(metadata.get("config"), str)):
+        raise WeightsError(
+            f"{path}: its metadata must be {sorted(known)}; it has {sorted(metadata)}"
+        )
+    settings = read_settings(str(name), registry[str(name)], metadata["config"], path)
+    arrays = _arrays(header, content, path)
+    try:
+        model = make_model({"name": name, **settings}, registry)
+        shapes = parameter_shapes(model)
+    except ValueError as error:
+        raise WeightsError(f"{path}: its settings make no model: {error}") from error
+    wanted: dict[str, Any] = flatten_dict(shapes, sep="/")  # pyright: ignore
+    off = [f"missing: {key}" for key in wanted.keys() - arrays.keys()]
+    off += [f"extra: {key}" for key in arrays.keys() - wanted.keys()]
+    for key in wanted.keys() & arrays.keys():
+        off += check(key, arrays[key], wanted[key].shape)
     if off:
         listed = "\n  ".join(sorted(off))
-        raise ValueError(f"{path}: arrays and model disagree:\n  {listed}")
+        raise WeightsError(f"{path}: arrays and model disagree:\n  {listed}")
     return model, unflatten_dict(arrays, sep="/"), metadata
+
+
+def _arrays(
+    header: Mapping[str, Any], content: bytes, path: Path
+) -> dict[str, jnp.ndarray]:
+    """The arrays of a file, all of floats."""
+    for key, entry in header.items():
+        dtype = entry.get("dtype") if isinstance(entry, dict) else None
+        if key != "__metadata__" and dtype not in _DTYPES:
+            raise WeightsError(f"{path}: {key} must hold floats; it holds {dtype}")
+    try:
+        return load_arrays(content)
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from error

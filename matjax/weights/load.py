@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 
+from matjax.errors import WeightsError
 from matjax.models import make_model
 from matjax.physics import Potential, PropertyPredictor
 from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
 from matjax.weights.names import EMBEDDED, PROPERTIES, SHIPPED
 from matjax.weights.nequix import read_nequix
-from matjax.weights.store import PUBLISHED, fetch, find_property
+from matjax.weights.store import PUBLISHED, fetch, find_property, require_published
 
 READERS: dict[str, Callable[[str | Path], Potential]] = {
     ".nqx": read_nequix,
@@ -40,7 +42,7 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
         FileNotFoundError: if published weights are in no folder and there is no
             network.
     """
-    dtype = dtype or jnp.zeros(()).dtype
+    dtype = _precision(dtype)
     if str(name) in EMBEDDED:
         return Potential.create(make_model(EMBEDDED[str(name)])).astype(dtype)
     if str(name) in SHIPPED:
@@ -72,7 +74,7 @@ def load_predictor(
             or a file holds none.
         FileNotFoundError: if the file of published weights is in no folder.
     """
-    dtype = dtype or jnp.zeros(()).dtype
+    dtype = _precision(dtype)
     if os.path.isfile(name):
         return read_predictor(name).astype(dtype)
     if str(name) not in PROPERTIES:
@@ -99,8 +101,24 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def _read(path: Path) -> Potential:
     if path.suffix not in READERS:
-        raise ValueError(
+        raise WeightsError(
             f"{path}: weight files end in {' or '.join(READERS)}; received "
             f"{path.suffix or 'none'!r}"
         )
+    require_published(path)
     return READERS[path.suffix](path)
+
+
+def _precision(dtype: DTypeLike | None) -> np.dtype:
+    """A floating-point precision, that of JAX by default."""
+    if dtype is None:
+        return jnp.zeros(()).dtype
+    try:
+        found = jnp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or not jnp.issubdtype(found, jnp.floating):
+        raise ValueError(
+            f"parameters have a precision such as float32 or float64; received {dtype}"
+        )
+    return found

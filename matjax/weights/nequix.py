@@ -13,13 +13,17 @@ from __future__ import annotations
 import json
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import jax
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from matjax.errors import WeightsError
 from matjax.models import NequIP
 from matjax.physics import Potential
+from matjax.weights.header import BOUNDS, Width, bounded, validated
+from matjax.weights.npy import read_array
 from matjax.weights.table import Key, fill, parameter_shapes
 
 MODEL_KEYS = {
@@ -38,6 +42,9 @@ MODEL_KEYS = {
 }
 """Key of the file's config → attribute of :class:`NequIP`."""
 
+MOST = 10_000
+"""Arrays of a file."""
+
 BLOCKS = {
     "radial_mlp": "radial",
     "linear_1": "linear_in",
@@ -52,14 +59,14 @@ def read_nequix(path: str | Path) -> Potential:
     """Potential with the weights of a ``.nqx`` file, in float32.
 
     Raises:
-        ValueError: if the file is not of this format, is truncated, or its arrays are
+        WeightsError: if the file is not of this format, is truncated, or its arrays are
             not exactly those of the network its config describes.
     """
     path = Path(path)
     with path.open("rb") as file:
         config = _read_config(file, path)
+        model = nequip_of_config(config, path)
         arrays = _read_arrays(file, path)
-    model = nequip_of_config(config, path)
     shapes = parameter_shapes(model)
     table = key_table(shapes, model.layers)
     if _repeats_config(arrays[len(table) :], config):
@@ -68,17 +75,37 @@ def read_nequix(path: str | Path) -> Potential:
     return Potential(params=params, model=model)
 
 
+def _schema() -> type[BaseModel]:
+    """What of a file's config describes the network; the rest tells of its training."""
+    types = get_type_hints(NequIP)
+    fields: dict[str, Any] = {
+        ours: (bounded(ours, types[ours]), Field(alias=theirs))
+        for theirs, ours in MODEL_KEYS.items()
+    }
+    for theirs, ours, kind in (
+        ("atomic_numbers", "species", BOUNDS["species"]),
+        ("radial_mlp_size", "radial_width", Width),
+        ("radial_mlp_layers", "n_radial", Annotated[int, Field(ge=0, le=16)]),
+    ):
+        fields[ours] = (kind, Field(alias=theirs))
+    settings = ConfigDict(extra="ignore", allow_inf_nan=False)
+    return create_model("nequix", __config__=settings, **fields)
+
+
 def nequip_of_config(config: dict[str, Any], path: Path) -> NequIP:
-    """The network that a file's config describes."""
-    wanted = {*MODEL_KEYS, "atomic_numbers", "radial_mlp_size", "radial_mlp_layers"}
-    missing = sorted(wanted - config.keys())
+    """The network that a file's config describes.
+
+    Raises:
+        WeightsError: if it lacks a setting, or one is out of bounds.
+    """
+    schema = _schema()
+    aliases = {str(field.alias) for field in schema.model_fields.values()}
+    missing = sorted(aliases - config.keys())
     if missing:
-        raise ValueError(f"{path}: the config of Nequix weights lacks {missing}")
-    return NequIP(
-        species=tuple(config["atomic_numbers"]),
-        radial_widths=(config["radial_mlp_size"],) * config["radial_mlp_layers"],
-        **{ours: config[theirs] for theirs, ours in MODEL_KEYS.items()},
-    )
+        raise WeightsError(f"{path}: the config of Nequix weights lacks {missing}")
+    given = validated(schema, json.dumps(config), path)
+    widths = (given.pop("radial_width"),) * given.pop("n_radial")
+    return NequIP(radial_widths=widths, **given)
 
 
 def key_table(shapes: dict[str, Any], layers: int) -> list[Key]:
@@ -108,13 +135,13 @@ def _read_config(file: BufferedReader, path: Path) -> dict[str, Any]:
     line = file.readline(2**20)
     try:
         config = json.loads(line)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(
             f"{path}: Nequix weights begin with one line of JSON; this file does not "
             f"({error}): is it another format, or a damaged download?"
         ) from error
     if not isinstance(config, dict):
-        raise ValueError(f"{path}: the first line must hold a JSON object")
+        raise WeightsError(f"{path}: the first line must hold a JSON object")
     return config
 
 
@@ -129,12 +156,15 @@ def _repeats_config(records: list[np.ndarray], config: dict[str, Any]) -> bool:
 
 def _read_arrays(file: BufferedReader, path: Path) -> list[np.ndarray]:
     arrays = []
+    size = path.stat().st_size
     while file.peek(2)[:2] not in (b"", b"\n"):
         try:
-            arrays.append(np.lib.format.read_array(file, allow_pickle=False))
-        except (ValueError, EOFError) as error:
-            raise ValueError(
+            arrays.append(read_array(file, size - file.tell()))
+        except ValueError as error:
+            raise WeightsError(
                 f"{path}: array {len(arrays) + 1} cannot be read ({error}): the file "
                 "is truncated or damaged; download it again"
             ) from error
+        if len(arrays) > MOST:
+            raise WeightsError(f"{path}: no network has more than {MOST} arrays")
     return arrays

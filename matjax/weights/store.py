@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import platformdirs
+
+from matjax.drafts import draft
+from matjax.errors import WeightsError
 
 
 class Published(NamedTuple):
@@ -89,10 +91,46 @@ def find_property(file: str) -> Path | None:
     return next((p / file for p in places if (p / file).is_file()), None)
 
 
+def require_published(path: Path) -> None:
+    """Refuse a file that has the name of published weights and another content.
+
+    Raises:
+        WeightsError: naming the file, and what to do.
+    """
+    known = {published.file: published for published in PUBLISHED.values()}
+    if path.name in known:
+        _require_content(path, known[path.name])
+
+
+def _require_content(path: Path, published: Published) -> None:
+    found = _digest(path)
+    if found != published.sha256:
+        raise WeightsError(
+            f"{path}: published weights of this name have the SHA-256 "
+            f"{published.sha256}; this file has {found}: it is damaged, or another "
+            f"one: take a copy from {published.url}, or give your own another name"
+        )
+
+
+_DIGESTS: dict[tuple[Path, int, int], str] = {}
+"""Of files that were read before, by path, size and time of their last change."""
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    state = path.stat()
+    key = (path.resolve(), state.st_size, state.st_mtime_ns)
+    if key not in _DIGESTS:
+        with path.open("rb") as file:
+            _DIGESTS[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _DIGESTS[key]
+
+
 def fetch(published: Published, *, timeout: float = 30.0) -> Path:
     """Path of a published file, downloaded into the user cache if no folder has it.
 
-    The file appears in the cache only when it is whole and its checksum right.
+    The file appears in the cache only when it is whole and its checksum right; one
+    that is found is checked likewise.
 
     Args:
         published: what to fetch.
@@ -100,27 +138,23 @@ def fetch(published: Published, *, timeout: float = 30.0) -> Path:
 
     Raises:
         FileNotFoundError: if it is nowhere and cannot be downloaded.
-        ValueError: if the downloaded bytes have another checksum.
+        WeightsError: if the file that was found or downloaded has another checksum.
     """
     found = find(published)
     if found is not None:
+        _require_content(found, published)
         return found
     target = cache_folder() / published.file
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with draft(target) as part:
+        with part.open("wb") as file:
             digest = _download(published, file, timeout)
         if digest != published.sha256:
-            raise ValueError(
+            raise WeightsError(
                 f"{published.url}: the SHA-256 must be {published.sha256}; the "
                 f"download has {digest}. Nothing was kept; try again, or put the "
                 "right file into a folder of MATJAX_MODELS"
             )
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return target
 
 

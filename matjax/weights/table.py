@@ -11,6 +11,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from matjax.arrays import Array
+from matjax.errors import WeightsError
 from matjax.physics.potential import EnergyModel, probe
 
 
@@ -35,7 +36,7 @@ def fill(
         path: of the file, for the error.
 
     Raises:
-        ValueError: unless every array is used, every parameter filled and every shape
+        WeightsError: unless every array is used, every parameter filled and every shape
             equal; the message lists what is off.
     """
     wanted: dict[tuple[str, ...], Any] = flatten_dict(shapes)  # pyright: ignore
@@ -57,7 +58,7 @@ def fill(
         filled[key.parameter] = jnp.asarray(array)
     if off:
         listed = "\n  ".join(off[:20] + [f"… {len(off) - 20} more"] * (len(off) > 20))
-        raise ValueError(
+        raise WeightsError(
             f"{path}: the arrays must be exactly those of the network that the file's "
             f"config describes ({len(table)} arrays); off are\n  {listed}"
         )

@@ -3,6 +3,7 @@
 import json
 from importlib.util import module_from_spec, spec_from_file_location
 
+import ase.io
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -13,7 +14,7 @@ from matjax import catalog
 from matjax.config import build_config
 from matjax.phonons import phonons
 from matjax.runs import Run
-from matjax.survey import choose, read_items
+from matjax.survey import choose, item_crystal, read_items, report, small_first
 from matjax.survey.sizes import DEGREES, NODES, SizedPotential, relax_sized
 from tests.phonons.lattices import silicon, stillinger_weber
 
@@ -142,3 +143,31 @@ def test_data_that_lack_something_are_refused(tmp_path, data):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_items("nowhere.extxyz", ("gap",))
     assert len(choose(read_items(str(data), ()), 2, seed=0)) == 2
+
+
+def test_frame_that_is_no_crystal_is_a_failed_row_and_not_the_end(data):
+    frames = ase.io.read(data, ":")
+    frames[1].positions[0, 0] = np.nan
+    frames[2].info["heat_capacity"] = "unknown"
+    write(data, frames)
+    items = read_items(str(data), ("heat_capacity",))
+    assert list(items) == ["test-0", "test-1", "test-2"]
+    assert item_crystal(items["test-0"]).n_atoms == 2
+    with pytest.raises(ValueError, match=r"data\.extxyz#1: .*finite"):
+        item_crystal(items["test-1"])
+    with pytest.raises(ValueError, match=r"#2: heat_capacity must be a finite number"):
+        item_crystal(items["test-2"])
+    assert small_first(list(items), items) == ["test-2", "test-0", "test-1"]
+
+
+def test_identifiers_must_differ(data):
+    frames = ase.io.read(data, ":")
+    frames[2].info["material_id"] = "test-0"
+    write(data, frames)
+    with pytest.raises(ValueError, match="crystal 2 repeats test-0"):
+        read_items(str(data), ())
+
+
+def test_survey_without_a_crystal_says_so(tmp_path, data):
+    with pytest.raises(ValueError, match="at least one crystal is needed"):
+        report({}, {}, {}, Run(tmp_path / "run"))

@@ -34,6 +34,52 @@ def argon(tmp_path_factory):
     return paths
 
 
+def in_neon(path, folder):
+    """A file of the same crystals, of another element."""
+    changed = folder / "neon.extxyz"
+    changed.write_text(path.read_text().replace("Ar ", "Ne "))
+    return str(changed)
+
+
+def test_a_potential_is_not_judged_on_elements_it_was_not_trained_on(argon, tmp_path):
+    settings = {
+        "train": str(argon[0]),
+        "test": in_neon(argon[1], tmp_path),
+        "model": {**TINY, "cutoff": 4.5, "radial_widths": [8]},
+    }
+    answer = "neon.extxyz holds Ne, first in neon.extxyz#0; the training set knows Ar"
+    with pytest.raises(ValueError, match=answer):
+        run("potential", tmp_path / "run", settings)
+    assert not (tmp_path / "run" / "potential.safetensors").exists()
+
+
+def test_a_pretrained_potential_is_not_trained_on_elements_it_does_not_know(
+    argon, tmp_path
+):
+    settings = {"train": in_neon(argon[0], tmp_path), "pretrained": "lennard-jones-ar"}
+    with pytest.raises(ValueError, match=r"holds Ne, .* lennard-jones-ar knows Ar"):
+        run("potential", tmp_path / "run", settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer"),
+    [
+        ({"model": {**TINY, "cutoff": -1.0}}, "the key model: .*cutoff"),
+        ({"model": {**TINY, "cutoff": 1e6}}, "the key model: .*cutoff"),
+        ({"model": {**TINY, "layers": 0}}, "the key model: .*layers"),
+        ({"model": {**TINY, "hidden": "2x1o"}}, "irreps must hold scalars"),
+        ({"model": {**TINY, "species": [10]}}, "the key model knows Ne alone"),
+        ({"model": {"name": "nequp"}}, "did you mean 'nequip'"),
+        ({"fit": {"epochs": 10**12}}, "a training has 2147483647 steps at most"),
+    ],
+)
+def test_settings_that_cannot_be_trained_are_refused(argon, tmp_path, settings, answer):
+    default = {"model": {**TINY, "cutoff": 4.5, "radial_widths": [8]}}
+    chosen = {"train": str(argon[0]), **default, **settings}
+    with pytest.raises(ValueError, match=answer):
+        run("potential", tmp_path / "run", chosen)
+
+
 def test_a_potential_is_trained_judged_and_kept(argon, tmp_path):
     settings = {
         "train": str(argon[0]),

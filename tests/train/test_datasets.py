@@ -264,3 +264,45 @@ def test_a_published_set_has_as_many_frames_as_published():
         pytest.skip("the data sets are not here (MATJAX_DATA)")
     silicon = read_dataset("mlearn/Si/test", ["energy", "forces", "stress"])
     assert len(silicon) == 25
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "answer"),
+    [
+        ("energy", 1e9, r"x\.extxyz#1: energy may be 2e\+07 at most; received 1e\+09"),
+        ("forces", 1e30, r"x\.extxyz#1: forces may be 1e\+06 at most; received 1e\+30"),
+        ("stress", -1e7, r"x\.extxyz#1: stress may be 1e\+06 at most; received 1e\+07"),
+        ("gap", 1e20, r"x\.extxyz#1: gap may be 1e\+15 at most; received 1e\+20"),
+        ("forces", np.inf, r"x\.extxyz#1: forces must be finite"),
+        ("energy", np.nan, r"x\.extxyz#1: energy must be finite"),
+    ],
+)
+def test_label_that_no_calculation_gives_is_refused(
+    dataset, tmp_path, label, value, answer
+):
+    frames = [to_atoms(example) for example in dataset.examples]
+    place = frames[1].info if label == "gap" else frames[1].calc.results
+    if np.ndim(place[label]):
+        place[label] = np.array(place[label])
+        place[label].flat[0] = value
+    else:
+        place[label] = value
+    ase.io.write(tmp_path / "x.extxyz", frames)
+    with pytest.raises(ValueError, match=answer):
+        read_dataset(tmp_path / "x.extxyz", LABELS)
+
+
+def test_labels_of_all_electron_calculations_and_collisions_are_taken(
+    dataset, tmp_path
+):
+    frames = [to_atoms(example) for example in dataset.examples[:1]]
+    frames[0].calc.results["energy"] = -2 * 1.3e6  # eV, as heavy as atoms get
+    frames[0].calc.results["forces"] = np.full((2, 3), 1e5)
+    ase.io.write(tmp_path / "x.extxyz", frames)
+    assert len(read_dataset(tmp_path / "x.extxyz", LABELS)) == 1
+
+
+def test_elements_that_a_model_does_not_know_are_named(dataset):
+    dataset.require_species((8, 14, 20), "the potential")
+    with pytest.raises(ValueError, match=r"holds Si, first in .*#\d.* alone: take"):
+        dataset.require_species((8,), "the potential")
