@@ -1,0 +1,72 @@
+"""Whether what a file says can be a crystal: no atom in another, none far away."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import covalent_radii
+
+from matjax.crystals.crystal import Crystal
+from matjax.crystals.neighbors import pairs_within
+
+CLOSEST = 0.5
+"""Least distance of two atoms, as a share of the sum of their covalent radii (Cordero
+et al., Dalton Trans. 2008, 2832): no ordered crystal of the data sets at hand, those
+under pressure included, comes near it, while atoms placed by a wrong space group do."""
+
+FARTHEST = 1e5
+"""Cells from the home cell; beyond, a coordinate keeps fewer digits than are needed,
+and none is meant."""
+
+
+def require_plausible(crystal: Crystal, *, allow_close: bool = False) -> None:
+    """Refuse a crystal whose numbers no crystal has.
+
+    Args:
+        crystal: with concrete arrays.
+        allow_close: whether atoms may lie in one another.
+
+    Raises:
+        ValueError: naming the two atoms that are too close, or the one that is far
+            away; or if the cell is too flat or too long for a search.
+    """
+    away = np.abs(crystal.fractional).max(axis=1)
+    if away.max() > FARTHEST:
+        raise ValueError(
+            f"coordinates must lie within {FARTHEST:g} cells; atom {away.argmax()} "
+            f"has {crystal.fractional[away.argmax()]} in units of the cell vectors"
+        )
+    if not allow_close:
+        _require_distances(crystal)
+
+
+def shortest_share(crystal: Crystal) -> tuple[float, int, int, float]:
+    """Smallest distance as a share of the sum of covalent radii; its atoms; in Å.
+
+    Distances above the sum of radii are not looked at: the share is then infinite.
+    """
+    radii = covalent_radii[np.asarray(crystal.numbers)]
+    i, j, _, distances = pairs_within(crystal, 2 * float(radii.max()) * CLOSEST)
+    if len(distances) == 0:
+        return np.inf, 0, 0, np.inf
+    shares = distances / (radii[i] + radii[j])
+    closest = int(shares.argmin())
+    return (
+        float(shares[closest]),
+        int(i[closest]),
+        int(j[closest]),
+        float(distances[closest]),
+    )
+
+
+def _require_distances(crystal: Crystal) -> None:
+    share, i, j, distance = shortest_share(crystal)
+    if share < CLOSEST:
+        symbols = crystal.symbols
+        radii = covalent_radii[np.asarray(crystal.numbers)]
+        raise ValueError(
+            f"two atoms must lie farther apart than half the sum of their covalent "
+            f"radii; atom {i} ({symbols[i]}) and an image of atom {j} ({symbols[j]}) "
+            f"are {distance:.3g} Å apart, the least being "
+            f"{CLOSEST * (radii[i] + radii[j]):.2f} Å: correct the cell, the space "
+            "group or the coordinates; allow_close=True reads it as it is"
+        )
