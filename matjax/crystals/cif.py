@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -73,7 +74,8 @@ class Block:
         self.path = path
         self.name = block.name.strip()
         self._items: dict[str, tuple[list[str], int]] = {}
-        for item in block:
+        items: Any = block  # gemmi's stubs do not say that it iterates
+        for item in items:
             if item.pair is not None:
                 tag, value = item.pair
                 self._items[_plain(tag)] = ([_text(value)], item.line_number)
@@ -220,7 +222,7 @@ def _cell(block: Block) -> np.ndarray:
             raise block.error(f"{tag} must be a number; received {text!r}", tag)
         parameters.append(found[0])
     try:
-        return cell_from_parameters(parameters)
+        return np.asarray(cell_from_parameters(parameters))
     except ValueError as error:
         raise block.error(str(error), *CELL) from error
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gemmi
 import numpy as np
@@ -129,7 +129,8 @@ def _by_name(
             )
     elif number:
         standard = gemmi.find_spacegroup_by_number(number)
-        settings, what = _named(standard.hm, block.value(CODE)), f"number {number}"
+        settings = _named(standard.hm, block.value(CODE)) or []
+        what = f"number {number}"
     else:
         if block.magnetic:
             raise block.error(
@@ -267,10 +268,14 @@ def _names() -> dict[str, list[gemmi.SpaceGroup]]:
 def _full_names() -> dict[str, str]:
     """Hall symbols by full symbols such as 'F4/m-32/m', the first setting of each."""
     found: dict[str, str] = {}
-    for hall_number in range(1, 531):
-        kind = call_spglib(spglib.get_spacegroup_type, hall_number)
+    for kind in _spglib_types():
         found.setdefault(_compact(kind.international_full), kind.hall_symbol)
     return found
+
+
+@cache
+def _spglib_types() -> list[Any]:
+    return [call_spglib(spglib.get_spacegroup_type, n) for n in range(1, 531)]
 
 
 def _compact(symbol: str) -> str:
@@ -315,13 +320,13 @@ def _named(symbol: str, code: str | None) -> list[Setting] | None:
 
 def _of_qualifier(base: str, extension: str) -> list[Setting] | None:
     """Settings of a symbol followed by one of spglib's names of axes, such as b1."""
-    wanted = [
-        g
-        for g in _groups(base) or []
-        if extension in (g.qualifier, f"{g.ext}{g.qualifier}".lower())
-        or extension == f"{g.qualifier}{g.ext}".lower()
-    ]
-    return [_setting(list(g.operations()), g.hm) for g in wanted] or None
+    for kind in _spglib_types():
+        names = [kind.international_short, *kind.international.split("=")]
+        names = map(_compact, [kind.international_full, *names])
+        if kind.choice.lower() == extension and _compact(base) in names:
+            setting = _hall_or_none(kind.hall_symbol)
+            return None if setting is None else [setting]
+    return None
 
 
 def _groups(base: str) -> list[gemmi.SpaceGroup] | None:

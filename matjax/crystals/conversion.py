@@ -53,7 +53,7 @@ def crystal_to_ase(crystal: Crystal) -> ase.Atoms:
         pbc=crystal.pbc,
     )
     if crystal.given_masses is not None:
-        atoms.set_masses(np.asarray(crystal.given_masses))
+        atoms.set_array("masses", np.asarray(crystal.given_masses), float, ())
     if crystal.fixed is not None:
         atoms.set_constraint(_constraints(np.asarray(crystal.fixed)))
     return atoms

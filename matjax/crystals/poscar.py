@@ -114,7 +114,7 @@ def _numbers(
 def _scaled(
     lines: _Lines, rows: np.ndarray, factors: list[float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The cell, and the factors of Cartesian coordinates; a negative one is a volume."""
+    """The cell, and factors of Cartesian coordinates; a negative one is a volume."""
     scale = np.array(factors)
     volume = abs(np.linalg.det(rows))
     if len(factors) == 1 and factors[0] < 0 and volume > 0:
@@ -159,21 +159,17 @@ def _positive(lines: _Lines, counts: list[int]) -> list[int]:
 
 
 def _commented(lines: _Lines, comment: str, counts: list[int]) -> list[Species]:
-    """Elements of a VASP 4 file, if its comment is nothing but their list or formula."""
+    """Elements of a VASP 4 file whose comment is nothing but their list or formula."""
     words = comment.split()
     if len(words) == len(counts) and all(map(_is_symbol, words)):
         return [species(word) for word in words]
     parts = re.findall(r"([A-Z][a-z]?)(\d*)", comment)
     whole = "".join(words) == "".join(symbol + n for symbol, n in parts)
     formula = [int(n or 1) for _, n in parts]
-    divisor = reduce(gcd, counts)
     if (
         whole
         and all(_is_symbol(symbol) for symbol, _ in parts)
-        and len(parts) == len(counts)
-        and divisor
-        and [n // reduce(gcd, formula) for n in formula]
-        == [n // divisor for n in counts]
+        and _reduced(formula) == _reduced(counts)
     ):
         return [species(symbol) for symbol, _ in parts]
     raise lines.error(
@@ -181,6 +177,11 @@ def _commented(lines: _Lines, comment: str, counts: list[int]) -> list[Species]:
         f"one does not, and its comment {comment!r} is not a list of elements for "
         f"{counts}: add the line"
     )
+
+
+def _reduced(counts: list[int]) -> list[int]:
+    divisor = max(1, reduce(gcd, counts, 0))
+    return [n // divisor for n in counts]
 
 
 def _is_symbol(word: str) -> bool:

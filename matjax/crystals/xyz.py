@@ -87,12 +87,12 @@ def frame_atoms(frame: Frame) -> ase.Atoms:
     if masses and not atoms.has("masses"):
         given = atoms.get_masses()
         given[list(masses)] = list(masses.values())
-        atoms.set_masses(given)
+        atoms.set_array("masses", given, float, ())
     return atoms
 
 
 def _plain_pbc(match: re.Match[str]) -> str:
-    """Truth values as ASE understands them: it takes the text "F" in a list for true."""
+    """Truth values as ASE understands them: it takes "F" in a list for true."""
     words = re.findall(r"[\w.]+", match[1])
     flags = [_TRUTH.get(word.lower()) for word in words]
     if len(flags) not in (1, 3) or None in flags:
