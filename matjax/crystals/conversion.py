@@ -168,6 +168,32 @@ def _along_cell_vectors(mask: np.ndarray, cell: np.ndarray) -> np.ndarray | None
     return None if (in_fixed & in_free).any() else in_fixed
 
 
+def with_cartesian_constraints(atoms: ase.Atoms, crystal: Crystal) -> ase.Atoms:
+    """The atoms, fixed along Cartesian axes where the crystal has cell vectors.
+
+    Raises:
+        ValueError: if a cell vector along which an atom is fixed is no such axis.
+    """
+    from ase.constraints import FixAtoms, FixCartesian
+
+    kept = []
+    # The dual vectors are to the cell what the cell is to the axes.
+    axes = np.linalg.inv(np.asarray(crystal.cell))
+    for i, mask in enumerate(np.asarray(crystal.fixed)):
+        if not mask.any():
+            continue
+        fixed = _along_cell_vectors(mask, axes)
+        if fixed is None:
+            raise ValueError(
+                "extended XYZ holds atoms fixed along Cartesian axes; atom "
+                f"{i} is fixed along others: write a POSCAR, or fix "
+                "whole atoms"
+            )
+        kept.append(FixAtoms([i]) if mask.all() else FixCartesian(i, fixed.tolist()))
+    atoms.set_constraint(kept)
+    return atoms
+
+
 def _constraints(fixed: np.ndarray) -> list[Any]:
     from ase.constraints import FixAtoms, FixScaled
 

@@ -19,7 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matjax.crystals.conversion import crystal_from_ase, crystal_to_ase
+from matjax.crystals.conversion import (
+    crystal_from_ase,
+    crystal_to_ase,
+    with_cartesian_constraints,
+)
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.plausibility import require_plausible
 from matjax.crystals.xyz import Frame, frame_atoms, frames
@@ -390,4 +394,7 @@ def _writable(crystal: Crystal, format: str) -> ase.Atoms:
         # CIF holds lengths and angles, which a left-handed cell shares with its mirror
         # image. The basis −cell is right-handed and describes the same crystal.
         crystal = crystal.replace(cell=-crystal.cell, fractional=-crystal.fractional)
-    return crystal_to_ase(crystal)
+    atoms = crystal_to_ase(crystal)
+    if format == "extxyz" and crystal.fixed is not None and crystal.fixed.ndim == 2:
+        return with_cartesian_constraints(atoms, crystal)
+    return atoms

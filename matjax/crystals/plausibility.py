@@ -13,6 +13,11 @@ CLOSEST = 0.5
 et al., Dalton Trans. 2008, 2832): no ordered crystal of the data sets at hand, those
 under pressure included, comes near it, while atoms placed by a wrong space group do."""
 
+FEW_ATOMS = 16
+"""Up to so many atoms, all pairs take less time than a search."""
+
+_IMAGES = np.indices((3, 3, 3)).reshape(3, 27).T - 1
+
 FARTHEST = 1e5
 """Cells from the home cell; beyond, a coordinate keeps fewer digits than are needed,
 and none is meant."""
@@ -42,10 +47,18 @@ def require_plausible(crystal: Crystal, *, allow_close: bool = False) -> None:
 def shortest_share(crystal: Crystal) -> tuple[float, int, int, float]:
     """Smallest distance as a share of the sum of covalent radii; its atoms; in Å.
 
-    Distances above the sum of radii are not looked at: the share is then infinite.
+    Distances above the largest radius may not be looked at: the share of none is
+    infinite.
     """
     radii = covalent_radii[np.asarray(crystal.numbers)]
-    i, j, _, distances = pairs_within(crystal, 2 * float(radii.max()) * CLOSEST)
+    cutoff = 2 * float(radii.max()) * CLOSEST
+    cell = np.asarray(crystal.cell, dtype=np.float64)
+    # Its columns are as long as the heights of the cell are short.
+    nearness = cutoff * np.sqrt((np.linalg.inv(cell) ** 2).sum(axis=0))
+    if crystal.n_atoms <= FEW_ATOMS and all(crystal.pbc) and nearness.max() < 1.5:
+        i, j, distances = _all_pairs(np.asarray(crystal.fractional), cell)
+    else:
+        i, j, _, distances = pairs_within(crystal, cutoff)
     if len(distances) == 0:
         return np.inf, 0, 0, np.inf
     shares = distances / (radii[i] + radii[j])
@@ -56,6 +69,24 @@ def shortest_share(crystal: Crystal) -> tuple[float, int, int, float]:
         int(j[closest]),
         float(distances[closest]),
     )
+
+
+def _all_pairs(
+    fractional: np.ndarray, cell: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Atoms and distances of all pairs in neighboring cells: no search, for few atoms.
+
+    Steps of at most half a cell vector and one cell more reach all pairs closer than
+    1.5 heights of the cell.
+    """
+    steps = fractional[:, None] - fractional
+    steps -= np.rint(steps)
+    vectors = (steps[:, :, None] + _IMAGES) @ cell
+    squares = (vectors * vectors).sum(axis=-1)
+    atoms = np.arange(len(fractional))
+    squares[atoms, atoms, len(_IMAGES) // 2] = np.inf  # an atom and itself
+    i, j = np.indices(steps.shape[:2]).reshape(2, -1)
+    return i, j, np.sqrt(squares.min(axis=-1)).ravel()
 
 
 def _require_distances(crystal: Crystal) -> None:
