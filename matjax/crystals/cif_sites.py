@@ -209,7 +209,13 @@ def _of_typed(letters: str, formula: dict[str, float] | None) -> Species:
     """Species of a type symbol that ends in a number, as if it were a label."""
     if len(letters) == 2 and letters[0].isupper() and letters[1].islower():
         return species(letters)
-    return _of_label(letters, formula)
+    try:
+        return _of_label(letters, formula)
+    except ValueError as error:
+        raise ValueError(
+            f"each atom must be of one known element; the type {letters!r} is of none, "
+            "or of several: correct the symbol"
+        ) from error
 
 
 def _of_label(label: str, formula: dict[str, float] | None) -> Species:

@@ -119,12 +119,13 @@ def _by_name(
                 f"{symbol!r} is none that is known: list the symmetry operations",
                 *SYMBOL,
             )
-        numbers = {n for s in settings if (n := _type_number(s))}
-        if number and number not in numbers:
+        numbers = {_type_number(s) for s in settings}
+        settings = [s for s in settings if number in (None, _type_number(s))]
+        if not settings:
             raise block.error(
                 f"space-group symbol and number must agree; {symbol!r} is of number "
-                f"{sorted(numbers)}, the file states {number}: remove the one that is "
-                "wrong",
+                f"{', '.join(sorted(map(str, numbers)))}, the file states {number}: "
+                "remove the one that is wrong",
                 *SYMBOL,
             )
     elif number:
@@ -256,11 +257,12 @@ def _names() -> dict[str, list[gemmi.SpaceGroup]]:
     """Space-group settings by their symbols without spaces, full and short."""
     found: dict[str, list[gemmi.SpaceGroup]] = {}
     for group in gemmi.spacegroup_table():
-        parts = group.hm.split()
-        short = [p for p in parts if p != "1"] if len(parts) == 4 else parts
-        keys = {_compact(group.hm), _compact(" ".join(short))}
-        for key in keys if len(short) > 1 else {_compact(group.hm)}:
-            found.setdefault(key, []).append(group)
+        found.setdefault(_compact(group.hm), []).append(group)
+    # Of monoclinic groups alone: P 31 2 1 without 1 would look like P 3 1 2.
+    for group in gemmi.spacegroup_table_itb():
+        if 3 <= group.number <= 15:
+            short = "".join(part for part in group.hm.split() if part != "1")
+            found.setdefault(_compact(short), []).append(group)
     return found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import covalent_radii
 
 from matjax.crystals.crystal import Crystal
-from matjax.crystals.neighbors import pairs_within
+from matjax.crystals.neighbors import MAX_LENGTH, pairs_within
 
 CLOSEST = 0.5
 """Least distance of two atoms, as a share of the sum of their covalent radii (Cordero
@@ -39,6 +39,12 @@ def require_plausible(crystal: Crystal, *, allow_close: bool = False) -> None:
         raise ValueError(
             f"coordinates must lie within {FARTHEST:g} cells; atom {away.argmax()} "
             f"has {crystal.fractional[away.argmax()]} in units of the cell vectors"
+        )
+    longest = np.linalg.norm(crystal.cell, axis=1)[np.array(crystal.pbc)].max(initial=0)
+    if longest > MAX_LENGTH:
+        raise ValueError(
+            f"cell vectors must stay within {MAX_LENGTH:g} Å; received one of "
+            f"{longest:g} Å: check the unit"
         )
     if not allow_close:
         _require_distances(crystal)

@@ -295,7 +295,7 @@ def test_blocks_are_chosen_by_name_or_number(tmp_path):
     assert set(read(f"{path}#kcl").symbols) == {"K", "Cl"}
     assert set(read(f"{path}#1").symbols) == {"K", "Cl"}
     assert set(read(path, 0).symbols) == {"Na", "Cl"}
-    with pytest.raises(CrystalFileError, match="block 'bad', line .* site K"):
+    with pytest.raises(CrystalFileError, match=r"block 'bad', line .* site K"):
         read_all(path)
     with pytest.raises(CrystalFileError, match=r"'LiCl'.*\['NaCl', 'KCl', 'bad'\]"):
         read(f"{path}#LiCl")
