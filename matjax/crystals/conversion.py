@@ -69,11 +69,10 @@ def crystal_from_pymatgen(structure: Structure) -> Crystal:
         )
     numbers = np.array([site.specie.Z for site in structure])
     properties = structure.site_properties
+    given = properties.get("masses", [None] * len(structure))
     masses = [
-        given or species(site.specie.symbol).mass or elements.MASSES[site.specie.Z]
-        for site, given in zip(
-            structure, properties.get("masses", [None] * len(structure)), strict=True
-        )
+        _pymatgen_mass(site.specie) if mass is None else mass
+        for site, mass in zip(structure, given, strict=True)
     ]
     free = properties.get("selective_dynamics")
     if free is not None and any(row is None for row in free):
@@ -86,6 +85,12 @@ def crystal_from_pymatgen(structure: Structure) -> Crystal:
         masses=masses,
         fixed=None if free is None else ~np.asarray(free, dtype=bool),
     )
+
+
+def _pymatgen_mass(specie: Any) -> float:
+    """Mass of a species; its symbol is that of the element for D and T, too."""
+    symbol = isotope_symbol(specie.Z, float(specie.atomic_mass))
+    return species(symbol).mass or float(elements.MASSES[specie.Z])
 
 
 def crystal_to_pymatgen(crystal: Crystal) -> Structure:

@@ -94,7 +94,7 @@ def test_pymatgen_keeps_isotopes_masses_and_fixed_atoms():
     assert_allclose(crystal.masses, [2.0141, 6.94], atol=1e-4)  # digits given
     assert crystal.fixed.tolist() == [[True, True, False], [False] * 3]
     again = crystal.to_pymatgen()
-    assert [site.specie.symbol for site in again] == ["D", "Li"]
+    assert [site.specie.name for site in again] == ["D", "Li"]
     assert_allclose(Crystal.from_pymatgen(again).masses, crystal.masses)
     np.testing.assert_array_equal(Crystal.from_pymatgen(again).fixed, crystal.fixed)
 
