@@ -12,6 +12,7 @@ symmetry       space groups, standard cells, averages over a group
 supercell      supercells, their map to the primitive cell, commensurate q
 io             reading and writing files of all formats
 cif            crystals of CIF blocks; cif_symmetry, cif_sites: what a block states
+settings       operations of space groups in all their settings, by symbols
 poscar         crystals of VASP's files
 xyz            frames of extended XYZ
 species        elements and isotopes as files name them

@@ -32,17 +32,16 @@ from matjax.crystals.cif_sites import (
     number,
 )
 from matjax.crystals.cif_symmetry import (
-    DEN,
     HALL,
     NUMBER,
     OPERATIONS,
     SYMBOL,
-    Setting,
     stated_settings,
 )
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.lattice import cell_from_parameters, heights
 from matjax.crystals.plausibility import require_plausible
+from matjax.crystals.settings import DEN, Setting
 from matjax.crystals.species import masses_of
 from matjax.errors import CrystalFileError
 
@@ -111,6 +110,15 @@ class Block:
         """Value of the first of these items that is known; None if none is."""
         column = self.column(*tags)
         return column[0] if column else None
+
+    def values(self, *tags: str) -> list[str]:
+        """First values of all of these items that are known."""
+        columns = [self.column(tag) for tag in tags]
+        return list(dict.fromkeys(column[0] for column in columns if column))
+
+    def mentions(self, *tags: str) -> bool:
+        """Whether one of these items is there, known or not."""
+        return any(tag in self._items for tag in tags)
 
     def column(self, *tags: str, keep_null: bool = False) -> list[str] | None:
         """Values of the first of these items that are known; None if none is."""
@@ -311,7 +319,8 @@ def _counts(crystal: Crystal) -> dict[str, float]:
 def _require_formula(block: Block, crystal: Crystal) -> None:
     """Refuse a cell that is not Z formulas, where formula and Z are given.
 
-    Some codes (pymatgen) write the formula of the cell beside Z; that passes, too.
+    Some codes (pymatgen) write the formula of the cell beside Z; that passes, too, if
+    it is Z formulas.
     """
     formula = formula_counts(block)
     if formula is None:
@@ -324,8 +333,12 @@ def _require_formula(block: Block, crystal: Crystal) -> None:
         max(ratios.values()) - min(ratios.values()) < 1e-3 * max(ratios.values())
     )
     units = ratios[next(iter(ratios))] if ratios else 0
-    if same and (z is None or abs(units - z[0]) < 1e-3 or abs(units - 1) < 1e-3):
+    if same and (z is None or abs(units - z[0]) < 1e-3):
         return
+    if same and z and z[0] >= 1 and abs(units - 1) < 1e-3:
+        shares = np.array(list(formula.values())) / z[0]
+        if (np.abs(shares - np.rint(shares)) < 1e-6).all():
+            return
     units_text = "" if z_text is None else f", Z = {z_text}"
     raise block.error(
         f"sites and symmetry must give the formula; they give {hill(counts)} in the "

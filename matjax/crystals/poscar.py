@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from matjax.crystals.crystal import Crystal
-from matjax.crystals.species import Species, element, masses_of, species
+from matjax.crystals.species import (
+    Species,
+    element,
+    masses_of,
+    require_certain,
+    species,
+)
 from matjax.errors import CrystalFileError
 
 _FLAGS = {"t": True, "true": True, "f": False, "false": False}
@@ -146,7 +152,10 @@ def _kinds(lines: _Lines, comment: str) -> tuple[list[Species], list[int]]:
         )
     try:
         # VASP names potentials as Ti_pv, and appends a hash after a slash.
-        kinds = [species(re.split(r"[_/]", symbol)[0]) for symbol in symbols]
+        symbols = [re.split(r"[_/]", symbol)[0] for symbol in symbols]
+        for symbol in symbols:
+            require_certain(symbol)
+        kinds = [species(symbol) for symbol in symbols]
     except ValueError as error:
         raise lines.error(str(error)) from error
     return kinds, _positive(lines, [int(word) for word in words])

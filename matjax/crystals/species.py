@@ -87,6 +87,16 @@ def species(symbol: str) -> Species:
     return Species(found.number, mass)
 
 
+def require_certain(symbol: str) -> None:
+    """Raises ValueError of capitals such as CO, which may be C with a mark, or Co."""
+    whole = symbol.capitalize()
+    if len(symbol) == 2 and symbol.isupper() and all(map(element, (whole, *symbol))):
+        raise ValueError(
+            f"a symbol in capitals must be that of one element; {symbol!r} may be "
+            f"{whole}, or {symbol[0]} with a mark: write {whole} or {symbol[0]}"
+        )
+
+
 def isotope_symbol(number: int, mass: float) -> str:
     """D or T for a hydrogen of such mass (within 0.01 amu), else the element's."""
     if number == 1:

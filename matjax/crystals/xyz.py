@@ -6,7 +6,7 @@ import re
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from matjax.crystals.species import HYDROGENS, ISOTOPE_MASSES
+from matjax.crystals.species import HYDROGENS, ISOTOPE_MASSES, require_certain
 from matjax.errors import CrystalFileError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _TRUTH = {
     **dict.fromkeys(("f", "false", "0", ".false."), "F"),
 }
 _HEAVY = re.compile(r"\s*([DT])\s")
+_CAPITALS = re.compile(r"\s*([A-Z]{2})\s")
 _POSITIONS = re.compile(r":?pos:R:3(:|$)")
 
 
@@ -75,7 +76,10 @@ def frame_atoms(frame: Frame) -> ase.Atoms:
 
     comment = _PBC.sub(_plain_pbc, frame.lines[1])
     _require_positions(comment)
-    atom_lines, masses = _without_isotopes(comment, frame.lines[2:])
+    try:
+        atom_lines, masses = _without_isotopes(comment, frame.lines[2:])
+    except ValueError as error:
+        raise CrystalFileError(str(error)) from error
     text = "\n".join([frame.lines[0], comment, *atom_lines, ""])
     try:
         atoms = next(iter(read_xyz(StringIO(text), index=0)))
@@ -124,5 +128,7 @@ def _without_isotopes(
         if match := _HEAVY.match(line):
             masses[i] = ISOTOPE_MASSES[1, HYDROGENS[match[1]]]
             line = line.replace(match[1], "H", 1)
+        elif match := _CAPITALS.match(line):
+            require_certain(match[1])
         plain.append(line)
     return (plain, masses) if masses else (lines, {})

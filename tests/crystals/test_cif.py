@@ -76,7 +76,7 @@ def test_spinel_is_read_in_the_origin_stated(load, name):
     assert_allclose(shortest(crystal), 1.923, atol=5e-4)
 
 
-@pytest.mark.parametrize("suffix", ["", ":R", " R", " :r"])
+@pytest.mark.parametrize("suffix", ["", ":R", " R", " :r", " RS"])
 def test_rhombohedral_axes_are_told_by_the_cell_or_the_suffix(load, suffix):
     symbol = f"_symmetry_space_group_name_H-M 'R -3 m{suffix}'"
     crystal = load(cif(symbol, cell=RHOMBOHEDRAL, sites=BISMUTH_TELLURIDE))

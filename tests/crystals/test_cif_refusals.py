@@ -112,6 +112,21 @@ CASES = {
         cif(NUMBER.format(227), sites=["Si Si 0 0 0"]),
         "origin or the axes",
     ),
+    "open by a question mark": (cif(HM.format("?")), "must be stated"),
+    "operations of a question mark": (cif(operations_loop(["?"])), "must be stated"),
+    "crystal system alone": (cif("_symmetry_cell_setting cubic"), "must be stated"),
+    "two symbols": (
+        cif(ROCK_SALT, HM.format("P m -3 m")),
+        "symbols must agree",
+    ),
+    "two numbers": (
+        cif(NUMBER.format(225), "_space_group_IT_number 221"),
+        "one space-group number",
+    ),
+    "centred symbol of another group": (
+        cif(HM.format("C 2"), NUMBER.format(5), cell=cell(gamma=100)),
+        "cell must have the symmetry|agree",
+    ),
     "modulated": (cif("_cell_modulation_dimension 1"), "modulated"),
     # the cell
     **{
@@ -228,6 +243,14 @@ CASES = {
     ),
     "formula of other elements": (
         cif(ROCK_SALT, "_chemical_formula_sum 'K Cl'"),
+        "must give the formula",
+    ),
+    "asymmetric unit of Z formulas": (
+        cif("_chemical_formula_sum NaCl\n_cell_formula_units_Z 4"),
+        "must give the formula",
+    ),
+    "Z of 0": (
+        cif(ROCK_SALT, "_chemical_formula_sum NaCl\n_cell_formula_units_Z 0"),
         "must give the formula",
     ),
     "other Z": (

@@ -127,6 +127,7 @@ BAD = {
     "count 0": (dict(counts="0 3"), "must be positive"),
     "count of a billion": (dict(counts="1 1000000000"), "it ends"),
     "unknown element": (dict(elements="Na Xx\n"), "one known element"),
+    "element in capitals": (dict(elements="Na CO\n"), "may be Co, or C"),
     "vacancy": (dict(elements="Na X\n"), "one known element"),
     "surplus atom": (dict(rest="0.1 0.1 0.1\n"), "1 more lines"),
     "surplus atom below a blank line": (dict(rest="\n0.1 0.1 0.1\n"), "1 more lines"),

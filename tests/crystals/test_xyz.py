@@ -118,6 +118,7 @@ BAD = {
         "positions",
     ),
     "binary": ("\0\1\2", "x.extxyz"),
+    "element in capitals": (f"1\n{LATTICE}\nCO 0 0 0\n", "may be Co, or C"),
     "far away": (GOOD.replace("0 0 0\n", "1e17 0 0\n"), "within"),
     "atoms in one another": (f"2\n{LATTICE}\nSi 0 0 0\nSi 4 4 3.9\n", "apart"),
 }
