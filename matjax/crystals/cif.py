@@ -146,7 +146,7 @@ def structure_blocks(path: Path, text: str) -> list[Block]:
     except (ValueError, RuntimeError, IndexError) as error:
         reason = re.sub(r"^string:?", "line ", str(error))
         raise CrystalFileError(
-            f"{path} must be a CIF; its syntax is wrong: {reason}"
+            f"{path} must hold a structure; as a CIF its syntax is wrong: {reason}"
         ) from error
     blocks = [Block(path, block) for block in document]
     with_sites = [block for block in blocks if block.has_structure]

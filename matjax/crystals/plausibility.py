@@ -101,8 +101,8 @@ def _require_distances(crystal: Crystal) -> None:
         symbols = crystal.symbols
         radii = covalent_radii[np.asarray(crystal.numbers)]
         raise ValueError(
-            f"two atoms must lie farther apart than half the sum of their covalent "
-            f"radii; atom {i} ({symbols[i]}) and an image of atom {j} ({symbols[j]}) "
+            f"two atoms must lie at least half the sum of their covalent radii "
+            f"apart; atom {i} ({symbols[i]}) and an image of atom {j} ({symbols[j]}) "
             f"are {distance:.3g} Å apart, the least being "
             f"{CLOSEST * (radii[i] + radii[j]):.2f} Å: correct the cell, the space "
             "group or the coordinates; allow_close=True reads it as it is"
