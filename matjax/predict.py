@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matjax.crystals import Crystal, read_all
-from matjax.crystals.io import _images as read_images
-from matjax.crystals.io import crystal_from_ase
+from matjax.crystals import Crystal, read_each
 from matjax.drafts import draft
 from matjax.messages import reason
 from matjax.physics import PropertyPredictor
@@ -144,29 +142,6 @@ def _tried(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
             yield number, found
     except Exception as error:  # noqa: BLE001 (parsers raise anything)
         yield number + 1, error
-
-
-def read_each(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
-    """Each structure of a file by its place from 0: the crystal, or why it is none.
-
-    What concerns the whole file is raised.
-    """
-    try:
-        yield from enumerate(read_all(path))
-        return
-    except ValueError as error:
-        whole = error
-    try:
-        images = read_images(path, slice(None), None)
-    except ValueError:
-        images = []
-    if len(images) < 2:
-        raise whole
-    for number, atoms in enumerate(images):
-        try:
-            yield number, crystal_from_ase(atoms)
-        except ValueError as error:
-            yield number, error
 
 
 def _unknown_element(crystal: Crystal, predictors: Sequence[PropertyPredictor]) -> str:

@@ -216,8 +216,7 @@ def described_crystal(
     """
     if isinstance(description, str):
         _require_name_of_file(description)
-        options: dict[str, Any] = {"allow_close": True} if allow_close else {}
-        return read(description, **options)
+        return read(description, allow_close=allow_close)
     composition = _composition(description.symbols)
     if description.prototype in STRUCTURE_TYPES:
         return _of_type(description, composition)

@@ -113,14 +113,14 @@ def test_frame_that_is_none_leaves_the_others_of_its_file(folder):
 )
 def test_any_error_of_a_parser_is_the_failure_of_its_file(folder, monkeypatch, error):
     (folder / "odd.xyz").write_text("odd")
-    read_all = predict.read_all
+    read_each = predict.read_each
 
     def read(path):
         if path.name == "odd.xyz":
             raise error
-        return read_all(path)
+        return read_each(path)
 
-    monkeypatch.setattr(predict, "read_all", read)
+    monkeypatch.setattr(predict, "read_each", read)
     assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
     failures = {row["file"]: row["failure"] for row in rows()}
     assert type(error).__name__ in failures["odd.xyz"]

@@ -10,7 +10,14 @@ batch          from crystals to graphs of bucketed sizes
 lattice        cell parameters, reciprocal vectors, heights, Niggli reduction
 symmetry       space groups, standard cells, averages over a group
 supercell      supercells, their map to the primitive cell, commensurate q
-io             files through ASE, conversion to and from ASE and pymatgen
+io             reading and writing files of all formats
+cif            crystals of CIF blocks; cif_symmetry, cif_sites: what a block states
+settings       operations of space groups in all their settings, by symbols
+poscar         crystals of VASP's files
+xyz            frames of extended XYZ
+species        elements and isotopes as files name them
+plausibility   distances that no crystal has
+conversion     crystals from and to ASE and pymatgen
 """
 
 from matjax.crystals.batch import bucket as bucket
@@ -22,6 +29,7 @@ from matjax.crystals.graph import Triplets as Triplets
 from matjax.crystals.graph import triplets as triplets
 from matjax.crystals.io import read as read
 from matjax.crystals.io import read_all as read_all
+from matjax.crystals.io import read_each as read_each
 from matjax.crystals.io import write as write
 from matjax.crystals.lattice import cell_from_parameters as cell_from_parameters
 from matjax.crystals.lattice import cell_parameters as cell_parameters

@@ -92,32 +92,38 @@ class Crystal(struct.PyTreeNode):
     def from_ase(cls, atoms: ase.Atoms) -> Crystal:
         """Crystal of an ASE ``Atoms`` object.
 
-        Missing vectors of non-periodic directions are completed at right angles.
+        Missing vectors of non-periodic directions are completed at right angles. Masses
+        are kept, and atoms fixed in place or along cell vectors; other constraints are
+        not, with a warning.
 
         Raises:
             ValueError: if a site is partially occupied, a periodic cell vector is
                 missing, or the data are not a crystal (see :meth:`create`).
         """
-        from matjax.crystals.io import crystal_from_ase
+        from matjax.crystals.conversion import crystal_from_ase
 
         return crystal_from_ase(atoms)
 
     @classmethod
     def from_pymatgen(cls, structure: Structure) -> Crystal:
-        """Crystal of a pymatgen ``Structure``; partial occupancy raises ValueError."""
-        from matjax.crystals.io import crystal_from_pymatgen
+        """Crystal of a pymatgen ``Structure``; partial occupancy raises ValueError.
+
+        Isotopes D and T, the site properties ``masses`` and ``selective_dynamics`` are
+        kept.
+        """
+        from matjax.crystals.conversion import crystal_from_pymatgen
 
         return crystal_from_pymatgen(structure)
 
     def to_ase(self) -> ase.Atoms:
         """The same crystal as an ASE ``Atoms`` object."""
-        from matjax.crystals.io import crystal_to_ase
+        from matjax.crystals.conversion import crystal_to_ase
 
         return crystal_to_ase(self)
 
     def to_pymatgen(self) -> Structure:
         """The same crystal as a pymatgen ``Structure``."""
-        from matjax.crystals.io import crystal_to_pymatgen
+        from matjax.crystals.conversion import crystal_to_pymatgen
 
         return crystal_to_pymatgen(self)
 

@@ -1,63 +1,111 @@
-"""Reading, writing and converting crystals, through ASE and pymatgen.
+"""Reading and writing crystals: CIF, POSCAR, extended XYZ, and what else ASE knows.
 
-Whatever a format leaves open is refused rather than guessed: partial occupancy, one
-site listed twice, a periodic direction without a cell vector, numbers that are not.
+Whatever a file leaves open is refused rather than guessed: a space group without its
+setting, partial occupancy, one site listed twice, a periodic direction without a cell
+vector, numbers that are not, atoms that lie in one another.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO, TextIOWrapper
+from lzma import LZMAError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import ase
-import ase.io
 import numpy as np
-from ase.io.cif import CIFBlock, parse_cif
-from ase.io.formats import (
-    UnknownFileTypeError,
-    filetype,
-    get_compression,
-    ioformats,
-    open_with_compression,
-)
-from scipy.spatial import KDTree
 
+from matjax.crystals.conversion import (
+    crystal_from_ase,
+    crystal_to_ase,
+    with_cartesian_constraints,
+)
 from matjax.crystals.crystal import Crystal
+from matjax.crystals.plausibility import require_plausible
+from matjax.crystals.xyz import Frame, frame_atoms, frames
+from matjax.errors import CrystalFileError
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    import ase
 
 _ALWAYS_PERIODIC = ("cif", "vasp")
 """Formats that cannot say that a direction is not periodic."""
 
+_COMPRESSED = (".gz", ".bz2", ".xz")
+
+_log = logging.getLogger(__name__)
+
 
 def read(
-    path: str | os.PathLike[str], index: int = -1, *, format: str | None = None
+    path: str | os.PathLike[str],
+    index: int = -1,
+    *,
+    format: str | None = None,
+    allow_close: bool = False,
 ) -> Crystal:
     """Crystal in a file: CIF, POSCAR, extended XYZ, or whatever else ASE reads.
 
     Args:
-        path: may be compressed (``.gz``, ``.bz2``, ``.xz``).
+        path: may be compressed (``.gz``, ``.bz2``, ``.xz``). ``x.cif#name`` is a data
+            block of a CIF, ``x.cif#2`` the third structure of any file.
         index: which of several structures; the last by default, as in ASE.
         format: ASE's name of the format; by default told from name and content.
+        allow_close: read atoms, too, that are closer than half the sum of their
+            covalent radii.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: naming the file, if it cannot be read or holds no crystal: empty,
-            of unknown format, truncated, coordinates or cell that are not finite, a
-            cell without volume, partial occupancy, a site listed twice.
+        CrystalFileError: naming the file and the place in it, if it cannot be read or
+            does not hold one certain crystal: empty, of unknown format, truncated,
+            coordinates or cell that are not finite, a cell without volume, partial
+            occupancy, a site listed twice, a setting of the space group that is open
+            or contradicted, a formula that is not that of the sites, atoms too close.
+            It is a ValueError.
     """
-    return _read(Path(path), index, format)[0]
+    [loader] = _loaders(Path(path), format, index)
+    return loader(allow_close)
 
 
 def read_all(
-    path: str | os.PathLike[str], *, format: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    allow_close: bool = False,
 ) -> list[Crystal]:
-    """All crystals in a file, in order; errors as :func:`read`."""
-    return _read(Path(path), slice(None), format)
+    """All crystals in a file, in order; arguments and errors as :func:`read`."""
+    return [load(allow_close) for load in _loaders(Path(path), format, slice(None))]
+
+
+def read_each(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    allow_close: bool = False,
+) -> Iterator[tuple[int, Crystal | CrystalFileError]]:
+    """Each structure of a file by its place from 0: the crystal, or why it is none.
+
+    One bad structure spoils no other. Arguments as :func:`read`; what concerns the
+    whole file is raised, at once.
+    """
+    return _tried(_loaders(Path(path), format, slice(None)), allow_close)
+
+
+def read_atoms(path: Path) -> list[ase.Atoms]:
+    """All structures of a file as ASE has them, with energies and other labels.
+
+    Errors as :func:`read`; nothing is compared with covalent radii.
+    """
+    file = _required_file(path)
+    format = _format(file, None)
+    if format == "extxyz":
+        return [_atoms_of_frame(file, *item) for item in _numbered_frames(file)]
+    if format in ("cif", "vasp"):
+        return [crystal_to_ase(load(True)) for load in _loaders(file, format, _ALL)]
+    return _ase_images(file, _ALL, format)
 
 
 def write(
@@ -83,128 +131,238 @@ def write(
         FileExistsError: if the file exists and is not to be replaced.
         ValueError: if there is no crystal or the format cannot hold what was given.
     """
+    import ase.io
+    from ase.io.formats import UnknownFileTypeError, filetype
+
     path = Path(path)
     crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
     if not crystals:
         raise ValueError(f"at least one crystal is needed to write {path}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; use overwrite=True to replace it")
-    partial = path.with_name(f"partial-{path.name}")
+    draft = path.with_name(f"partial-{path.name}")
     try:
         format = format or filetype(str(path), read=False)
         images = [_writable(crystal, format) for crystal in crystals]
         single = len(images) == 1
-        ase.io.write(partial, images[0] if single else images, format=format)
-        partial.replace(path)
+        ase.io.write(draft, images[0] if single else images, format=format)
+        draft.replace(path)
     except (UnknownFileTypeError, ValueError, TypeError) as error:
         raise ValueError(
             f"{len(crystals)} crystals cannot be written to {path}: {error}"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
-def crystal_from_ase(atoms: ase.Atoms) -> Crystal:
-    """Crystal of an ASE ``Atoms`` object; see :meth:`Crystal.from_ase`."""
-    _require_full_occupancy(atoms)
-    missing = ~atoms.cell.array.any(axis=1)
-    if (missing & atoms.pbc).any():
-        raise ValueError(
-            "each periodic direction needs a cell vector; received "
-            f"pbc={atoms.pbc.tolist()} with the cell (rows, Å)\n{atoms.cell.array}\n"
-            "set the cell, or pbc=False for a molecule"
+_Loader = Callable[[bool], Crystal]
+_ALL = slice(None)
+
+
+def _loaders(path: Path, format: str | None, index: int | slice) -> list[_Loader]:
+    """For each structure chosen a function of ``allow_close`` that reads it."""
+    file, selector = _selected(path)
+    format = _format(file, format)
+    names: list[str] = []
+    if format == "cif":
+        from matjax.crystals.cif import block_crystal, structure_blocks
+
+        blocks = structure_blocks(file, _text(file))
+        names = [block.name for block in blocks]
+        loaders: list[_Loader] = [
+            lambda allow_close, b=block: block_crystal(b, allow_close=allow_close)
+            for block in blocks
+        ]
+    elif format == "vasp":
+        loaders = [partial(_of_poscar, file)]
+    elif format == "extxyz":
+        items = _numbered_frames(file)
+        loaders = [partial(_of_frame, file, *item) for item in items]
+    else:
+        wanted = index if selector is None else _ALL
+        images = _ase_images(file, wanted, format)
+        loaders = [
+            partial(_of_atoms, file, atoms, i, len(images))
+            for i, atoms in enumerate(images)
+        ]
+        index = _ALL if selector is None else index
+    if selector is not None:
+        loaders = [loaders[_place(file, selector, names, len(loaders))]]
+    return _indexed(file, loaders, index)
+
+
+def _indexed(path: Path, loaders: list[_Loader], index: int | slice) -> list[_Loader]:
+    if isinstance(index, slice):
+        return loaders[index]
+    if not -len(loaders) <= index < len(loaders):
+        raise CrystalFileError(
+            f"{path} holds no structure {index}; it holds {len(loaders)}"
         )
-    # The length of a direction without period has no meaning; ASE takes 1 Å.
-    return Crystal.create(
-        atoms.numbers,
-        atoms.cell.complete().array,
-        positions=atoms.positions,
-        pbc=tuple(atoms.pbc.tolist()),
-    )
+    return [loaders[index]]
 
 
-def crystal_to_ase(crystal: Crystal) -> ase.Atoms:
-    """ASE ``Atoms`` object of a crystal with concrete arrays."""
-    return ase.Atoms(
-        numbers=np.asarray(crystal.numbers),
-        positions=np.asarray(crystal.positions),
-        cell=np.asarray(crystal.cell),
-        pbc=crystal.pbc,
-    )
+def _tried(
+    loaders: list[_Loader], allow_close: bool
+) -> Iterator[tuple[int, Crystal | CrystalFileError]]:
+    for number, loader in enumerate(loaders):
+        try:
+            yield number, loader(allow_close)
+        except CrystalFileError as error:
+            yield number, error
 
 
-def crystal_from_pymatgen(structure: Structure) -> Crystal:
-    """Crystal of a pymatgen ``Structure``; see :meth:`Crystal.from_pymatgen`."""
-    if not structure.is_ordered:
-        disordered = [s.species_string for s in structure if not s.is_ordered]
-        raise ValueError(
-            f"every site must be fully occupied by one element; received {disordered}: "
-            "choose an ordered arrangement first"
-        )
-    return Crystal.create(
-        [site.specie.Z for site in structure],
-        structure.lattice.matrix,
-        fractional=structure.frac_coords,
-        pbc=structure.lattice.pbc,
-    )
+def _of_poscar(path: Path, allow_close: bool) -> Crystal:
+    from matjax.crystals.poscar import poscar_crystal
+
+    crystal = poscar_crystal(path, _text(path))
+    return _plausible(str(path), crystal, allow_close)
 
 
-def crystal_to_pymatgen(crystal: Crystal) -> Structure:
-    """Pymatgen ``Structure`` of a crystal with concrete arrays.
+def _of_frame(
+    path: Path, number: int, n_frames: int, frame: Frame, allow_close: bool
+) -> Crystal:
+    atoms = _atoms_of_frame(path, number, n_frames, frame)
+    return _of_atoms(path, atoms, number, n_frames, allow_close)
 
-    Raises:
-        ImportError: if pymatgen is not installed.
-    """
+
+def _atoms_of_frame(path: Path, number: int, n_frames: int, frame: Frame) -> ase.Atoms:
     try:
-        from pymatgen.core import Lattice, Structure
-    except ImportError as error:
-        raise ImportError(
-            "conversion to pymatgen needs the optional package pymatgen: "
-            "install it with `pip install pymatgen`"
-        ) from error
-    lattice = Lattice(np.asarray(crystal.cell), pbc=crystal.pbc)
-    return Structure(lattice, crystal.symbols, np.asarray(crystal.fractional))
+        return frame_atoms(frame)
+    except CrystalFileError as error:
+        raise CrystalFileError(f"{_where(path, number, n_frames)}: {error}") from error
 
 
-def _read(path: Path, index: int | slice, format: str | None) -> list[Crystal]:
+def _of_atoms(
+    path: Path, atoms: ase.Atoms, number: int, n_images: int, allow_close: bool
+) -> Crystal:
+    where = _where(path, number, n_images)
+    try:
+        crystal = crystal_from_ase(atoms)
+    except ValueError as error:
+        raise CrystalFileError(f"{where}: {error}") from error
+    return _plausible(where, crystal, allow_close)
+
+
+def _plausible(where: str, crystal: Crystal, allow_close: bool) -> Crystal:
+    try:
+        require_plausible(crystal, allow_close=allow_close)
+    except ValueError as error:
+        raise CrystalFileError(f"{where}: {error}") from error
+    return crystal
+
+
+def _where(path: Path, number: int, n_images: int) -> str:
+    return str(path) if n_images == 1 else f"{path}, structure {number}"
+
+
+def _numbered_frames(path: Path) -> list[tuple[int, int, Frame]]:
+    found = frames(_text(path))
+    if not found:
+        raise CrystalFileError(f"{path} holds no structure")
+    return [(i, len(found), frame) for i, frame in enumerate(found)]
+
+
+def _required_file(path: Path) -> Path:
+    if path.is_dir():
+        raise CrystalFileError(f"{path} is a folder; name a file of a structure in it")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty; a structure is needed")
-    images = _images(path, index, format)
-    crystals = []
-    for atoms in images:
-        try:
-            crystals.append(crystal_from_ase(atoms))
-        except ValueError as error:
-            place = "" if len(images) == 1 else f", structure {len(crystals)}"
-            raise ValueError(f"{path}{place}: {error}") from error
-    return crystals
+        raise CrystalFileError(f"{path} is empty; a structure is needed")
+    return path
 
 
-def _images(path: Path, index: int | slice, format: str | None) -> list[ase.Atoms]:
-    listed = []
+def _selected(path: Path) -> tuple[Path, str | None]:
+    """The file, and what stands behind the # that follows its name."""
+    text = str(path)
+    for place, character in enumerate(text):
+        if character == "#" and not path.exists() and Path(text[:place]).is_file():
+            return _required_file(Path(text[:place])), text[place + 1 :]
+    return _required_file(path), None
+
+
+def _place(path: Path, selector: str, names: list[str], n: int) -> int:
+    """Place of the structure of this name, or of this number from 0."""
+    wanted = selector.lower().removeprefix("data_")
+    matches = [i for i, name in enumerate(names) if name.lower() == wanted]
+    if len(matches) == 1:
+        return matches[0]
+    if selector.isdecimal() and int(selector) < n:
+        return int(selector)
+    named = f" with the names {names}" if names else ""
+    raise CrystalFileError(
+        f"{path} holds no structure {selector!r}; it holds {n}{named}: choose by name, "
+        "or by number from 0"
+    )
+
+
+def _format(path: Path, format: str | None) -> str:
+    if format is not None:
+        return format
+    name = path.name.lower()
+    for suffix in _COMPRESSED:
+        name = name.removesuffix(suffix)
+    if name.endswith((".cif", ".mcif")):
+        return "cif"
+    from ase.io.formats import filetype
+
     try:
-        format = format or filetype(str(path))
-        listed = _listed_sites(path) if format == "cif" else []
+        return filetype(str(path))
+    except Exception as error:
+        raise CrystalFileError(
+            f"{path} must hold a structure in a format that ASE reads; as unknown it "
+            f"cannot be read: {type(error).__name__} {error}"
+        ) from error
+
+
+def _content(path: Path) -> bytes:
+    from ase.io.formats import open_with_compression
+
+    try:
+        with open_with_compression(str(path), "rb") as file:
+            return file.read()
+    except (OSError, EOFError, ValueError, LZMAError, zlib.error) as error:
+        raise CrystalFileError(
+            f"{path} cannot be unpacked: {type(error).__name__} {error}"
+        ) from error
+
+
+def _text(path: Path) -> str:
+    """Text of a file in UTF-8, UTF-16 with its mark, or else Latin 1."""
+    content = _content(path)
+    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise CrystalFileError(
+        f"{path} must be text in UTF-8, UTF-16 or Latin 1; it is not"
+    )
+
+
+def _ase_images(path: Path, index: int | slice, format: str) -> list[ase.Atoms]:
+    import ase.io
+
+    try:
         images = ase.io.read(
             _source(path, format), index, format=format, do_not_split_by_at_sign=True
         )
     except (IndexError, StopIteration) as error:
-        raise ValueError(
-            f"{path} holds no structure {index} that ASE can read as {format}"
+        which = "" if isinstance(index, slice) else f" {index}"
+        raise CrystalFileError(
+            f"{path} holds no structure{which} that ASE can read as {format}"
         ) from error
     except Exception as error:  # what a parser raises on bad input differs by format
-        raise ValueError(
-            f"{path} must hold a structure in a format that ASE reads; as "
-            f"{format or 'a file of unknown format'} it cannot be read: "
-            f"{type(error).__name__} {error}"
+        raise CrystalFileError(
+            f"{path} must hold a structure in a format that ASE reads; as {format} it "
+            f"cannot be read: {type(error).__name__} {error}"
         ) from error
-    for symbols, orbits in listed:
-        _require_distinct(path, symbols, orbits)
     images = images if isinstance(images, list) else [images]
     if not images:
-        raise ValueError(f"{path} holds no structure")
+        raise CrystalFileError(f"{path} holds no structure")
     return images
 
 
@@ -214,10 +372,11 @@ def _source(path: Path, format: str) -> Path | BytesIO | TextIOWrapper:
     ASE seeks from structure to structure, and a compressed file seeks by unpacking from
     its start: thousands of structures take minutes instead of seconds.
     """
+    from ase.io.formats import get_compression, ioformats
+
     if get_compression(str(path))[1] is None or not ioformats[format].acceptsfd:
         return path
-    with open_with_compression(str(path), "rb") as file:
-        content = BytesIO(file.read())
+    content = BytesIO(_content(path))
     return content if ioformats[format].isbinary else TextIOWrapper(content, "utf-8")
 
 
@@ -227,51 +386,15 @@ def _writable(crystal: Crystal, format: str) -> ase.Atoms:
             f"the format {format} needs three periodic directions; received "
             f"pbc={crystal.pbc}: write extended XYZ instead"
         )
+    if format in _ALWAYS_PERIODIC and crystal.given_masses is not None:
+        _log.warning("the format %s does not keep masses", format)
+    if format == "cif" and crystal.fixed is not None:
+        _log.warning("the format cif does not keep fixed atoms")
     if format == "cif" and np.linalg.det(np.asarray(crystal.cell)) < 0:
         # CIF holds lengths and angles, which a left-handed cell shares with its mirror
         # image. The basis −cell is right-handed and describes the same crystal.
         crystal = crystal.replace(cell=-crystal.cell, fractional=-crystal.fractional)
-    return crystal_to_ase(crystal)
-
-
-def _require_full_occupancy(atoms: ase.Atoms) -> None:
-    # ASE keeps the dominant species of a site and the rest in this dictionary.
-    for site in atoms.info.get("occupancy", {}).values():
-        if len(site) != 1 or min(site.values()) < 1 - 1e-6:
-            raise ValueError(
-                "every site must be fully occupied by one element; received occupancy "
-                f"{_listed(site)}: choose an ordered arrangement first"
-            )
-
-
-def _listed(site: dict[str, Any]) -> str:
-    return ", ".join(f"{symbol} {value:g}" for symbol, value in site.items())
-
-
-def _listed_sites(path: Path) -> list[tuple[list[str], list[np.ndarray]]]:
-    """For each structure of a CIF the symbols of its sites and all places of each."""
-    with open_with_compression(str(path), "rb") as file:
-        blocks = [block for block in parse_cif(file) if block.has_structure()]
-        return [_orbits(block) for block in blocks if block.get_cell().rank == 3]
-
-
-def _orbits(block: CIFBlock) -> tuple[list[str], list[np.ndarray]]:
-    sites = block.get_unsymmetrized_structure()
-    group = block.get_spacegroup(True)
-    places = sites.get_scaled_positions(wrap=True)
-    return list(sites.symbols), [group.equivalent_sites([p])[0] for p in places]
-
-
-def _require_distinct(path: Path, symbols: list[str], orbits: list[np.ndarray]) -> None:
-    """Refuse a CIF that lists one site twice, which ASE would merge without a word."""
-    site = np.repeat(np.arange(len(orbits)), [len(orbit) for orbit in orbits])
-    places = np.concatenate(orbits) % 1.0 % 1.0  # −1e-17 % 1 is 1
-    # 1e-3 of a cell vector is what ASE takes for one place.
-    pairs = KDTree(places, boxsize=1.0).query_pairs(1e-3, p=np.inf)
-    for i, j in sorted((site[a], site[b]) for a, b in pairs):
-        if i != j:
-            raise ValueError(
-                f"{path}: each site must be listed once; entries {i + 1} "
-                f"({symbols[i]}) and {j + 1} ({symbols[j]}) are symmetry images of one "
-                "place: if the site is shared, choose an ordered arrangement first"
-            )
+    atoms = crystal_to_ase(crystal)
+    if format == "extxyz" and crystal.fixed is not None and crystal.fixed.ndim == 2:
+        return with_cartesian_constraints(atoms, crystal)
+    return atoms

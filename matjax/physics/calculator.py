@@ -10,7 +10,8 @@ import numpy as np
 from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
 from matjax.arrays import Array, Float
-from matjax.crystals import Crystal, Graph
+from matjax.crystals import Graph
+from matjax.crystals.conversion import crystal_from_ase
 from matjax.physics.potential import Potential, _evaluate
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class PotentialCalculator(Calculator):
             CalculationFailed: if the energy or a force is not finite.
         """
         super().calculate(atoms, properties, system_changes)
-        crystal = Crystal.from_ase(atoms)
+        # ASE applies constraints to forces itself.
+        crystal = crystal_from_ase(atoms, constraints=False)
         graph = self.potential.graph(crystal)
         degree = max(graph.degree, self._degrees.get(graph.n_nodes, 0))
         self._degrees[graph.n_nodes] = degree

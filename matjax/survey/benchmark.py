@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matjax.crystals import Crystal
-from matjax.crystals.io import _images as read_images
+from matjax.crystals.io import read_atoms
 from matjax.data import find_data
 from matjax.elements import symbols
 from matjax.plot import new_figure, style
@@ -37,7 +37,7 @@ def read_items(name: str, properties: Sequence[str]) -> dict[str, dict[str, Any]
     """
     items: dict[str, dict[str, Any]] = {}
     path = find_data(name)
-    for number, atoms in enumerate(read_images(path, slice(None), None)):
+    for number, atoms in enumerate(read_atoms(path)):
         missing = {"material_id", *properties} - atoms.info.keys()
         if missing:
             raise ValueError(f"{name}: crystal {number} lacks {sorted(missing)}")

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matjax.crystals import Crystal, neighbors, read
-from matjax.crystals.io import _images as read_images
-from matjax.crystals.io import crystal_from_ase
+from matjax.crystals.conversion import crystal_from_ase
+from matjax.crystals.io import read_atoms
 from matjax.data import find_data
 from matjax.elements import symbols
 
@@ -168,7 +168,8 @@ def _file(path: Path, wanted: Mapping[str, str], group: str) -> Iterator[Example
     for number, atoms in enumerate(_frames(path)):
         source = f"{path.name}#{number}"
         try:
-            crystal = crystal_from_ase(atoms)
+            # Labels are of all atoms, fixed or not.
+            crystal = crystal_from_ase(atoms, constraints=False)
         except ValueError as error:
             raise ValueError(f"{source}: {error}") from error
         labels = {
@@ -180,7 +181,7 @@ def _file(path: Path, wanted: Mapping[str, str], group: str) -> Iterator[Example
 
 def _frames(path: Path) -> Iterator[ase.Atoms]:
     if path.suffix not in _DATABASES:
-        yield from read_images(path, slice(None), None)
+        yield from read_atoms(path)
         return
     from ase.db import connect
 
