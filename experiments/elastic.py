@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from matjax.crystals import Crystal, write
+from matjax.crystals import Crystal
 from matjax.physics import Elasticity, Potential, elastic, relax, sound_velocities
 from matjax.plot import UNCONVERGED, figure_title, new_figure, style
 from matjax.runs import Run
@@ -81,7 +81,7 @@ def _relaxed(
         raise KeyboardInterrupt
     if not result.converged:
         run.log.warning("the relaxation has not converged in %d steps", result.steps)
-    write(run.path("relaxed.cif"), result.crystal)
+    run.save_crystal("relaxed.cif", result.crystal)
     return result.crystal
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt
 
 from matjax.arrays import Array
 from matjax.config import Section
-from matjax.crystals import Crystal, cell_map, primitive, write
+from matjax.crystals import Crystal, cell_map, primitive
 from matjax.phonons import (
     Bands,
     DensityOfStates,
@@ -294,7 +294,7 @@ def _at_rest(config: Config, potential: Potential, crystal: Crystal, run: Run) -
         relaxed.max_force,
         100 * (float(relaxed.crystal.volume / crystal.volume) - 1),
     )
-    write(run.path("relaxed.cif"), relaxed.crystal, overwrite=run.resume)
+    run.save_crystal("relaxed.cif", relaxed.crystal)
     return Rest(relaxed.crystal, _pressure(relaxed.stress))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from matjax.crystals import Crystal, write
+from matjax.crystals import Crystal
 from matjax.phonons import (
     QuasiHarmonic,
     VolumeScan,
@@ -109,7 +109,7 @@ def _at_rest(config: Config, potential: Potential, run: Run) -> Crystal:
             f"the crystal must come to rest; after {relaxed.steps} steps the largest "
             f"force is {relaxed.max_force:.2g} eV/Å: start from a better one"
         )
-    write(run.path("relaxed.cif"), crystal)
+    run.save_crystal("relaxed.cif", crystal)
     return crystal
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
-from matjax.crystals import Crystal, cell_parameters, write
+from matjax.crystals import Crystal, cell_parameters
 from matjax.physics import DivergenceError, Relaxation, relax
 from matjax.plot import figure_title, new_figure, style
 from matjax.runs import Run
@@ -107,9 +107,9 @@ def _n_fixed(crystal: Crystal) -> int:
 
 def _save(result: Relaxation, config: Config, run: Run, title: str) -> None:
     """Structure, convergence and figure: also of a relaxation that was interrupted."""
-    write(run.path("relaxed.extxyz"), result.crystal)
+    run.save_crystal("relaxed.extxyz", result.crystal)
     if all(result.crystal.pbc):
-        write(run.path("relaxed.cif"), result.crystal)
+        run.save_crystal("relaxed.cif", result.crystal)
     run.save_table(
         "convergence",
         {

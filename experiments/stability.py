@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from matjax.config import Section
-from matjax.crystals import Crystal, cell_parameters, space_group, write
+from matjax.crystals import Crystal, cell_parameters, space_group
 from matjax.phonons import (
     Bands,
     Descent,
@@ -115,7 +115,7 @@ def _at_rest(config: Config, potential: Potential, run: Run) -> Crystal:
     )
     if not relaxed.converged:
         run.log.warning("the relaxation has not converged in %d steps", relaxed.steps)
-    write(run.path("parent.cif"), relaxed.crystal)
+    run.save_crystal("parent.cif", relaxed.crystal)
     return relaxed.crystal
 
 
@@ -127,7 +127,7 @@ def _save(stages: Sequence[Stage], run: Run, symprec: float) -> None:
     record = [_record(stage, symprec) for stage in stages]
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     run.path("report.json").write_text(text, encoding="utf-8")
-    write(run.path("final.cif"), _final(stages), overwrite=True)
+    run.save_crystal("final.cif", _final(stages))
 
 
 def _final(stages: Sequence[Stage]) -> Crystal:

@@ -18,7 +18,11 @@ from pathlib import Path
 from matjax import catalog
 from matjax.config import ExperimentConfig, build_config
 from matjax.messages import message
+from matjax.run_folder import RunFolder
 from matjax.runs import Run, new_folder
+
+LONGEST_PATH = 4096
+"""Bytes of the name of a folder, as Linux has it."""
 
 log = logging.getLogger("matjax")
 
@@ -64,25 +68,52 @@ def run(options: argparse.Namespace) -> None:
     set_up_jax(config)
     is_first = join_processes(options)
     folder = options.out or new_folder(study.name)
+    place = _take(folder, options) if is_first else None
     output = Run(
-        folder, overwrite=options.overwrite, resume=options.resume, writes=is_first
+        _common_folder(place.work if place else folder, options),
+        overwrite=True,  # the folder has been looked at
+        resume=options.resume and not options.overwrite,
+        writes=is_first,
     )
-    if options.distributed:
-        from jax.experimental.multihost_utils import sync_global_devices
-
-        # All look whether the folder is free before the first one writes there.
-        sync_global_devices("folder")
-    output.save_config(study.reference, config)
     try:
+        output.save_config(study.reference, config)
         returned = experiment.main(config, output)
         metrics = catalog.returned_metrics(returned, study.experiment)
         numbers = output.save_metrics(metrics)
     except BaseException:
-        if output.give_up() and is_first:
-            log.error("%s holds what was computed until here", folder)
+        kept = place.fail() if place else None
+        if kept is not None:
+            log.error("%s holds what was computed until here", kept)
         raise
-    if is_first:
+    if place is not None:
+        place.finish()
+        output.moved(folder)
         _report(output, numbers, time.monotonic() - start)
+
+
+def _take(folder: Path, options: argparse.Namespace) -> RunFolder:
+    """The folder, for the first process; if it cannot have it, no process goes on."""
+    try:
+        return RunFolder(folder, overwrite=options.overwrite, resume=options.resume)
+    except ValueError:
+        if options.distributed:
+            _common_folder(Path(), options)
+        raise
+
+
+def _common_folder(folder: Path, options: argparse.Namespace) -> Path:
+    """Where the first process writes, told to all that share the run."""
+    if not options.distributed:
+        return folder
+    import numpy as np
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    text = str(folder).encode().ljust(LONGEST_PATH, b"\0")[:LONGEST_PATH]
+    told = broadcast_one_to_all(np.frombuffer(text, np.uint8))
+    name = np.asarray(told).astype(np.uint8).tobytes().rstrip(b"\0").decode()
+    if Path(name) == Path():
+        raise ValueError("the first process cannot have the folder, and says why")
+    return Path(name)
 
 
 def explain(options: argparse.Namespace) -> None:

@@ -429,7 +429,15 @@ def _mark_imaginary(
         panel.set_ylim(bottom=bottom)
 
 
+_NO_DATE: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Producer": None},
+    ".svg": {"Date": None},
+}
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, PDF or SVG, by the ending of the path."""
     with style():
-        figure.savefig(path, dpi=200)
+        # Without the version, so that equal figures are equal files.
+        figure.savefig(path, dpi=200, metadata=_NO_DATE.get(path.suffix.lower()))

@@ -10,10 +10,10 @@ import csv
 import json
 import logging
 import math
-import os
 import platform
 import sys
 import time
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
@@ -23,9 +23,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from matjax.config import ExperimentConfig, write_yaml
+from matjax.drafts import draft
+from matjax.tables import cell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from matjax.crystals import Crystal
 
 PACKAGES = (
     *("matjax", "jax", "jaxlib", "flax", "optax", "e3nn-jax", "jax-md"),
@@ -66,9 +70,7 @@ class Run:
         self._kept: set[Path] = set()
         if not writes:
             return
-        self._is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").unlink(missing_ok=True)
         if not (overwrite or resume):
             self._kept = set(folder.iterdir())
 
@@ -103,18 +105,31 @@ class Run:
         path = self.path(_with_suffix(name, ".csv"))
         if not self.writes:
             return path
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with (
+            draft(path) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file)
-            writer.writerow(lists)
-            writer.writerows(zip(*lists.values(), strict=True))
+            writer.writerow(map(cell, lists))
+            rows = zip(*lists.values(), strict=True)
+            writer.writerows([_cell(value) for value in row] for row in rows)
         return path
 
     def save_arrays(self, name: str, **arrays: Any) -> Path:
         """Write ``name`` (.npz) with these arrays; their names carry the units."""
         path = self.path(_with_suffix(name, ".npz"))
-        plain: dict[str, Any] = {key: np.asarray(a) for key, a in arrays.items()}
         if self.writes:
-            np.savez_compressed(path, **plain)
+            with draft(path) as partial:
+                _write_arrays(partial, arrays)
+        return path
+
+    def save_crystal(self, name: str, crystals: Crystal | Sequence[Crystal]) -> Path:
+        """Write one crystal or several; the name's ending tells the format."""
+        path = self.path(name)
+        if self.writes:
+            from matjax.crystals import write
+
+            write(path, crystals, overwrite=True)
         return path
 
     def save_figure(self, name: str, figure: Figure) -> Path:
@@ -123,7 +138,8 @@ class Run:
 
         path = self.path(_with_suffix(name, ".png"))
         if self.writes:
-            save_figure(figure, path)
+            with draft(path) as partial:
+                save_figure(figure, partial)
         return path
 
     def progress(
@@ -157,16 +173,8 @@ class Run:
         values = {"experiment": experiment, **config.model_dump(mode="json")}
         values["environment"] = environment()
         if self.writes:
-            write_yaml(self.folder / "config.yaml", values)
-
-    def give_up(self) -> bool:
-        """Whether there are results to keep; without any, no trace of the run stays."""
-        if self.files or not self.writes:
-            return bool(self.files)
-        (self.folder / "config.yaml").unlink(missing_ok=True)
-        if self._is_new:
-            self.folder.rmdir()
-        return False
+            with draft(self.folder / "config.yaml") as partial:
+                write_yaml(partial, values)
 
     def save_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float | int | bool]:
         """Write ``metrics.json``, which makes the run a finished one.
@@ -177,11 +185,15 @@ class Run:
         numbers = {key: _number(key, value) for key, value in metrics.items()}
         if not self.writes:
             return numbers
-        path = self.folder / "metrics.json"
-        draft = path.with_suffix(".json.part")
-        draft.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        with draft(self.folder / "metrics.json") as partial:
+            text = json.dumps(numbers, indent=2) + "\n"
+            partial.write_text(text, encoding="utf-8")
         return numbers
+
+    def moved(self, folder: Path) -> None:
+        """Takes note that the files lie in another folder now."""
+        self.files = [folder / path.relative_to(self.folder) for path in self.files]
+        self.folder = folder
 
 
 def new_folder(name: str, parent: Path = Path("runs")) -> Path:
@@ -217,6 +229,20 @@ def _require_no_run(folder: Path, *, overwrite: bool) -> None:
         "choose another folder with --out, go on with --resume, or replace its files "
         "with --overwrite"
     )
+
+
+def _cell(value: Any) -> Any:
+    return cell(value) if isinstance(value, str) else value
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """A file for :func:`numpy.load`; ``numpy.savez`` would write the time into it."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # of 1980, as ZIP counts
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
 
 
 def _with_suffix(name: str, suffix: str) -> str:

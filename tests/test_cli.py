@@ -174,12 +174,15 @@ def test_finished_run_is_not_overwritten_unless_asked(project, caplog):
     assert metrics(project / "out")["last"] == 7
 
 
-def test_files_that_lay_in_the_folder_stay(project):
+def test_files_that_lay_in_the_folder_stay(project, caplog):
     (project / "out").mkdir()
     (project / "out" / "counts.csv").write_text("mine")
-    assert cli.main(["run", "toy", "--out", "out"]) == 0
-    assert (project / "out" / "counts.csv").read_text() == "mine"
-    assert (project / "out" / "counts-2.csv").read_text().startswith("count")
+    assert cli.main(["run", "toy", "--out", "out"]) == 1
+    assert "out holds no run, but counts.csv" in caplog.text
+    assert cli.main(["run", "toy", "--out", "out", "--overwrite"]) == 0
+    assert (project / "out" / "counts.csv").read_text().startswith("count")
+    (kept,) = (project / "out").glob("replaced-*")
+    assert (kept / "counts.csv").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -208,11 +211,15 @@ def test_run_that_failed_before_any_result_leaves_no_trace(project, caplog):
     assert cli.main(["run", "toy", "--out", "mine"]) == 0
 
 
-def test_failed_replacement_does_not_look_finished(project):
+def test_failed_replacement_leaves_the_finished_run(project):
     assert cli.main(["run", "toy", "--out", "out"]) == 0
+    before = (project / "out" / "metrics.json").read_text()
     words = ["run", "toy", "fail=value", "--out", "out", "--overwrite"]
     assert cli.main(words) == 1
-    assert not (project / "out" / "metrics.json").exists()
+    assert (project / "out" / "metrics.json").read_text() == before
+    (failed,) = (project / "out").glob("failed-*")
+    assert (failed / "counts.csv").exists()
+    assert not (failed / "metrics.json").exists()
 
 
 def test_bug_is_told_in_one_line_with_its_place(project, caplog):

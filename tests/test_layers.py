@@ -25,8 +25,8 @@ LAYERS = [
     "phonons weights",
     "train",
     "characterisation search",
-    "testing testing_properties plot structures catalog manual runs predict cli "
-    "__main__",
+    "testing testing_properties plot structures catalog manual runs run_folder predict "
+    "cli __main__",
     "survey",
 ]
 LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.split()}

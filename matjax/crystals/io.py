@@ -27,6 +27,7 @@ from matjax.crystals.conversion import (
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.plausibility import require_plausible
 from matjax.crystals.xyz import Frame, frame_atoms, frames
+from matjax.drafts import draft
 from matjax.errors import CrystalFileError
 
 if TYPE_CHECKING:
@@ -140,19 +141,16 @@ def write(
         raise ValueError(f"at least one crystal is needed to write {path}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; use overwrite=True to replace it")
-    draft = path.with_name(f"partial-{path.name}")
     try:
         format = format or filetype(str(path), read=False)
         images = [_writable(crystal, format) for crystal in crystals]
         single = len(images) == 1
-        ase.io.write(draft, images[0] if single else images, format=format)
-        draft.replace(path)
+        with draft(path) as partial:
+            ase.io.write(partial, images[0] if single else images, format=format)
     except (UnknownFileTypeError, ValueError, TypeError) as error:
         raise ValueError(
             f"{len(crystals)} crystals cannot be written to {path}: {error}"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 _Loader = Callable[[bool], Crystal]
