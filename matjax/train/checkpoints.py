@@ -7,6 +7,7 @@ on a file system that all of them see.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ import orbax.checkpoint as ocp
 
 from matjax.train.sharding import meet
 from matjax.train.step import TrainState
+
+log = logging.getLogger("matjax.train")
 
 
 class Resumed(NamedTuple):
@@ -52,6 +55,7 @@ class Checkpoints:
             if jax.process_index() == 0 and folder.exists():
                 shutil.rmtree(folder)
             meet("no checkpoints")
+        self.folder = folder
         self.identity = dict(identity)
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self.manager = ocp.CheckpointManager(folder.absolute(), options=options)
@@ -71,26 +75,67 @@ class Checkpoints:
         )
 
     def latest(self, like: TrainState) -> Resumed | None:
-        """The newest checkpoint, or none.
+        """The newest checkpoint that can be read, or none if there is none.
+
+        A damaged one is said, and moved out of the folder: ``damaged-STEP`` beside it.
 
         Args:
             like: a state with the shapes and shardings that the result shall have.
 
         Raises:
-            ValueError: if its configuration or data are not those of this run.
+            ValueError: if its configuration or data are not those of this run, or none
+                of several can be read.
         """
-        step = self.manager.latest_step()
-        if step is None:
-            return None
-        meta = self.manager.restore(
-            step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
-        )["meta"]
-        require_same(meta["identity"], self.identity)
+        steps = sorted(self.manager.all_steps(), reverse=True)
+        for step in steps:
+            try:
+                meta, state = self._meta(step), None
+                if not self._differs(meta):
+                    state = self._state(step, like)
+            except Exception as error:  # noqa: BLE001 (differs by the file that is damaged)
+                self._set_aside(step, error)
+                continue
+            require_same(meta["identity"], self.identity)
+            assert state is not None
+            return Resumed(state, meta["progress"])
+        if steps:
+            raise ValueError(
+                f"none of the checkpoints of steps {steps} in {self.folder} can be "
+                "read: start anew with --overwrite, or in another folder"
+            )
+        return None
+
+    def _meta(self, step: int) -> Mapping[str, Any]:
+        args = ocp.args.Composite(meta=ocp.args.JsonRestore())
+        meta = self.manager.restore(step, args=args)["meta"]
+        if not {"identity", "progress"} <= meta.keys():
+            raise ValueError("its record of the run is incomplete")
+        return meta
+
+    def _state(self, step: int, like: TrainState) -> TrainState:
         shapes = jax.tree.map(_abstract, like)
-        state = self.manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes))
-        )["state"]
-        return Resumed(state, meta["progress"])
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(shapes))
+        return self.manager.restore(step, args=args)["state"]
+
+    def _differs(self, meta: Mapping[str, Any]) -> bool:
+        return _flat(meta["identity"]) != _flat(self.identity)
+
+    def _set_aside(self, step: int, error: Exception) -> None:
+        target = self.folder.parent / f"damaged-{step}"
+        log.warning(
+            "the checkpoint of step %d is damaged (%s: %s); it is in %s now, and the "
+            "one before is taken",
+            step,
+            type(error).__name__,
+            " ".join(str(error).split())[:200],
+            target,
+        )
+        meet("damaged")
+        if jax.process_index() == 0:
+            shutil.rmtree(target, ignore_errors=True)
+            (self.folder / str(step)).rename(target)
+        meet("set aside")
+        self.manager.reload()
 
     def wait(self) -> None:
         """Returns when everything is written."""

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,57 @@ def test_a_training_that_was_interrupted_ends_bit_for_bit_the_same(
     assert [[r["step"] for r in some] for some in records] == [[4, 8, 12, 16, 20]] * 2
     for a, b in zip(*records, strict=True):
         assert a["val_loss"] == b["val_loss"]
+
+
+def damage(checkpoint, how):
+    files = sorted(p for p in checkpoint.rglob("*") if p.is_file())
+    if how == "cut":
+        for path in files:
+            path.write_bytes(path.read_bytes()[:20])
+    elif how == "no state":
+        shutil.rmtree(checkpoint / "state")
+    elif how == "no meta":
+        shutil.rmtree(checkpoint / "meta")
+    elif how == "other meta":
+        for path in (checkpoint / "meta").iterdir():
+            path.write_text('{"something": 1}')
+    elif how == "flipped":
+        for path in (checkpoint / "state").rglob("*"):
+            if path.is_file() and path.stat().st_size > 100:
+                content = bytearray(path.read_bytes())
+                middle = len(content) // 2
+                content[middle : middle + 20] = bytes(20)
+                path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["cut", "no state", "no meta", "other meta", "flipped"])
+def test_a_damaged_checkpoint_is_said_and_the_one_before_taken(
+    data, held_out, tmp_path, caplog, how
+):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, data, held_out, stop_at=10)
+    newest, *_ = sorted(
+        (tmp_path / "checkpoints").iterdir(), reverse=True, key=int_name
+    )
+    damage(newest, how)
+    with caplog.at_level(logging.WARNING, "matjax.train"):
+        found = run(tmp_path, data, held_out)
+    assert f"the checkpoint of step {newest.name} is damaged" in caplog.text
+    assert (tmp_path / f"damaged-{newest.name}").is_dir()
+    assert found.steps == 20
+
+
+def test_damaged_checkpoints_alone_end_with_a_message(data, held_out, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, data, held_out, stop_at=10)
+    for checkpoint in list((tmp_path / "checkpoints").iterdir()):
+        damage(checkpoint, "no meta")
+    with pytest.raises(ValueError, match="none of the checkpoints"):
+        run(tmp_path, data, held_out)
+
+
+def int_name(path):
+    return int(path.name)
 
 
 def test_throughput_counts_the_steps_since_a_run_was_resumed(
