@@ -116,6 +116,16 @@ class Config(CrystalConfig):
     temperature_step: float = Field(default=10.0, gt=0)
     """K."""
 
+    @property
+    def chosen_potential(self) -> str:
+        """The one that is given, or the default for this crystal."""
+        if self.potential is not None:
+            return self.potential
+        is_silicon = (
+            isinstance(self.crystal, Prototype) and self.crystal.symbols == "Si"
+        )
+        return "nequix-mlearn-si" if is_silicon else "nequix-mp-1-pft"
+
 
 ROUND_OFF = 1e-6
 """Å; a smaller move of atoms is that of the digits of a file."""
@@ -165,9 +175,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         ),
     )
     points = {**_measured(config, bands), **beside}
-    figure = phonon_figure(
-        bands, dos, max_force=max_force, points=points, title=title, remarks=remarks
-    )
+    figure = phonon_figure(bands, dos, points=points, title=title, remarks=remarks)
     run.save_figure("phonons", figure)
     for remark in remarks:
         run.log.warning("%s", remark)
@@ -207,7 +215,7 @@ def _phonons(config: Config, run: Run) -> tuple[Phonons, float, str]:
         )
         found = found.replace(masses=crystal.masses, progress=run.progress)
         return found, np.nan, str(source)
-    name = config.potential or _default_potential(source)
+    name = config.chosen_potential
     potential = load_potential(name)
     crystal = _cell(config, run)
     make = partial(phonons, potential, symmetry=True, **config.tolerances)
@@ -220,13 +228,6 @@ def _phonons(config: Config, run: Run) -> tuple[Phonons, float, str]:
     if rest.crystal is not crystal or config.grid is not None:
         found = make(rest.crystal, grid=config.grid, progress=run.progress)
     return found.replace(progress=run.progress), rest.pressure, name
-
-
-def _default_potential(description: str | Prototype) -> str:
-    """A universal potential, and a small one that is part of matjax where it does."""
-    if isinstance(description, Prototype) and description.symbols == "Si":
-        return "nequix-mlearn-si"
-    return "nequix-mp-1-pft"
 
 
 def _cell(config: Config, run: Run) -> Crystal:

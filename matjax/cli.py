@@ -24,6 +24,9 @@ from matjax.runs import Run, new_folder
 LONGEST_PATH = 4096
 """Bytes of the name of a folder, as Linux has it."""
 
+REFUSED = "!"
+"""How what is told begins where no process may go on."""
+
 log = logging.getLogger("matjax")
 
 _HELP = {"-h", "--help"}
@@ -92,28 +95,36 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _take(folder: Path, options: argparse.Namespace) -> RunFolder:
-    """The folder, for the first process; if it cannot have it, no process goes on."""
+    """The folder, for the first process; why it cannot have it, the others are told."""
     try:
         return RunFolder(folder, overwrite=options.overwrite, resume=options.resume)
-    except ValueError:
-        if options.distributed:
-            _common_folder(Path(), options)
+    except (ValueError, OSError) as error:
+        _told(f"{REFUSED}{error}", options)
         raise
 
 
 def _common_folder(folder: Path, options: argparse.Namespace) -> Path:
-    """Where the first process writes, told to all that share the run."""
+    """Where the first process writes, told to all that share the run.
+
+    Raises:
+        ValueError: if the first process has told why it cannot.
+    """
+    text = _told(str(folder), options)
+    if text.startswith(REFUSED):
+        raise ValueError(text.removeprefix(REFUSED))
+    return Path(text)
+
+
+def _told(text: str, options: argparse.Namespace) -> str:
+    """The text of the first process, in all that share the run."""
     if not options.distributed:
-        return folder
+        return text
     import numpy as np
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
-    text = str(folder).encode().ljust(LONGEST_PATH, b"\0")[:LONGEST_PATH]
-    told = broadcast_one_to_all(np.frombuffer(text, np.uint8))
-    name = np.asarray(told).astype(np.uint8).tobytes().rstrip(b"\0").decode()
-    if Path(name) == Path():
-        raise ValueError("the first process cannot have the folder, and says why")
-    return Path(name)
+    content = text.encode()[:LONGEST_PATH].ljust(LONGEST_PATH, b"\0")
+    told = np.asarray(broadcast_one_to_all(np.frombuffer(content, np.uint8)))
+    return told.astype(np.uint8).tobytes().rstrip(b"\0").decode(errors="replace")
 
 
 def explain(options: argparse.Namespace) -> None:

@@ -119,7 +119,7 @@ def test_the_first_process_alone_writes(together):
     assert written == {
         *("config.yaml", "metrics.json", "metrics.jsonl", "tensorboard"),
         *("checkpoints", "potential.safetensors", "test.npz"),
-        *("learning.png", "parity.png"),
+        *("learning.png", "parity.png", ".matjax"),
     }
     assert [r["epoch"] for r in read_records(folder)] == list(range(1, 9))
     (first, its_log), (second, other_log) = said
