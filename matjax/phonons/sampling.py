@@ -23,6 +23,8 @@ from matjax.arrays import Array, Complex, Float, Leaf
 from matjax.crystals import Crystal
 from matjax.phonons.grids import SymmetricResponse
 from matjax.phonons.kriging import SAME, Known
+from matjax.phonons.response import batch_of
+from matjax.phonons.symmetry import displacements
 from matjax.progress import Progress
 
 DECAY = 1.0
@@ -33,7 +35,8 @@ OTHER_DECAY = 2.0
 """Å; λ of the prediction that it is compared with."""
 
 ROUND = 8
-"""Wave vectors computed between two predictions."""
+"""Rows of the response, one or more of each wave vector, between two predictions: as
+many as are computed together, or a multiple."""
 
 SURE = 1e-5
 """Variance left, of 1, at which a prediction is expected to be within 0.1 THz: that
@@ -156,6 +159,7 @@ class _Sampler:
     def rounds(self) -> Iterator[None]:
         """Compute until the tolerance is met; yields for each exact wave vector."""
         chosen = _spread(self.known.weigh(DECAY).covariance, ROUND)
+        chosen = chosen[: self._fitting(chosen)]
         predicted = None
         while len(chosen):
             start = time.perf_counter()
@@ -200,7 +204,17 @@ class _Sampler:
         importance = change / np.sqrt(np.maximum(variance[rows], NEVER))
         covariance = weights.covariance[np.ix_(rows, rows)]
         best = _spread(covariance * importance[:, None] * importance, ROUND)
+        best = best[: self._fitting(rows[best])]
         return rows[best], ours[best], float(change.max())
+
+    def _fitting(self, chosen: np.ndarray) -> int:
+        """How many of these, in their order, fill a round without rows left over."""
+        response = self.exact.response
+        batch = response.batch or batch_of(response.graph)
+        room = batch.rows * -(-ROUND // batch.rows)
+        patterns = [displacements(self.exact.operations, self.q[k]) for k in chosen]
+        needed = np.cumsum([-(-len(u) // batch.columns) for u in patterns])
+        return max(1, int(np.searchsorted(needed, room, side="right")))
 
     def _expected(self, trial: Known) -> int:
         count, n = 0, self.matrices.shape[1]
@@ -225,7 +239,7 @@ class _Sampler:
 
 
 def _spread(covariance: Array, count: int) -> np.ndarray:
-    """Indices of the largest variances, each taken as known for the next ones."""
+    """The largest variances in order, each taken as known for the next ones."""
     left, chosen = np.asarray(covariance), []
     for _ in range(min(count, len(left))):
         best = int(np.argmax(np.diag(left)))
@@ -235,7 +249,7 @@ def _spread(covariance: Array, count: int) -> np.ndarray:
             break
         left = left - np.outer(left[:, best], left[best]) / pivot
         left[best], left[:, best] = 0.0, 0.0
-    return np.unique(chosen)
+    return np.array(list(dict.fromkeys(chosen)), dtype=int)
 
 
 def _keys(q: Leaf) -> list[tuple[float, ...]]:
