@@ -6,6 +6,8 @@ interpolation       force constants between atoms, and their Fourier sum
 symmetry            how symmetry acts on force constants, columns that it leaves
 grids               exact force constants on grids of q
 refinement          interpolation from grids, with a measured error
+kriging             force constants at some q predicted from those at others
+sampling            exact ones where predictions are least certain, others predicted
 qpoints             symmetry-reduced meshes and paths of q
 standard_paths      named points of zones and lines between them
 bands               frequencies along a path, and their branches
