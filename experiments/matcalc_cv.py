@@ -22,6 +22,7 @@ from matjax.runs import Run
 from matjax.survey import (
     choose,
     divisions,
+    fingerprints,
     item_crystal,
     read_items,
     relax_sized,
@@ -69,7 +70,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     keys = small_first(keys, items, config.max_atoms)
     settings = config.model_dump(
         include={"potential", "fmax", "max_steps", "length", "potential_precision"}
-    )
+    ) | fingerprints(config.potential, config.data)
     records = survey(
         f"{__file__}:heat_capacity",
         {key: items[key] for key in keys},

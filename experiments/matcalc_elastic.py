@@ -17,6 +17,7 @@ from matjax.physics import elastic
 from matjax.runs import Run
 from matjax.survey import (
     choose,
+    fingerprints,
     item_crystal,
     read_items,
     relax_sized,
@@ -63,7 +64,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         run.path("crystals.jsonl"),
         settings=config.model_dump(
             include={"potential", "fmax", "max_steps", "potential_precision"}
-        ),
+        )
+        | fingerprints(config.potential, config.data),
         n_workers=config.n_workers,
         time_limit=config.time_limit,
         progress=run.progress,

@@ -12,6 +12,7 @@ sizes         few sizes of graphs, so that crystals share compiled functions
 
 from matjax.survey.benchmark import composition as composition
 from matjax.survey.benchmark import crystal_item as crystal_item
+from matjax.survey.benchmark import fingerprints as fingerprints
 from matjax.survey.benchmark import item_crystal as item_crystal
 from matjax.survey.benchmark import read_items as read_items
 from matjax.survey.benchmark import report as report

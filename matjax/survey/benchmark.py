@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +52,26 @@ def read_items(name: str, properties: Sequence[str]) -> dict[str, dict[str, Any]
         references = {p: _reference(atoms.info[p]) for p in properties}
         items[key] = {**_item(atoms, references, f"{name}#{number}"), **references}
     return items
+
+
+def fingerprints(potential: str, data: str) -> dict[str, str]:
+    """SHA-256 of the files a survey computes with: settings that tell other contents.
+
+    A potential that is known by name has one content, which is verified when it is
+    loaded.
+
+    Args:
+        potential: name or weight file.
+        data: as :func:`~matjax.data.find_data` takes it.
+    """
+    files = {"data_sha256": Path(find_data(data))}
+    if Path(potential).is_file():
+        files["potential_sha256"] = Path(potential)
+    found = {}
+    for key, path in files.items():
+        with path.open("rb") as file:
+            found[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def _item(

@@ -114,6 +114,14 @@ def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
     assert run("phonons/matcalc_cv", tmp_path / "run", data) == metrics
     assert (tmp_path / "run" / "crystals.jsonl").read_text() == lines
 
+    # Other data are not gone on with, though the file has the old name.
+    before = data.read_bytes()
+    frame, _, rest = before.partition(b"material_id")
+    data.write_bytes(frame + b"checked=T material_id" + rest)
+    with pytest.raises(ValueError, match="the settings it was made with"):
+        run("phonons/matcalc_cv", tmp_path / "run", data)
+    data.write_bytes(before)
+
     folder = tmp_path / "run"
     collect = results_script()
     collect.main(tmp_path / "all.json", "two cores", [folder], {"again": folder})
