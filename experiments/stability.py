@@ -123,10 +123,10 @@ def _save(stages: Sequence[Stage], run: Run, symprec: float) -> None:
     """What is known by now, in place of what was."""
     lines = [x for i, stage in enumerate(stages, 1) for x in _lines(i, stage, symprec)]
     text = "\n".join([*lines, _verdict(stages), ""])
-    run.path("report.txt").write_text(text, encoding="utf-8")
+    run.save_text("report.txt", text)
     record = [_record(stage, symprec) for stage in stages]
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    run.path("report.json").write_text(text, encoding="utf-8")
+    run.save_text("report.json", text)
     run.save_crystal("final.cif", _final(stages))
 
 

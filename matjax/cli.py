@@ -83,13 +83,14 @@ def run(options: argparse.Namespace) -> None:
         returned = experiment.main(config, output)
         metrics = catalog.returned_metrics(returned, study.experiment)
         numbers = output.save_metrics(metrics)
+        if place is not None:
+            place.finish()
     except BaseException:
         kept = place.fail() if place else None
         if kept is not None:
             log.error("%s holds what was computed until here", kept)
         raise
     if place is not None:
-        place.finish()
         output.moved(folder)
         _report(output, numbers, time.monotonic() - start)
 

@@ -15,11 +15,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from matjax.drafts import draft
+from matjax.drafts import clear_drafts, draft, write_text
 
 INNER = ".matjax"
 """Folder of the lock, the list of files and work that is not finished."""
@@ -88,16 +89,35 @@ class RunFolder:
             Where that is which has been computed; None if nothing has.
         """
         kept = None
-        if self.staged:
-            kept = self._salvage(self.work)
-        elif any(name != CONFIG for name in _entries(self.path)):
-            kept = self.path
-        if kept == self.path and self._config is not None:
-            (self.path / CONFIG).write_bytes(self._config)
-        elif not self.staged and kept is None and self._config is None:
-            (self.path / CONFIG).unlink(missing_ok=True)
-        self._leave()
+        try:
+            if not self.staged:
+                if any(name != CONFIG for name in _entries(self.path)):
+                    kept = self.path
+                if not (self.path / METRICS).exists():
+                    self._restore_config(kept)
+            elif self.work.exists():
+                kept = self._salvage(self.work)
+            else:
+                log.warning(
+                    "%s: the results are complete but not all in their places, which "
+                    "the next start there ends",
+                    self.path,
+                )
+        finally:
+            self._leave()
         return kept
+
+    def _restore_config(self, kept: Path | None) -> None:
+        """The settings are those of a run that has gone on, or there are none."""
+        path = self.path / CONFIG
+        if self._config is None:
+            if kept is None:
+                path.unlink(missing_ok=True)
+            return
+        if _bytes(path) == self._config:
+            return
+        with draft(path) as partial:
+            partial.write_bytes(self._config)
 
     def _workplace(self, *, overwrite: bool, resume: bool) -> Path:
         finished = (self.path / METRICS).exists()
@@ -107,7 +127,8 @@ class RunFolder:
         work.mkdir()
         if not overwrite:  # a finished run that goes on, on a copy
             for name in _entries(self.path):
-                _copy(self.path / name, work / name)
+                if name != METRICS:  # which its end makes
+                    _copy(self.path / name, work / name)
         return work
 
     def _intention(self) -> dict[str, Any]:
@@ -147,6 +168,9 @@ class RunFolder:
 
     def _recover(self) -> None:
         """Finishes or clears what a process left that was killed."""
+        clear_drafts(self._inner)
+        if _is_run(self.path):
+            clear_drafts(self.path)
         for ready in sorted(self._inner.glob("ready-*")):
             self._settle(ready)
             log.warning("%s: the results of the run before are complete now", self.path)
@@ -161,7 +185,8 @@ class RunFolder:
                 rest.unlink()
 
     def _salvage(self, work: Path) -> Path | None:
-        if any(name != CONFIG for name in os.listdir(work)):
+        computed = set(os.listdir(work)) - {CONFIG}
+        if any(not _same(work / name, self.path / name) for name in computed):
             kept = self._free("failed-")
             os.rename(work, kept)
             return kept
@@ -178,12 +203,12 @@ class RunFolder:
 
     def _leave(self) -> None:
         """Frees the folder; of one that was made for nothing no trace stays."""
-        empty = not _entries(self.path, aside=True)
-        if empty and set(os.listdir(self._inner)) <= {"lock"}:
+        if set(os.listdir(self._inner)) <= {"lock"} and not _is_run(self.path):
             (self._inner / "lock").unlink(missing_ok=True)
-            self._inner.rmdir()
-            for folder in self._made:
-                folder.rmdir()
+            with suppress(OSError):  # others may have written there meanwhile
+                self._inner.rmdir()
+                for folder in self._made:
+                    folder.rmdir()
         self._lock.release()
 
     def _plan(self, ready: Path) -> Path:
@@ -193,8 +218,7 @@ class RunFolder:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def _write(self, path: Path, value: Any) -> None:
-        with draft(path) as partial:
-            partial.write_text(json.dumps(value), encoding="utf-8")
+        write_text(path, json.dumps(value))
 
 
 def _locked(path: Path) -> Any:
@@ -260,6 +284,21 @@ def _bytes(path: Path) -> bytes | None:
 def _move(source: Path, target: Path) -> None:
     if os.path.lexists(source):
         os.rename(source, target)
+
+
+def _same(a: Path, b: Path) -> bool:
+    """Whether nothing has changed since one was copied from the other."""
+    if a.is_symlink() or b.is_symlink():
+        return a.is_symlink() and b.is_symlink() and os.readlink(a) == os.readlink(b)
+    if not b.exists() or a.is_dir() != b.is_dir():
+        return False
+    if a.is_dir():
+        names = os.listdir(a)
+        return set(names) == set(os.listdir(b)) and all(
+            _same(a / name, b / name) for name in names
+        )
+    one, other = a.stat(), b.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def _copy(source: Path, target: Path) -> None:

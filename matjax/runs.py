@@ -13,7 +13,6 @@ import math
 import platform
 import sys
 import time
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from matjax.config import ExperimentConfig, write_yaml
-from matjax.drafts import draft
+from matjax.drafts import draft, write_arrays, write_text
 from matjax.tables import cell
 
 if TYPE_CHECKING:
@@ -120,7 +119,14 @@ class Run:
         path = self.path(_with_suffix(name, ".npz"))
         if self.writes:
             with draft(path) as partial:
-                _write_arrays(partial, arrays)
+                write_arrays(partial, arrays)
+        return path
+
+    def save_text(self, name: str, text: str) -> Path:
+        """Write ``name`` with this text."""
+        path = self.path(name)
+        if self.writes:
+            write_text(path, text)
         return path
 
     def save_crystal(self, name: str, crystals: Crystal | Sequence[Crystal]) -> Path:
@@ -185,9 +191,8 @@ class Run:
         numbers = {key: _number(key, value) for key, value in metrics.items()}
         if not self.writes:
             return numbers
-        with draft(self.folder / "metrics.json") as partial:
-            text = json.dumps(numbers, indent=2) + "\n"
-            partial.write_text(text, encoding="utf-8")
+        text = json.dumps(numbers, indent=2) + "\n"
+        write_text(self.folder / "metrics.json", text)
         return numbers
 
     def moved(self, folder: Path) -> None:
@@ -233,16 +238,6 @@ def _require_no_run(folder: Path, *, overwrite: bool) -> None:
 
 def _cell(value: Any) -> Any:
     return cell(value) if isinstance(value, str) else value
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """A file for :func:`numpy.load`; ``numpy.savez`` would write the time into it."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")  # of 1980, as ZIP counts
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
 
 
 def _with_suffix(name: str, suffix: str) -> str:

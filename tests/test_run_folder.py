@@ -109,7 +109,7 @@ def test_no_result_is_lost(folder, monkeypatch, state, mode, end):
     finished = "run" in STATES[state]
     settings = ["value=2.0", *([f"end={end}"] if end != "full" else []), mode]
     if end == "full":
-        monkeypatch.setattr(runs, "_write_arrays", full)
+        monkeypatch.setattr(runs, "write_arrays", full)
     code = run(*filter(None, settings))
     runs_there = state not in ("absent", "empty", "foreign")
     allowed = {
@@ -140,7 +140,7 @@ def full(path, arrays):
 
 
 def test_a_full_disk_leaves_no_half_file(folder, monkeypatch):
-    monkeypatch.setattr(runs, "_write_arrays", full)
+    monkeypatch.setattr(runs, "write_arrays", full)
     assert run() == 1
     assert {p.name for p in folder.iterdir()} <= {CONFIG, INNER, "numbers.csv"} | {
         "first_only.csv"
@@ -198,6 +198,101 @@ def test_results_that_were_moving_when_a_process_died_arrive(
     intact(folder, 2.0 if ready else 1.0)
     assert (folder / "mine.txt").read_text() == "mine"
     assert died == (after < 9)  # as many renamings as it takes
+
+
+@pytest.mark.parametrize("end", ["early", "late", "kill"])
+def test_a_finished_run_that_goes_on_in_vain_leaves_nothing_that_looks_finished(
+    folder, end
+):
+    assert run() == 0
+    words = ("value=2.0", f"end={end}", "--resume")
+    if end == "kill":
+        assert subprocess.run(command(*words), check=False).returncode < 0
+        assert run() == 1
+    else:
+        assert run(*words) == 1
+    intact(folder, 1.0)
+    failed = list(folder.glob("failed-*"))
+    assert len(failed) == (end != "early")  # nothing was computed: no copy stays
+    for kept in failed:
+        assert not (kept / METRICS).exists()
+        assert (kept / "numbers.csv").read_text() == "x\n2.0\n"
+        name = str(kept.relative_to(folder.parent))
+        words = ["run", f"{name}/{CONFIG}", "end=well", "--resume", "--out", name]
+        assert cli.main(words) == 0
+        assert value(kept) == 2.0
+    intact(folder, 1.0)
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_results_that_could_not_all_be_moved_arrive_at_the_next_start(
+    folder, monkeypatch, caplog, after
+):
+    """As on a full disk, where the process lives on and says so."""
+    assert run() == 0
+    rename, left = os.rename, [after]
+
+    def refusing(source, target):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        left[0] -= 1
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refusing)
+        assert run("value=2.0", "--overwrite") == 1
+    assert "no space is left" in caplog.text
+    if after:
+        assert "the next start there ends" in caplog.text
+    assert run() == 1
+    intact(folder, 2.0 if after else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "end"), [("--resume", "well"), ("--overwrite", "early"), ("", "well")]
+)
+def test_nothing_is_left_in_a_folder_of_others_that_is_refused(folder, mode, end):
+    prepare(folder, ["foreign"])
+    assert run(*filter(None, [f"end={end}", mode])) == 1
+    assert {p.name for p in folder.iterdir()} == {"metrics.json", "checkpoints"}
+
+
+def test_folders_above_that_others_use_by_now_hide_no_error(tmp_path, monkeypatch):
+    place = RunFolder(tmp_path / "runs" / "study" / "first")
+    (tmp_path / "runs" / "study" / "second").mkdir()
+    assert place.fail() is None
+    assert [p.name for p in (tmp_path / "runs" / "study").iterdir()] == ["second"]
+
+
+def test_settings_of_an_unfinished_run_survive_a_resumption_on_a_full_disk(
+    folder, monkeypatch
+):
+    assert run("end=late") == 1
+    before = (folder / CONFIG).read_bytes()
+    replace, left = os.replace, [1]  # the new settings are the last that finds a place
+
+    def refusing(source, target):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left[0] -= 1
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refusing)
+        assert run("value=2.0", "--resume") == 1
+    assert (folder / CONFIG).read_bytes()  # whole, of one of the two
+    assert run("--resume") == 0
+    intact(folder, 1.0)
+    assert before == (folder / CONFIG).read_bytes().replace(b"end: well", b"end: late")
+
+
+def test_a_killed_process_leaves_no_drafts_behind(folder):
+    assert run("end=late") == 1
+    (folder / ".0123456789abcdef-numbers.csv").write_text("half")
+    (folder / ".mine").write_text("mine")
+    assert run("--resume") == 0
+    hidden = {p.name for p in folder.glob(".*")}
+    assert hidden == {INNER, ".mine"}
 
 
 def test_two_starts_at_once_do_not_share_a_folder(folder):

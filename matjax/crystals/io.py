@@ -7,6 +7,7 @@ vector, numbers that are not, atoms that lie in one another.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 import zlib
@@ -15,6 +16,7 @@ from functools import partial
 from io import BytesIO, TextIOWrapper
 from lzma import LZMAError
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,7 +134,6 @@ def write(
         FileExistsError: if the file exists and is not to be replaced.
         ValueError: if there is no crystal or the format cannot hold what was given.
     """
-    import ase.io
     from ase.io.formats import UnknownFileTypeError, filetype
 
     path = Path(path)
@@ -144,13 +145,33 @@ def write(
     try:
         format = format or filetype(str(path), read=False)
         images = [_writable(crystal, format) for crystal in crystals]
-        single = len(images) == 1
-        with draft(path) as partial:
-            ase.io.write(partial, images[0] if single else images, format=format)
+        write_atoms(path, images, format=format)
     except (UnknownFileTypeError, ValueError, TypeError) as error:
         raise ValueError(
             f"{len(crystals)} crystals cannot be written to {path}: {error}"
         ) from error
+
+
+def write_atoms(
+    path: Path, images: Sequence[ase.Atoms], *, format: str | None = None
+) -> None:
+    """Write ASE's ``Atoms`` as :func:`write` does crystals.
+
+    Equal ones give equal bytes: a ``.gz`` file has no name and no time in it.
+    """
+    import ase.io
+    from ase.io.formats import filetype
+
+    format = format or filetype(str(path), read=False)
+    what = images[0] if len(images) == 1 else list(images)
+    with draft(path) as partial:
+        if path.suffix != ".gz":
+            ase.io.write(partial, what, format=format)
+            return
+        with TemporaryDirectory() as folder:
+            plain = Path(folder, path.stem)
+            ase.io.write(plain, what, format=format)
+            partial.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
 
 
 _Loader = Callable[[bool], Crystal]

@@ -13,6 +13,7 @@ from scipy import constants as _si
 
 from matjax.arrays import Array, Float, Int
 from matjax.crystals import Crystal, commensurate_q, make_supercell, write
+from matjax.drafts import write_text
 from matjax.phonons.bands import Bands
 from matjax.phonons.dynamical_matrix import Phonons
 from matjax.phonons.order_parameter import commensurate_cell
@@ -224,12 +225,7 @@ def _require_new(path: Path, overwrite: bool) -> None:
 def _write_whole(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial-{path.name}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, text)
 
 
 def _phonopys_cells(matrix: np.ndarray) -> np.ndarray:

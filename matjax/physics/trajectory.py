@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matjax.crystals import Crystal
+from matjax.crystals.io import write_atoms
 from matjax.physics.calculator import voigt
 from matjax.physics.ensembles import Ensemble
 from matjax.units import BOLTZMANN, FEMTOSECOND
@@ -116,6 +117,4 @@ class Trajectory:
         To go on from such a file, give its last crystal and its velocities
         ``atoms.get_velocities() * ase.units.fs`` to :func:`molecular_dynamics`.
         """
-        import ase.io
-
-        ase.io.write(path, self.to_ase())
+        write_atoms(Path(path), self.to_ase())
