@@ -49,11 +49,14 @@ class Checkpoints:
             identity: configuration and fingerprints of the data, plain JSON; a
                 checkpoint of another identity is not resumed.
             keep: number of checkpoints that stay.
-            resume: whether checkpoints that lie there count; else they are deleted.
+            resume: whether checkpoints that lie there count; else they are deleted,
+                and nothing else that lies there.
         """
         if not resume:
             if jax.process_index() == 0 and folder.exists():
-                shutil.rmtree(folder)
+                for path in folder.iterdir():
+                    if path.name.isdigit() and path.is_dir():
+                        shutil.rmtree(path)
             meet("no checkpoints")
         self.folder = folder
         self.identity = dict(identity)
@@ -78,6 +81,7 @@ class Checkpoints:
         """The newest checkpoint that can be read, or none if there is none.
 
         A damaged one is said, and moved out of the folder: ``damaged-STEP`` beside it.
+        Where none can be read, all stay.
 
         Args:
             like: a state with the shapes and shardings that the result shall have.
@@ -87,23 +91,27 @@ class Checkpoints:
                 of several can be read.
         """
         steps = sorted(self.manager.all_steps(), reverse=True)
+        damaged: dict[int, Exception] = {}
         for step in steps:
             try:
                 meta, state = self._meta(step), None
                 if not self._differs(meta):
                     state = self._state(step, like)
             except Exception as error:  # noqa: BLE001 (differs by the file that is damaged)
-                self._set_aside(step, error)
+                damaged[step] = error
                 continue
             require_same(meta["identity"], self.identity)
             assert state is not None
+            for other, error in damaged.items():
+                self._set_aside(other, error, step)
             return Resumed(state, meta["progress"])
-        if steps:
-            raise ValueError(
-                f"none of the checkpoints of steps {steps} in {self.folder} can be "
-                "read: start anew with --overwrite, or in another folder"
-            )
-        return None
+        if not steps:
+            return None
+        raise ValueError(
+            f"none of the checkpoints of steps {steps} in {self.folder} can be read "
+            f"({_told(damaged[steps[0]])}): start anew with --overwrite, or in another "
+            "folder"
+        )
 
     def _meta(self, step: int) -> Mapping[str, Any]:
         args = ocp.args.Composite(meta=ocp.args.JsonRestore())
@@ -120,19 +128,22 @@ class Checkpoints:
     def _differs(self, meta: Mapping[str, Any]) -> bool:
         return _flat(meta["identity"]) != _flat(self.identity)
 
-    def _set_aside(self, step: int, error: Exception) -> None:
-        target = self.folder.parent / f"damaged-{step}"
+    def _set_aside(self, step: int, error: Exception, taken: int) -> None:
+        """Moves a damaged one away, for its step will be saved again."""
+        target, number = self.folder.parent / f"damaged-{step}", 1
+        while target.exists():
+            number += 1
+            target = target.with_name(f"damaged-{step}-{number}")
         log.warning(
-            "the checkpoint of step %d is damaged (%s: %s); it is in %s now, and the "
-            "one before is taken",
+            "the checkpoint of step %d is damaged (%s); it is in %s now, and that of "
+            "step %d is taken",
             step,
-            type(error).__name__,
-            " ".join(str(error).split())[:200],
+            _told(error),
             target,
+            taken,
         )
         meet("damaged")
         if jax.process_index() == 0:
-            shutil.rmtree(target, ignore_errors=True)
             (self.folder / str(step)).rename(target)
         meet("set aside")
         self.manager.reload()
@@ -144,6 +155,10 @@ class Checkpoints:
     def close(self) -> None:
         """Waits, and gives the folder back."""
         self.manager.close()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def require_same(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
+from matjax.drafts import draft, write_arrays, write_text
 from matjax.physics import DivergenceError
 from matjax.train.losses import Sums
 from matjax.train.metrics import summed
@@ -34,7 +34,7 @@ class Records:
         path = folder / "metrics.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines if _step_of(line) <= step]
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_text(path, "".join(f"{line}\n" for line in kept))
         self.file = path.open("a", encoding="utf-8")
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
@@ -92,10 +92,8 @@ class Watch:
         index = jax.process_index()
         path = self.folder / ("batch.npz" if index == 0 else f"batch-{index}.npz")
         leaves = jax.tree_util.tree_leaves_with_path(batch)
-        arrays: dict[str, Any] = {
-            jax.tree_util.keystr(key): np.asarray(value) for key, value in leaves
-        }
-        np.savez(path, **arrays)
+        with draft(path) as partial:
+            write_arrays(partial, {jax.tree_util.keystr(key): a for key, a in leaves})
         raise DivergenceError(
             f"loss and gradient must be numbers; the loss is {report.loss}, the norm "
             f"of the gradient {report.gradient_norm}. The batch is in {path}, the last "

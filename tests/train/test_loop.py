@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from matjax.physics import DivergenceError
 from matjax.train import (
+    Checkpoints,
     FitConfig,
     Loader,
     OptimizerConfig,
@@ -126,10 +127,22 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_taken(
 def test_damaged_checkpoints_alone_end_with_a_message(data, held_out, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, data, held_out, stop_at=10)
-    for checkpoint in list((tmp_path / "checkpoints").iterdir()):
+    checkpoints = list((tmp_path / "checkpoints").iterdir())
+    for checkpoint in checkpoints:
         damage(checkpoint, "no meta")
-    with pytest.raises(ValueError, match="none of the checkpoints"):
-        run(tmp_path, data, held_out)
+    for _ in range(2):  # the second start does not begin anew without a word either
+        with pytest.raises(ValueError, match=r"none of the checkpoints.*KeyError"):
+            run(tmp_path, data, held_out)
+    assert all(checkpoint.is_dir() for checkpoint in checkpoints)
+
+
+def test_a_start_from_the_beginning_deletes_checkpoints_alone(tmp_path):
+    folder = tmp_path / "checkpoints"
+    for name in ("5", "mine"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "file").touch()
+    Checkpoints(folder, {}, resume=False).close()
+    assert {path.name for path in folder.iterdir()} == {"mine"}
 
 
 def int_name(path):
