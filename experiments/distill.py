@@ -580,10 +580,12 @@ def _cost(config: Config, run: Run, labeled: Labeled, path: Path) -> dict[str, f
     chosen = sorted(rests, key=lambda k: rests[k].n_atoms)[:COST_CRYSTALS]
     crystals = {k: rests[k] for k in chosen}
     cutoff = load_potential(path, dtype=jnp.float32).cutoff
+    records = run.path("cost.jsonl")
+    records.unlink(missing_ok=True)  # a training that went on has another potential
     found = survey(
         f"{WORKER}:cost",
         {k: crystal_item(crystal) for k, crystal in crystals.items()},
-        run.path("cost.jsonl"),
+        records,
         settings={
             "teacher": config.teacher,
             "student": str(path),

@@ -7,10 +7,15 @@ import subprocess
 import sys
 import textwrap
 import time
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from matjax.survey import choose, read_records, survey
+from matjax.crystals import Crystal
+from matjax.survey import choose, crystal_item, read_records, survey, teacher
+from matjax.weights import save_potential
+from tests.train.argon import student
 
 FUNCTIONS = """
     import os, signal, time
@@ -155,3 +160,24 @@ def test_nonsense_is_refused_before_anything_starts(tmp_path, functions):
         survey(f"{functions}:root", items(1), tmp_path / "r.jsonl", n_workers=0)
     with pytest.raises(RuntimeError, match=r"did not start.*says more"):
         survey(f"{functions}:cube", items(1), tmp_path / "r.jsonl")
+
+
+def test_labels_know_potential_and_crystals_by_content(tmp_path, monkeypatch):
+    found = []
+
+    def noted(function, items, records, *, settings, **_):
+        found.append(settings)
+        return {}
+
+    monkeypatch.setattr(teacher, "survey", noted)
+    path = tmp_path / "teacher.safetensors"
+    params = student().params
+    other = student().replace(params={k: 1.1 * v for k, v in params.items()})
+    for potential, length in ((student(), 5.3), (student(), 5.4), (other, 5.4)):
+        save_potential(potential, path, overwrite=True)
+        crystal = Crystal.create([18], length * np.eye(3), fractional=[[0, 0, 0]])
+        items = {"argon": crystal_item(crystal)}
+        teacher.label_copies(str(path), items, tmp_path / "x.jsonl", teacher.Labels())
+    assert found[0] != found[1] != found[2]
+    changed = [{k for k in a if a[k] != b[k]} for a, b in pairwise(found)]
+    assert changed == [{"crystals_sha256"}, {"potential_sha256"}]

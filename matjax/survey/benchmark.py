@@ -54,7 +54,7 @@ def read_items(name: str, properties: Sequence[str]) -> dict[str, dict[str, Any]
     return items
 
 
-def fingerprints(potential: str, data: str) -> dict[str, str]:
+def fingerprints(potential: str, data: str | None = None) -> dict[str, str]:
     """SHA-256 of the files a survey computes with: settings that tell other contents.
 
     A potential that is known by name has one content, which is verified when it is
@@ -64,7 +64,7 @@ def fingerprints(potential: str, data: str) -> dict[str, str]:
         potential: name or weight file.
         data: as :func:`~matjax.data.find_data` takes it.
     """
-    files = {"data_sha256": Path(find_data(data))}
+    files = {} if data is None else {"data_sha256": Path(find_data(data))}
     if Path(potential).is_file():
         files["potential_sha256"] = Path(potential)
     found = {}
@@ -191,9 +191,7 @@ def report(
         raise ValueError("at least one crystal is needed; none is left: allow larger")
     _save_table(records, items, units, run)
     failed = failures(records)
-    run.path("failures.txt").write_text(
-        "".join(f"{line}\n" for line in failed), encoding="utf-8"
-    )
+    run.save_text("failures.txt", "".join(f"{line}\n" for line in failed))
     if len(failed) == len(records):
         raise ValueError(f"no crystal has a result; the first: {failed[0]}")
     run.save_figure("parity", _parity(records, items, units))

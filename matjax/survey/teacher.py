@@ -7,8 +7,10 @@ for all crystals.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +39,7 @@ from matjax.phonons import (
     thermal_properties,
 )
 from matjax.progress import Progress
-from matjax.survey.benchmark import crystal_item, item_crystal
+from matjax.survey.benchmark import crystal_item, fingerprints, item_crystal
 from matjax.survey.sizes import SizedPotential, divisions, relax_sized
 from matjax.survey.workers import all_values, survey
 from matjax.train import ColumnExample, Example, common_shape, random_columns
@@ -318,11 +320,16 @@ def _seeded(items: Mapping[str, Settings], seed: int) -> dict[str, dict[str, Any
 def _settings(
     potential: str, items: Mapping[str, Settings], labels: Labels
 ) -> dict[str, Any]:
-    """Of a survey, with the size of graphs that holds nearly all crystals."""
+    """Of a survey, with the size of graphs that holds nearly all crystals.
+
+    Potential and crystals count by content: with other ones, old records are no answer.
+    """
     cutoff = load_potential(potential, dtype=jnp.float32).cutoff
     shape = common_shape([item_crystal(item) for item in items.values()], cutoff)
     return {
         "potential": potential,
+        **fingerprints(potential),
+        "crystals_sha256": sha256(json.dumps(dict(items)).encode()).hexdigest(),
         **labels.model_dump(exclude={"n_workers"}),
         "n_nodes": shape.n_nodes,
         "degree": shape.degree,
