@@ -17,8 +17,8 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics errors messages tables drafts yaml_values config "
-    "progress data lazy",
+    "arrays units elements numerics errors messages tables drafts recursion "
+    "yaml_values config progress data lazy",
     "crystals",
     "nn descriptors",
     "models physics generate",

@@ -31,6 +31,7 @@ from matjax.crystals.plausibility import require_plausible
 from matjax.crystals.xyz import Frame, frame_atoms, frames
 from matjax.drafts import draft
 from matjax.errors import CrystalFileError
+from matjax.recursion import bounded_recursion
 
 if TYPE_CHECKING:
     import ase
@@ -366,9 +367,13 @@ def _ase_images(path: Path, index: int | slice, format: str) -> list[ase.Atoms]:
     import ase.io
 
     try:
-        images = ase.io.read(
-            _source(path, format), index, format=format, do_not_split_by_at_sign=True
-        )
+        with bounded_recursion():
+            images = ase.io.read(
+                _source(path, format),
+                index,
+                format=format,
+                do_not_split_by_at_sign=True,
+            )
     except (IndexError, StopIteration) as error:
         which = "" if isinstance(index, slice) else f" {index}"
         raise CrystalFileError(

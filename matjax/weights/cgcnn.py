@@ -25,6 +25,7 @@ from matjax.elements import N_ELEMENTS
 from matjax.errors import WeightsError
 from matjax.models import CGCNN
 from matjax.physics import PropertyPredictor
+from matjax.recursion import bounded_recursion
 from matjax.weights.header import MAX_WIDTH
 from matjax.weights.names import PublishedProperty
 from matjax.weights.npy import read_array
@@ -154,7 +155,8 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str
     """Arrays of the network, its normalizer and its settings."""
     try:
         arrays = _arrays(path)
-        settings = json.loads(str(arrays.pop("args")))
+        with bounded_recursion():
+            settings = json.loads(str(arrays.pop("args")))
         normalizer = {n: float(arrays.pop(f"normalizer/{n}")) for n in _NORMALIZER}
         sizes = {name: settings[name] for name in _SIZES}
     except _UNREADABLE as error:
@@ -216,7 +218,8 @@ def _read_features(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
             "missing"
         )
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        with bounded_recursion():
+            rows = json.loads(path.read_text(encoding="utf-8"))
         table = {int(z): row for z, row in rows.items()}
         features = np.array(list(table.values()), dtype=np.float64)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

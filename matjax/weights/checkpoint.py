@@ -24,6 +24,7 @@ from matjax.drafts import draft
 from matjax.errors import WeightsError
 from matjax.models import MODELS, PROPERTY_MODELS, make_model
 from matjax.physics import Potential, PropertyPredictor
+from matjax.recursion import bounded_recursion
 from matjax.weights.header import Word, read_settings, require_settings
 from matjax.weights.table import check, parameter_shapes
 
@@ -147,7 +148,8 @@ def _parts(content: bytes, path: Path) -> _Parts:
     """
     end = 8 + int.from_bytes(content[:8], "little")
     try:
-        header = json.loads(content[8:end]) if end <= len(content) else None
+        with bounded_recursion():
+            header = json.loads(content[8:end]) if end <= len(content) else None
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):

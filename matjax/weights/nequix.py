@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from matjax.errors import WeightsError
 from matjax.models import NequIP
 from matjax.physics import Potential
+from matjax.recursion import bounded_recursion
 from matjax.weights.header import BOUNDS, Width, bounded, validated
 from matjax.weights.npy import read_array
 from matjax.weights.table import Key, fill, parameter_shapes
@@ -134,7 +135,8 @@ def _leaf(block: str, name: str) -> str:
 def _read_config(file: BufferedReader, path: Path) -> dict[str, Any]:
     line = file.readline(2**20)
     try:
-        config = json.loads(line)
+        with bounded_recursion():
+            config = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise WeightsError(
             f"{path}: Nequix weights begin with one line of JSON; this file does not "
