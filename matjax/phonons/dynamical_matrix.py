@@ -322,7 +322,8 @@ def phonons(
         grid: divisions of the reciprocal vectors; force constants are exact on this
             grid and interpolated between its points.
         tolerance: THz; the grid is refined until frequencies at some random q differ
-            less from the exact ones. The error that remains stands in the result.
+            less from the exact ones, its points being computed only where those known
+            do not predict them. The error that remains stands in the result.
         symmetry: whether the space group saves columns at single q too; as exact as
             the crystal is symmetric, within 1e-4 Å.
         symprec: Å; tolerance of the search for the space group.
@@ -349,7 +350,7 @@ def phonons(
     source: Response | SymmetricResponse = exact
     if reduced:
         source = by_symmetry(exact, crystal, symprec=symprec)
-        exact = source.response
+        exact = source.response  # its calls are smaller
     result = Phonons(
         crystal=crystal,
         source=source,
@@ -357,15 +358,14 @@ def phonons(
         max_force=_require_finite(exact.max_force()),
         progress=progress_of(progress),
     )
+    if not isinstance(source, SymmetricResponse):
+        return result
     if grid is not None:
-        found = interpolated(exact, crystal, grid, progress=result.progress)
+        found = interpolated(source, crystal, grid, progress=result.progress)
     elif tolerance is not None:
+        frequencies = partial(_frequencies_of, masses=masses)
         found = refined(
-            exact,
-            crystal,
-            tolerance,
-            partial(_frequencies_of, masses=masses),
-            progress=result.progress,
+            source, crystal, tolerance, frequencies, progress=result.progress
         )
     else:
         return result

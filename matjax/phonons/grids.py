@@ -39,9 +39,6 @@ REDUCED_ROWS = 8
 """Wave vectors computed together at most, where they have few columns: in anatase a row
 of eight with six columns takes two thirds of the time of one of four."""
 
-Known = dict[tuple[int, ...], Array]
-"""Φ(q) by q as three fractions in lowest terms, numerators first."""
-
 
 class SymmetricResponse(struct.PyTreeNode):
     """Exact force constants at any q, from the fewest columns that symmetry leaves.
@@ -135,38 +132,6 @@ def symmetric_force_constants(
     return Reduced(np.array(matrices), sum(counts))
 
 
-def force_constants_on_grid(
-    response: Response,
-    operations: Operations,
-    shape: Sequence[int],
-    *,
-    known: Known | None = None,
-    progress: Progress | None = None,
-) -> tuple[Complex[Array, "n1 n2 n3 modes modes"], int]:
-    """Force constants at all q = (a / n1, b / n2, c / n3), and columns computed.
-
-    Args:
-        response: exact force constants of the crystal.
-        operations: of the crystal.
-        shape: n1, n2, n3.
-        known: results of other grids, used where they share a point; extended.
-        progress: wraps the sequence of calls.
-    """
-    known = {} if known is None else known
-    star = star_of_grid(operations, shape)
-    keys = [_lowest_terms(point, shape) for point in star.points]
-    new = [row for row, key in enumerate(keys) if key not in known]
-    n_columns = 0
-    if new:
-        q = star.points[new] / np.array(shape)
-        found = symmetric_force_constants(response, q, operations, progress=progress)
-        for row, matrix in zip(new, found.force_constants, strict=True):
-            known[keys[row]] = matrix
-        n_columns = found.n_columns
-    matrices = np.array([known[key] for key in keys])
-    return unfold(operations, star, shape, matrices), n_columns
-
-
 def star_of_grid(operations: Operations, shape: Sequence[int]) -> Star:
     """Which points of the grid q = (a / n1, b / n2, c / n3) symmetry relates, and how.
 
@@ -216,8 +181,3 @@ def unfold(
         elements = Elements(*(x[members] for x in star.elements))
         full[members] = symmetry.rotate(operations, elements, q[members], matrix)
     return full.reshape(*shape, *matrices.shape[1:])
-
-
-def _lowest_terms(point: np.ndarray, shape: Sequence[int]) -> tuple[int, ...]:
-    common = np.gcd(point, shape)
-    return (*(point // common).tolist(), *(np.array(shape) // common).tolist())

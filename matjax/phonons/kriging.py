@@ -18,10 +18,10 @@ known matrix by symmetry is known, too.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cholesky, solve_triangular
 from scipy.spatial import KDTree
 
 from matjax.arrays import Array, Complex, Float, Int
@@ -32,7 +32,13 @@ REACH = 0.6
 """1/Å (with 2π); images farther than this from all that is predicted are left out."""
 
 MOST = 2000
-"""Images that take part at most, the nearest ones: the work grows with their cube."""
+"""Images that take part at most: the work grows with their cube."""
+
+MEMORY = 2**30
+"""Bytes that their matrices take at most."""
+
+FEWER = 0.7
+"""Share of the images, the nearest ones, that stay where there are too many."""
 
 NUGGET = 1e-12
 """Variance of an error of the known matrices; keeps K invertible."""
@@ -41,79 +47,91 @@ SAME = 7
 """Decimals to which wave vectors agree that are the same."""
 
 
-class Weights(NamedTuple):
-    """A linear prediction, which depends on where matrices are known only."""
-
-    part: Int[Array, "part"]
-    """Known matrices that take part."""
-    weights: Float[Array, "q part"]
-    """Their weights in the prediction at each wave vector."""
-    covariance: Float[Array, "q q"]
-    """What remains unknown, as a share of the variance of a matrix."""
-
-
 class Known:
     """Force constants at some q, and what they say of those at others."""
 
     def __init__(
-        self, crystal: Crystal, operations: Operations, q: Float[Array, "q 3"]
+        self,
+        crystal: Crystal,
+        operations: Operations,
+        q: Float[Array, "q 3"],
+        decays: Sequence[float],
     ) -> None:
         self.crystal, self.operations = crystal, operations
         self.q = np.asarray(q, dtype=float)
         """Wave vectors to predict at, reciprocal lattice units."""
         self._vectors = np.asarray(reciprocal(np.asarray(crystal.cell, dtype=float)))
-        self._tree = KDTree(self.q @ self._vectors)
+        self._decays = tuple(decays)
+        self._targets = self.q @ self._vectors
+        self._tree = KDTree(self._targets)
+        self._reach = REACH
+        modes = 3 * crystal.n_atoms
+        self._most = max(1, min(MOST, MEMORY // (16 * modes**2)))
         self._at = np.empty((0, 3))
         self._distance = np.empty(0)
-        self._matrices: list[np.ndarray] = []
+        self._matrices = np.empty((0, modes, modes), complex)
+        self._places: set[tuple[float, ...]] = set()
+        self.predictions = self._begun()
+        """For each decay λ (Å), how known matrices are weighed."""
 
-    def add(self, q: Float[Array, "n 3"], matrices: Complex[Array, "n m m"]) -> None:
-        """Add Φ at further wave vectors, with their images by symmetry."""
-        for point, matrix in zip(np.asarray(q), np.asarray(matrices), strict=True):
-            at, distance, elements, images = self._images(point)
-            gauged = self._gauged(at, rotate(self.operations, elements, images, matrix))
-            self._at = np.concatenate([self._at, at])
-            self._distance = np.concatenate([self._distance, distance])
-            self._matrices += list(gauged)
-
-    def weigh(self, decay: float) -> Weights:
-        """How a prediction weighs the known matrices.
+    def add(
+        self, q: Float[Array, "n 3"], matrices: Complex[Array, "n m m"] | None = None
+    ) -> None:
+        """Add Φ at further wave vectors, with their images by symmetry.
 
         Args:
-            decay: λ, Å.
+            q: reciprocal lattice units.
+            matrices: Φ there; without them variances follow, and no prediction.
         """
-        part = self._part()
-        here, there = self.q @ self._vectors, self._at[part] @ self._vectors
-        prior = _covariance(here, here, decay)
-        if not len(part):
-            return Weights(part, np.empty((len(here), 0)), prior)
-        among = _covariance(there, there, decay)
-        among[np.diag_indices(len(among))] += NUGGET
-        across = _covariance(here, there, decay)
-        weights = cho_solve(cho_factor(among, lower=True), across.T).T
-        return Weights(part, weights, prior - weights @ across.T)
+        at, distances, found = [self._at], [self._distance], [self._matrices]
+        for row, point in enumerate(np.asarray(q)):
+            places, distance, elements, images = self._images(point)
+            at.append(places)
+            distances.append(distance)
+            if matrices is not None:
+                turned = rotate(self.operations, elements, images, matrices[row])
+                found.append(self._gauged(places, turned))
+        n_before = len(self._at)
+        self._at, self._distance = np.concatenate(at), np.concatenate(distances)
+        self._matrices = np.concatenate(found)
+        if len(self._at) > self._most:
+            self._leave_out()
+        for prediction in self.predictions:
+            prediction.extend(self._at[n_before:] @ self._vectors)
 
     def predicted(
-        self, weights: Weights, rows: Int[Array, "rows"]
+        self, which: int, rows: Int[Array, "rows"]
     ) -> Complex[Array, "rows modes modes"]:
-        """Φ at some of the wave vectors."""
-        known = np.array([self._matrices[k] for k in weights.part])
-        sums = weights.weights[rows] @ known.reshape(len(known), -1)
-        return self._gauged(self.q[rows], sums.reshape(-1, *known.shape[1:]), back=True)
+        """Φ at some of the wave vectors.
 
-    def _part(self) -> np.ndarray:
-        """Known matrices that take part, each wave vector once."""
-        keys = np.round(self._at, SAME)
-        first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
-        if len(first) > MOST:
-            nearest = np.argsort(self._distance[first], kind="stable")[:MOST]
-            first = np.sort(first[nearest])
-        return first
+        Args:
+            which: of the decays.
+            rows: of the wave vectors.
+        """
+        weights = self.predictions[which].weights(rows)
+        flat = self._matrices.reshape(len(self._matrices), -1)
+        sums = (weights.T @ flat).reshape(-1, *self._matrices.shape[1:])
+        return self._gauged(self.q[rows], sums, back=True)
+
+    def _begun(self) -> tuple[Prediction, ...]:
+        return tuple(Prediction(self._targets, decay) for decay in self._decays)
+
+    def _leave_out(self) -> None:
+        """Keep the nearest images, and only as near ones from now on."""
+        kept = np.argsort(self._distance, kind="stable")[: int(FEWER * self._most)]
+        self._reach = float(self._distance[kept[-1]])
+        kept = np.sort(kept)
+        self._at, self._distance = self._at[kept], self._distance[kept]
+        if len(self._matrices):
+            self._matrices = self._matrices[kept]
+        self.predictions = self._begun()
+        for prediction in self.predictions:
+            prediction.extend(self._at @ self._vectors)
 
     def _images(
         self, q: Float[Array, "3"]
     ) -> tuple[np.ndarray, np.ndarray, Elements, Array]:
-        """Where q is carried to within reach, how far from there, and by what."""
+        """New places within reach to which q is carried, how far off, and by what."""
         elements, images = images_of(self.operations, q)
         images = np.asarray(images)
         wrapped = np.round(images, SAME) % 1.0
@@ -125,7 +143,11 @@ class Known:
         distance = np.asarray(
             self._tree.query(at @ self._vectors, distance_upper_bound=REACH)[0]
         )
-        near = np.isfinite(distance)
+        keys = [tuple(place) for place in np.round(at, SAME).tolist()]
+        near = np.array(
+            [key not in self._places for key in keys] & (distance <= self._reach)
+        )
+        self._places.update(key for key, new in zip(keys, near, strict=True) if new)
         chosen = Elements(*(np.asarray(x)[which[near]] for x in elements))
         return at[near], distance[near], chosen, images[which[near]]
 
@@ -137,7 +159,78 @@ class Known:
         return phases.conj()[:, :, None] * np.asarray(matrices) * phases[:, None, :]
 
 
-def _covariance(a: np.ndarray, b: np.ndarray, decay: float) -> np.ndarray:
-    """K between Cartesian wave vectors, (rows of a, rows of b)."""
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    return (1 + decay**2 * np.maximum(squares, 0.0)) ** -2.0
+class Prediction:
+    """What matrices at some places say of those at others, which depends on λ only.
+
+    K of the known places is factorized row by row as they come, K = L Lᵀ: N of them
+    cost N³/3 operations in all.
+    """
+
+    def __init__(self, targets: np.ndarray, decay: float) -> None:
+        self._targets, self._decay = targets, decay
+        self._at = np.empty((0, 3))
+        self._factor = np.empty((0, 0))
+        self._solved = np.empty((0, len(targets)))
+        """L⁻¹ times the covariance of known places and targets."""
+        self.variance = np.ones(len(targets))
+        """What remains unknown at each target, as a share of a matrix's variance."""
+
+    def extend(self, at: np.ndarray) -> None:
+        """Add known places, (n, 3), 1/Å."""
+        if not len(at):
+            return
+        n_old, n_new = len(self._at), len(at)
+        mixed = solve_triangular(
+            self._factor, self._covariance(self._at, at), lower=True
+        )
+        own = self._covariance(at, at) - mixed.T @ mixed
+        own[np.diag_indices(n_new)] += NUGGET
+        own = cholesky(own, lower=True)
+        rest = self._covariance(at, self._targets) - mixed.T @ self._solved
+        solved = solve_triangular(own, rest, lower=True)
+        factor = np.zeros((n_old + n_new, n_old + n_new))
+        factor[:n_old, :n_old] = self._factor
+        factor[n_old:, :n_old] = mixed.T
+        factor[n_old:, n_old:] = own
+        self._factor = factor
+        self._at = np.concatenate([self._at, at])
+        self._solved = np.concatenate([self._solved, solved])
+        self.variance = np.maximum(self.variance - (solved**2).sum(axis=0), 0.0)
+
+    def weights(self, rows: Int[Array, "rows"]) -> Float[Array, "known rows"]:
+        """Weights of the known matrices in the prediction at some targets."""
+        return solve_triangular(
+            self._factor, self._solved[:, rows], lower=True, trans=1
+        )
+
+    def spread(self, count: int, scale: np.ndarray) -> np.ndarray:
+        """Targets whose knowledge would gain most, each taken as known for the next.
+
+        They are the first pivots of the Cholesky factor of what remains unknown.
+
+        Args:
+            count: how many at most; fewer where nothing remains unknown.
+            scale: what an error at each target counts for, (q,).
+        """
+        left = self.variance * scale**2
+        chosen: list[int] = []
+        columns = np.empty((len(left), 0))
+        for _ in range(min(count, int((left > 0).sum()))):
+            best = int(np.argmax(left))
+            pivot = left[best] / scale[best] ** 2
+            if not pivot > NUGGET:
+                break
+            column = self._covariance(self._targets, self._targets[[best]])[:, 0]
+            column -= self._solved[:, best] @ self._solved
+            column -= columns @ columns[best]
+            column /= np.sqrt(pivot)
+            columns = np.concatenate([columns, column[:, None]], axis=1)
+            chosen.append(best)
+            left = np.maximum(left - (column * scale) ** 2, 0.0)
+            left[chosen] = 0.0
+        return np.array(chosen, dtype=int)
+
+    def _covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """K between Cartesian wave vectors, (rows of a, rows of b)."""
+        squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+        return (1 + self._decay**2 * np.maximum(squares, 0.0)) ** -2.0

@@ -1,12 +1,14 @@
-"""Interpolation from exact grids, refined until its measured error is small.
+"""Interpolation from grids, refined until its measured error is small.
 
 Any q can be computed exactly, so the error of the interpolation is measured, at points
-that no grid holds, where a supercell calculation has to guess.
+that no grid holds, where a supercell calculation has to guess. A finer grid costs
+little: its points are computed only where those known so far do not predict them
+(:mod:`matjax.phonons.sampling`), in whatever direction that is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +16,12 @@ import numpy as np
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal, heights
 from matjax.phonons.grids import (
-    Known,
-    force_constants_on_grid,
-    symmetric_force_constants,
+    SymmetricResponse,
+    star_of_grid,
+    unfold,
 )
 from matjax.phonons.interpolation import RealSpaceForceConstants, from_grid
-from matjax.phonons.response import Response
-from matjax.phonons.symmetry import operations_of
+from matjax.phonons.sampling import Frequencies, SampledResponse, sampled
 from matjax.progress import Progress
 
 START = 10.0
@@ -29,13 +30,17 @@ START = 10.0
 SLACK = 0.1
 """Share of a height by which a grid may fall short of the distance asked for."""
 
-DECAY = 2.5
-"""Å over which the error falls by e, until two grids have shown it; NequIP has 2.7 to 5
-in silicon and about 5 in GaN."""
+DECAY = 6.0
+"""Å over which the error is taken to fall by e, until two grids have shown it; NequIP
+has 2.7 to 5 in silicon and about 5 in GaN. A grid finer than needed costs little, one
+too coarse most of the next."""
+
+GROWTH = 3.0
+"""Largest factor from the distance of one grid to that of the next."""
 
 AIM = 0.6
 """Share of the tolerance for which a grid is chosen: to miss it barely costs another
-grid, and that is most of the work."""
+grid."""
 
 LONGEST = 60.0
 """Å; distance between images beyond which no grid is tried. In rutile TiO2 and cubic
@@ -53,10 +58,6 @@ UNCERTAIN = 0.9
 """Share of the half distance between images where uncertain force constants begin."""
 
 
-Frequencies = Callable[[Array], Array]
-"""From force constants (q, 3n, 3n) to frequencies (q, 3n), THz."""
-
-
 class Interpolated(NamedTuple):
     """Force constants from an exact grid, and what is known of them."""
 
@@ -65,13 +66,11 @@ class Interpolated(NamedTuple):
     error: float | None
     """Largest difference of a frequency from the exact one at the points below, THz."""
     q: Float[Array, "q 3"]
-    """Where frequencies were compared."""
-    n_columns: int
-    """Columns of force constants computed, those of the comparison included."""
+    """Where force constants were computed."""
 
 
 def interpolated(
-    response: Response,
+    exact: SymmetricResponse,
     crystal: Crystal,
     grid: Sequence[int],
     *,
@@ -80,7 +79,7 @@ def interpolated(
     """Force constants exact on a grid that is given, interpolated between.
 
     Args:
-        response: exact force constants of the crystal.
+        exact: force constants of the crystal, by symmetry.
         crystal: with concrete arrays.
         grid: divisions of the three reciprocal vectors; 1 where the crystal does not
             repeat.
@@ -91,15 +90,15 @@ def interpolated(
             that is not periodic.
     """
     shape = _require_grid(crystal, grid)
-    constants, n_columns = force_constants_on_grid(
-        response, operations_of(crystal), shape, progress=progress
-    )
-    nowhere = np.empty((0, 3))
-    return Interpolated(from_grid(crystal, constants), shape, None, nowhere, n_columns)
+    star = star_of_grid(exact.operations, shape)
+    q = star.points / np.array(shape)
+    matrices = exact(q, progress=progress)
+    constants = unfold(exact.operations, star, shape, matrices)
+    return Interpolated(from_grid(crystal, constants), shape, None, q)
 
 
 def refined(
-    response: Response,
+    exact: SymmetricResponse,
     crystal: Crystal,
     tolerance: float | int,
     frequencies: Frequencies,
@@ -111,11 +110,11 @@ def refined(
 
     Each grid is held against all exact frequencies known so far and, if it passes,
     against those at the q where it is least certain. Grids grow with the distance
-    between images, by as much as the errors found so far suggest; points that grids
-    share are computed once.
+    between images, by as much as the errors found so far suggest; whatever is exact
+    serves all that follow.
 
     Args:
-        response: exact force constants of the crystal.
+        exact: force constants of the crystal, by symmetry.
         crystal: with concrete arrays.
         tolerance: THz.
         frequencies: THz, ascending, of force constants (q, 3n, 3n).
@@ -127,30 +126,21 @@ def refined(
     """
     if not tolerance > 0:
         raise ValueError(f"a tolerance must be positive (THz); received {tolerance}")
-    operations = operations_of(crystal)
-    q, expected = np.empty((0, 3)), np.empty((0, 3 * crystal.n_atoms))
-    known: Known = {}
+    known = _none(exact, crystal)
     errors: list[tuple[float, float]] = []
-    n_columns, distance = 0, START
+    distance = START
     while True:
         shape = grid_of(crystal, distance)
-        constants, n_new = force_constants_on_grid(
-            response, operations, shape, known=known, progress=progress
+        source, known = _on_grid(
+            exact, crystal, shape, tolerance, frequencies, known, progress
         )
-        n_columns += n_new
-        source = from_grid(crystal, constants)
-        error = _largest(frequencies(source(q)) - expected)
+        error = _error(source, known, frequencies)
         if error <= tolerance:
-            more = uncertain_points(source, crystal, shape, frequencies)
-            exact = symmetric_force_constants(
-                response, more, operations, progress=progress
-            )
-            n_columns += exact.n_columns
-            q = np.concatenate([q, more])
-            expected = np.concatenate([expected, frequencies(exact.force_constants)])
-            error = _largest(frequencies(source(q)) - expected)
+            q = uncertain_points(source, crystal, shape, frequencies, seed=len(errors))
+            known = _joined(known, q, exact(q, progress=progress))
+            error = _error(source, known, frequencies)
         if error <= tolerance:
-            return Interpolated(source, shape, error, q, n_columns)
+            return Interpolated(source, shape, error, known.q)
         errors.append((distance, error))
         distance = _next_distance(crystal, shape, errors, tolerance)
         if distance > longest:
@@ -160,6 +150,49 @@ def refined(
                 f"the next grid images would be more than {longest} Å apart: allow "
                 "more with tolerance=, give a grid=, or go without either, exactly"
             )
+
+
+def _on_grid(
+    exact: SymmetricResponse,
+    crystal: Crystal,
+    shape: tuple[int, int, int],
+    tolerance: float,
+    frequencies: Frequencies,
+    known: SampledResponse,
+    progress: Progress | None,
+) -> tuple[RealSpaceForceConstants, SampledResponse]:
+    """Interpolated from the points of a grid, and all that is exact now."""
+    star = star_of_grid(exact.operations, shape)
+    q = star.points / np.array(shape)
+    found = sampled(
+        exact, crystal, q, tolerance, frequencies, known=known, progress=progress
+    )
+    matrices = found.source(q)
+    constants = unfold(exact.operations, star, shape, matrices)
+    return from_grid(crystal, constants), _joined(known, *found.computed)
+
+
+def _none(exact: SymmetricResponse, crystal: Crystal) -> SampledResponse:
+    n = 3 * crystal.n_atoms
+    nothing = np.empty((0, n, n), complex)
+    return SampledResponse(exact, np.empty((0, 3)), nothing, np.empty(0, bool))
+
+
+def _joined(known: SampledResponse, q: Array, matrices: Array) -> SampledResponse:
+    """With further exact wave vectors."""
+    return known.replace(
+        q=np.concatenate([known.q, q]),
+        matrices=np.concatenate([known.matrices, matrices]),
+        is_exact=np.ones(len(known.q) + len(q), bool),
+    )
+
+
+def _error(
+    source: RealSpaceForceConstants, known: SampledResponse, frequencies: Frequencies
+) -> float:
+    """Largest difference from the exact frequencies, THz."""
+    difference = frequencies(source(known.q)) - frequencies(known.matrices)
+    return float(np.abs(difference).max())
 
 
 def uncertain_points(
@@ -194,10 +227,6 @@ def uncertain_points(
     return q[np.argsort(-change, kind="stable")[:N_POINTS]]
 
 
-def _largest(differences: Array) -> float:
-    return float(np.max(np.abs(differences), initial=0.0))
-
-
 def grid_of(crystal: Crystal, distance: float) -> tuple[int, int, int]:
     """Smallest grid whose images are about this far apart (Å) along each height."""
     divisions = np.ceil(distance / _heights(crystal) - SLACK)
@@ -225,7 +254,7 @@ def _next_distance(
         rate = np.log(larger / error) / (distance - shorter)
         decay = 1 / max(rate, 1 / (2 * DECAY))
     predicted = distance + decay * np.log(error / (AIM * tolerance))
-    return max(smallest, min(predicted, 1.5 * distance))
+    return max(smallest, min(predicted, GROWTH * distance))
 
 
 def _heights(crystal: Crystal) -> np.ndarray:

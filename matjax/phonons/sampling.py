@@ -27,12 +27,12 @@ from matjax.phonons.response import batch_of
 from matjax.phonons.symmetry import displacements
 from matjax.progress import Progress
 
-DECAY = 1.0
-"""Å; λ of the prediction. Of 0.7 to 3 Å it needs the fewest exact q on the bands of
-anatase and quartz with NequIP of four layers of 6 Å."""
+DECAYS = (1.0, 2.0)
+"""Å; λ of the prediction, and of the one that it is compared with. Of 0.7 to 3 Å the
+first needs the fewest exact q on the bands of anatase and quartz with NequIP of four
+layers of 6 Å."""
 
-OTHER_DECAY = 2.0
-"""Å; λ of the prediction that it is compared with."""
+OURS, THEIRS = range(2)
 
 ROUND = 8
 """Rows of the response, one or more of each wave vector, between two predictions: as
@@ -50,7 +50,7 @@ SAFETY = 2.0
 """Factor by which two predictions must agree better than the tolerance where neither
 has been held against an exact one: in quartz they once agreed to half their error."""
 
-NEVER = 1e-14
+NEVER = 1e-10
 """Variance below which only round-off remains."""
 
 log = logging.getLogger("matjax.phonons")
@@ -88,6 +88,11 @@ class SampledResponse(struct.PyTreeNode):
             found[new] = self.exact(points[new], progress=progress)
         return found.reshape(*np.shape(q)[:-1], *self.matrices.shape[1:])
 
+    def exact_part(self) -> tuple[np.ndarray, np.ndarray]:
+        """Wave vectors that have been computed, and Φ there."""
+        rows = np.asarray(self.is_exact)
+        return np.asarray(self.q)[rows], np.asarray(self.matrices)[rows]
+
 
 class Sampled(NamedTuple):
     """Force constants at given q, and what is known of them."""
@@ -97,8 +102,8 @@ class Sampled(NamedTuple):
     """Largest difference of a predicted frequency from the exact one at the q where
     predictions were least certain, which are exact since, or from another prediction
     at the rest; THz. 0 if all are exact."""
-    n_exact: int
-    """Wave vectors at which force constants were computed."""
+    computed: tuple[np.ndarray, np.ndarray]
+    """The exact ones that were not known before: q, and Φ there."""
 
 
 def sampled(
@@ -108,6 +113,7 @@ def sampled(
     tolerance: float,
     frequencies: Frequencies,
     *,
+    known: SampledResponse | None = None,
     progress: Progress | None = None,
 ) -> Sampled:
     """Force constants at these q whose frequencies are exact within a tolerance.
@@ -118,6 +124,7 @@ def sampled(
         q: reciprocal lattice units; may repeat.
         tolerance: THz.
         frequencies: THz, ascending, of force constants (q, 3n, 3n).
+        known: of the same crystal, whose exact ones are used.
         progress: wraps the wave vectors that are computed.
 
     Raises:
@@ -128,6 +135,9 @@ def sampled(
     points = np.asarray(q, dtype=float)
     _, first = np.unique(np.round(points, SAME) % 1.0, axis=0, return_index=True)
     sampler = _Sampler(exact, crystal, points[np.sort(first)], tolerance, frequencies)
+    if known is not None:
+        sampler.take(known)
+    sampler.expect()
     steps = sampler.rounds()
     total = sampler.expected
     for _ in progress(steps, "exact q", total=total) if progress else steps:
@@ -148,64 +158,98 @@ class _Sampler:
     ) -> None:
         self.exact, self.q, self.tolerance = exact, q, tolerance
         self.frequencies = frequencies
-        self.known = Known(crystal, exact.operations, q)
+        self.crystal = crystal
+        self.known = Known(crystal, exact.operations, q, DECAYS)
+        self.given = np.empty((0, 3))
+        """Wave vectors that were exact before."""
+        self.computed: list[int] = []
+        """Rows of those that have been computed since."""
         n = 3 * crystal.n_atoms
         self.matrices = np.zeros((len(q), n, n), complex)
         self.is_exact = np.zeros(len(q), bool)
-        self.error = np.inf
-        self.expected = self._expected(Known(crystal, exact.operations, q))
+        self.error = 0.0
+        self.expected = 0
         """Number of wave vectors to compute, judged by variances alone."""
+
+    def take(self, given: SampledResponse) -> None:
+        """Use what is exact in the result of other wave vectors."""
+        q, matrices = given.exact_part()
+        self.known.add(q, matrices)
+        self.given = q
+        places = {key: row for row, key in enumerate(_keys(q))}
+        rows = np.array([places.get(key, -1) for key in _keys(self.q)], dtype=int)
+        self.is_exact = rows >= 0
+        self.matrices[self.is_exact] = matrices[rows[self.is_exact]]
+
+    def expect(self) -> None:
+        """Judge by variances alone how many wave vectors will be computed."""
+        trial = Known(self.crystal, self.exact.operations, self.q, DECAYS[:1])
+        trial.add(self.given)
+        (prediction,) = trial.predictions
+        while self.expected < len(self.q) and prediction.variance.max() >= SURE:
+            chosen = prediction.spread(ROUND, np.ones(len(self.q)))
+            if not len(chosen):
+                break
+            trial.add(self.q[chosen])
+            self.expected += len(chosen)
+            (prediction,) = trial.predictions
 
     def rounds(self) -> Iterator[None]:
         """Compute until the tolerance is met; yields for each exact wave vector."""
-        chosen = _spread(self.known.weigh(DECAY).covariance, ROUND)
-        chosen = chosen[: self._fitting(chosen)]
-        predicted = None
-        while len(chosen):
+        while not self.is_exact.all():
+            something = self.computed or len(self.given)
+            chosen, predicted, doubt = self._next() if something else self._spread()
+            if self.computed and max(self.error, SAFETY * doubt) <= self.tolerance:
+                self.error = max(self.error, doubt)
+                return
             start = time.perf_counter()
             found = self.exact(self.q[chosen])
-            if predicted is None:
+            if not self.computed:
                 self._tell((time.perf_counter() - start) / len(chosen))
+            if predicted is None:
+                self.error = np.inf
             else:
                 difference = self.frequencies(found) - predicted
                 self.error = float(np.abs(difference).max())
             self.is_exact[chosen] = True
             self.matrices[chosen] = found
             self.known.add(self.q[chosen], found)
+            self.computed += chosen.tolist()
             yield from [None] * len(chosen)
-            if self.is_exact.all():
-                return
-            chosen, predicted, doubt = self._next()
-            if max(self.error, SAFETY * doubt) <= self.tolerance:
-                self.error = max(self.error, doubt)
-                return
 
     def result(self) -> Sampled:
         """What has been reached."""
         others = np.flatnonzero(~self.is_exact)
         if len(others):
-            weights = self.known.weigh(DECAY)
-            self.matrices[others] = self.known.predicted(weights, others)
+            self.matrices[others] = self.known.predicted(OURS, others)
         source = SampledResponse(self.exact, self.q, self.matrices, self.is_exact)
         error = self.error if len(others) else 0.0
-        return Sampled(source, error, int(self.is_exact.sum()))
+        new = np.array(self.computed, dtype=int)
+        return Sampled(source, error, (self.q[new], self.matrices[new]))
+
+    def _spread(self) -> tuple[np.ndarray, None, float]:
+        """Where to begin."""
+        best = self.known.predictions[OURS].spread(ROUND, np.ones(len(self.q)))
+        return best[: self._fitting(best)], None, np.inf
 
     def _next(self) -> tuple[np.ndarray, np.ndarray, float]:
         """Where two predictions differ most, frequencies there, and by how much."""
-        weights, other = self.known.weigh(DECAY), self.known.weigh(OTHER_DECAY)
-        variance = np.where(self.is_exact, 0.0, np.diag(weights.covariance))
+        prediction = self.known.predictions[OURS]
+        variance = np.where(self.is_exact, -1.0, prediction.variance)
         rows = np.sort(np.argsort(-variance, kind="stable")[:CANDIDATES])
         rows = rows[~self.is_exact[rows]]
         ours, theirs = (
-            np.asarray(self.frequencies(self.known.predicted(w, rows)))
-            for w in (weights, other)
+            np.asarray(self.frequencies(self.known.predicted(which, rows)))
+            for which in (OURS, THEIRS)
         )
         change = np.abs(ours - theirs).max(axis=1)
-        importance = change / np.sqrt(np.maximum(variance[rows], NEVER))
-        covariance = weights.covariance[np.ix_(rows, rows)]
-        best = _spread(covariance * importance[:, None] * importance, ROUND)
-        best = best[: self._fitting(rows[best])]
-        return rows[best], ours[best], float(change.max())
+        importance = np.zeros(len(self.q))
+        importance[rows] = change / np.sqrt(np.maximum(variance[rows], NEVER))
+        best = prediction.spread(ROUND, importance)
+        if not len(best):  # nothing but round-off is left
+            best = rows[[np.argmax(change)]]
+        best = best[: self._fitting(best)]
+        return best, ours[np.searchsorted(rows, best)], float(change.max())
 
     def _fitting(self, chosen: np.ndarray) -> int:
         """How many of these, in their order, fill a round without rows left over."""
@@ -216,17 +260,6 @@ class _Sampler:
         needed = np.cumsum([-(-len(u) // batch.columns) for u in patterns])
         return max(1, int(np.searchsorted(needed, room, side="right")))
 
-    def _expected(self, trial: Known) -> int:
-        count, n = 0, self.matrices.shape[1]
-        while count < len(self.q):
-            covariance = trial.weigh(DECAY).covariance
-            if np.diag(covariance).max() < SURE:
-                break
-            chosen = _spread(covariance, ROUND)
-            trial.add(self.q[chosen], np.zeros((len(chosen), n, n), complex))
-            count += len(chosen)
-        return min(count, len(self.q))
-
     def _tell(self, seconds: float) -> None:
         log.info(
             "force constants: exact at about %d of %d q, within %.2g THz at the "
@@ -236,20 +269,6 @@ class _Sampler:
             self.tolerance,
             seconds * self.expected,
         )
-
-
-def _spread(covariance: Array, count: int) -> np.ndarray:
-    """The largest variances in order, each taken as known for the next ones."""
-    left, chosen = np.asarray(covariance), []
-    for _ in range(min(count, len(left))):
-        best = int(np.argmax(np.diag(left)))
-        chosen.append(best)
-        pivot = left[best, best]
-        if not pivot > 0:
-            break
-        left = left - np.outer(left[:, best], left[best]) / pivot
-        left[best], left[:, best] = 0.0, 0.0
-    return np.array(list(dict.fromkeys(chosen)), dtype=int)
 
 
 def _keys(q: Leaf) -> list[tuple[float, ...]]:

@@ -11,15 +11,15 @@ from numpy.testing import assert_allclose
 from matjax.crystals import Crystal
 from matjax.models import LennardJones, Morse, Springs
 from matjax.phonons import RealSpaceForceConstants, phonons
-from matjax.phonons.grids import force_constants_on_grid
+from matjax.phonons.grids import by_symmetry
 from matjax.phonons.refinement import (
     N_POINTS,
+    START,
     grid_of,
     interpolated,
     refined,
     uncertain_points,
 )
-from matjax.phonons.symmetry import operations_of
 from matjax.physics import Potential
 from matjax.units import THZ
 from tests.phonons.lattices import chain, fcc, silicon, springs, stillinger_weber
@@ -92,8 +92,9 @@ def test_the_grid_grows_until_the_measured_error_is_below_the_tolerance(of_coppe
 
 def test_the_measured_error_is_the_actual_one(of_copper):
     frequencies = partial(spectrum, masses=of_copper.masses)
-    found = refined(of_copper.source, COPPER, 0.5, frequencies)
-    assert len(found.q) == N_POINTS
+    exact = by_symmetry(of_copper.source, COPPER)
+    found = refined(exact, COPPER, 0.5, frequencies)
+    assert len(found.q) > N_POINTS
     error = frequencies(found.source(found.q)) - of_copper.frequencies(found.q)
     assert_allclose(found.error, abs(error).max(), atol=1e-9)  # round-off
 
@@ -115,14 +116,13 @@ def test_directions_that_do_not_repeat_are_not_divided():
         phonons(potential, chain(), grid=(4, 2, 1))
 
 
-def test_points_that_grids_share_are_computed_once(of_copper):
-    operations, known = operations_of(COPPER), {}
-    source = of_copper.source
-    _, first = force_constants_on_grid(source, operations, (2, 2, 2), known=known)
-    larger, more = force_constants_on_grid(source, operations, (4, 4, 4), known=known)
-    alone, columns = force_constants_on_grid(source, operations, (4, 4, 4))
-    assert more == columns - first
-    assert_allclose(larger, alone, atol=1e-12)  # round-off
+def test_what_is_exact_is_computed_once_and_serves_all_grids(of_copper):
+    frequencies = partial(spectrum, masses=of_copper.masses)
+    exact = by_symmetry(of_copper.source, COPPER)
+    found = refined(exact, COPPER, 0.002, frequencies)
+    assert found.grid != grid_of(COPPER, START)  # more than one grid was tried
+    places = np.unique(np.round(found.q, 7) % 1.0, axis=0)
+    assert len(places) == len(found.q)
 
 
 def test_interpolated_phonons_are_differentiable_by_q(exact):
@@ -139,7 +139,8 @@ def test_interpolated_phonons_are_differentiable_by_q(exact):
 
 def test_errors_are_measured_where_they_are_large(of_copper):
     frequencies = partial(spectrum, masses=of_copper.masses)
-    source = interpolated(of_copper.source, COPPER, (4, 4, 4)).source
+    exact = by_symmetry(of_copper.source, COPPER)
+    source = interpolated(exact, COPPER, (4, 4, 4)).source
     q = uncertain_points(source, COPPER, (4, 4, 4), frequencies)
     assert_allclose(q, uncertain_points(source, COPPER, (4, 4, 4), frequencies))
     error = abs(frequencies(source(q)) - of_copper.frequencies(q)).max()
@@ -152,7 +153,7 @@ def test_a_tolerance_that_no_grid_meets_is_refused():
         [18], 3.8 / np.sqrt(2) * (1 - np.eye(3)), fractional=[[0.0, 0, 0]]
     )
     potential = Potential.create(LennardJones()).astype(jnp.float64)
-    response = phonons(potential, argon).source
+    response = phonons(potential, argon, symmetry=True).source
     with pytest.raises(ValueError, match=r"off by .* more than the tolerance of 1e-09"):
         refined(
             response,
