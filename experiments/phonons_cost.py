@@ -1,4 +1,11 @@
-"""Time, memory and accuracy of phonons by exact response and by supercells."""
+"""Time, memory and accuracy of phonons by exact response and by supercells.
+
+What is asked for are the frequencies along the standard path and on the default mesh,
+as in the study ``phonons``. Routes: ``exact``, every wave vector by itself;
+``default``, that of the study, exact at some of them and predicted at others;
+``tolerance``, a grid for any wave vector; and phonopy's finite displacements in
+supercells.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +21,7 @@ from pydantic import Field
 
 from matjax.config import ExperimentConfig
 from matjax.crystals import Crystal
+from matjax.phonons import band_path, mesh_divisions, regular_mesh
 from matjax.physics import relax
 from matjax.plot import new_figure, style
 from matjax.runs import Run
@@ -35,22 +43,23 @@ class Config(ExperimentConfig):
     """Name or file of a potential."""
     fmax: float = Field(default=1e-4, gt=0)
     """Largest force after the relaxation, eV/Å."""
-    tolerance: float = Field(default=0.05, gt=0)
-    """Of the interpolation, THz."""
+    tolerance: float = Field(default=0.1, gt=0)
+    """Of the routes that predict or interpolate, THz."""
     sizes: tuple[int, ...] = (2, 3, 4)
     """Supercells n × n × n of phonopy's finite displacements. While none of them meets
     the tolerance, larger ones follow."""
-    max_atoms: int = Field(default=1100, ge=1)
+    max_atoms: int = Field(default=1300, ge=1)
     """Of a supercell that follows."""
     distance: float = Field(default=0.01, gt=0)
     """Of these displacements, Å."""
-    n_q: int = Field(default=50, ge=1)
-    """Random wave vectors at which frequencies are compared."""
+
+
+OURS = ("default", "tolerance")
+"""Routes of exact response within a tolerance."""
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
-    """A table, a figure, and in how many crystals the tolerance route is cheaper."""
-    q = np.random.default_rng(config.seed).uniform(-0.5, 0.5, (config.n_q, 3))
+    """A table, a figure, and in how many crystals the default route is cheaper."""
     potential = load_potential(config.potential)
     rows: list[dict[str, Any]] = []
     keys = ("crystal", "route", "seconds", "peak_MB", "prepared_s", "error_THz")
@@ -60,7 +69,10 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         )
         if not relaxed.converged:
             run.log.warning("%s has not come to rest", name)
-        for row in _routes(relaxed.crystal, q, config, run):
+        crystal = relaxed.crystal
+        mesh = regular_mesh(crystal, mesh_divisions(crystal))
+        q = np.concatenate([band_path(crystal).q, mesh.q])
+        for row in _routes(crystal, q, config, run):
             rows.append({"crystal": name, **row})
             run.log.info(
                 "%(crystal)s, %(route)s: %(seconds).2f s, %(peak_MB).0f MB, "
@@ -85,7 +97,8 @@ def _routes(
         error = np.abs(np.array(found["frequencies"]) - expected).max()
         return {"route": route, "error_THz": float(error), **found}
 
-    yield compared("tolerance")
+    for route in OURS:
+        yield compared(route)
     smallest, size = np.inf, 0
     sizes = list(config.sizes)
     while sizes:
@@ -140,11 +153,15 @@ def _metrics(rows: list[dict[str, Any]], config: Config) -> dict[str, float]:
         metrics[f"{place}_peak_MB"] = row["peak_MB"]
         metrics[f"{place}_error_THz"] = row["error_THz"]
         if row["route"] == "exact":
-            metrics[f"{place}_s_per_q"] = row["seconds"] / config.n_q
+            n_q = len(row["frequencies"])
+            metrics[f"{row['crystal']}_n_q"] = n_q
+            metrics[f"{place}_s_per_q"] = row["seconds"] / n_q
+        if "n_exact" in row:
+            metrics[f"{place}_n_exact"] = row["n_exact"]
     faster = smaller = reached = 0
     for name in config.crystals:
         mine = [row for row in rows if row["crystal"] == name]
-        ours = next(row for row in mine if row["route"] == "tolerance")
+        ours = next(row for row in mine if row["route"] == "default")
         peer = _peer(mine, config.tolerance)
         faster += ours["seconds"] <= peer["seconds"]
         smaller += ours["peak_MB"] <= peer["peak_MB"]
@@ -180,10 +197,13 @@ def _figure(rows: list[dict[str, Any]], config: Config) -> Figure:
         for ax, name in zip(axes.flat, config.crystals, strict=False):
             mine = [row for row in rows if row["crystal"] == name]
             cells = [row for row in mine if row["route"].startswith("supercell")]
-            ours = [row for row in mine if row["route"] == "tolerance"]
+            default, any_q = (
+                [row for row in mine if row["route"] == route] for route in OURS
+            )
             for marker, some, label in (
                 ("o-", cells, "supercells"),
-                ("*", ours, f"tolerance {config.tolerance} THz"),
+                ("*", default, "default: bands and mesh"),
+                ("D", any_q, "grid for any q"),
             ):
                 x = [row["seconds"] for row in some]
                 ax.loglog(x, [row["error_THz"] for row in some], marker, label=label)

@@ -21,7 +21,9 @@ from matjax.phonons.grids import (
     unfold,
 )
 from matjax.phonons.interpolation import RealSpaceForceConstants, from_grid
-from matjax.phonons.sampling import Frequencies, SampledResponse, sampled
+from matjax.phonons.qpoints import band_path
+from matjax.phonons.sampling import Frequencies, SampledResponse, keys_of, sampled
+from matjax.phonons.symmetry import SAME_Q
 from matjax.progress import Progress
 
 START = 10.0
@@ -47,7 +49,11 @@ LONGEST = 60.0
 SrTiO3 NequIP of four layers of 6 Å needs 40."""
 
 N_CANDIDATES = 100
-"""Random q of which the least certain are computed exactly."""
+"""Random q of which, with those of the standard path, the least certain are computed
+exactly."""
+
+SPACING = 0.2
+"""1/Å; largest distance between these points of the path."""
 
 N_POINTS = 4
 """How many. The largest error at them is 0.4 to 1 (median 0.94) of the largest error at
@@ -128,22 +134,28 @@ def refined(
         raise ValueError(f"a tolerance must be positive (THz); received {tolerance}")
     known = _none(exact, crystal)
     errors: list[tuple[float, float]] = []
-    distance = START
+    distance, within = START, tolerance
     while True:
         shape = grid_of(crystal, distance)
-        source, known = _on_grid(
-            exact, crystal, shape, tolerance, frequencies, known, progress
+        source, known, is_exact = _on_grid(
+            exact, crystal, shape, within, frequencies, known, progress
         )
         error = _error(source, known, frequencies)
         if error <= tolerance:
             q = uncertain_points(source, crystal, shape, frequencies, seed=len(errors))
+            computed = set(keys_of(known.q))
+            q = q[[key not in computed for key in keys_of(q)]]
             known = _joined(known, q, exact(q, progress=progress))
             error = _error(source, known, frequencies)
         if error <= tolerance:
             return Interpolated(source, shape, error, known.q)
         errors.append((distance, error))
-        distance = _next_distance(crystal, shape, errors, tolerance)
-        if distance > longest:
+        larger = _next_distance(crystal, shape, errors, tolerance, longest)
+        if larger <= longest:
+            distance = larger
+        elif not is_exact:
+            within /= 2
+        else:
             raise ValueError(
                 f"frequencies interpolated from a grid of {shape} are off by "
                 f"{error:.3g} THz, more than the tolerance of {tolerance} THz, and in "
@@ -160,8 +172,8 @@ def _on_grid(
     frequencies: Frequencies,
     known: SampledResponse,
     progress: Progress | None,
-) -> tuple[RealSpaceForceConstants, SampledResponse]:
-    """Interpolated from the points of a grid, and all that is exact now."""
+) -> tuple[RealSpaceForceConstants, SampledResponse, bool]:
+    """Interpolated from a grid, all that is exact now, and whether the grid is."""
     star = star_of_grid(exact.operations, shape)
     q = star.points / np.array(shape)
     found = sampled(
@@ -169,7 +181,8 @@ def _on_grid(
     )
     matrices = found.source(q)
     constants = unfold(exact.operations, star, shape, matrices)
-    return from_grid(crystal, constants), _joined(known, *found.computed)
+    source = from_grid(crystal, constants)
+    return source, _joined(known, *found.computed), bool(found.source.is_exact.all())
 
 
 def _none(exact: SymmetricResponse, crystal: Crystal) -> SampledResponse:
@@ -203,7 +216,7 @@ def uncertain_points(
     *,
     seed: int = 0,
 ) -> Float[Array, "q 3"]:
-    """The :data:`N_POINTS` of some random wave vectors with the least certain spectra.
+    """The :data:`N_POINTS` of many wave vectors with the least certain spectra.
 
     That is, those that change most when the force constants of atoms nearly half the
     distance between images apart, or farther, are halved.
@@ -216,6 +229,8 @@ def uncertain_points(
         seed: of the random vectors.
     """
     q = np.random.default_rng(seed).uniform(-0.5, 0.5, (N_CANDIDATES, 3))
+    if any(crystal.pbc):
+        q = np.concatenate([q, _path_between(crystal, grid)])
     divided = np.array(crystal.pbc)
     images = (np.array(grid) * _heights(crystal))[divided].min(initial=np.inf)
     fractional = np.asarray(crystal.fractional, dtype=float)
@@ -225,6 +240,13 @@ def uncertain_points(
     halved = source.replace(blocks=source.blocks * weights[:, None, None])
     change = np.abs(frequencies(halved(q)) - frequencies(source(q))).max(axis=1)
     return q[np.argsort(-change, kind="stable")[:N_POINTS]]
+
+
+def _path_between(crystal: Crystal, grid: tuple[int, int, int]) -> Float[Array, "q 3"]:
+    """Points of the standard path that are not on the grid."""
+    q = band_path(crystal, spacing=SPACING).q
+    steps = q * np.array(grid)
+    return q[(np.abs(steps - np.rint(steps)) > SAME_Q).any(axis=1)]
 
 
 def grid_of(crystal: Crystal, distance: float) -> tuple[int, int, int]:
@@ -240,8 +262,12 @@ def _next_distance(
     shape: tuple[int, int, int],
     errors: list[tuple[float, float]],
     tolerance: float,
+    longest: float,
 ) -> float:
-    """That of the next larger grid, or what errors that fall like exp(−L/λ) ask for."""
+    """That of the next larger grid, or what errors that fall like exp(−L/λ) ask for.
+
+    The longest is tried before the search ends.
+    """
     divided = np.array(crystal.pbc)
     growing = ((np.array(shape) + SLACK) * _heights(crystal))[divided]
     smallest = float(growing.min(initial=np.inf)) + 1e-6
@@ -254,7 +280,7 @@ def _next_distance(
         rate = np.log(larger / error) / (distance - shorter)
         decay = 1 / max(rate, 1 / (2 * DECAY))
     predicted = distance + decay * np.log(error / (AIM * tolerance))
-    return max(smallest, min(predicted, GROWTH * distance))
+    return max(smallest, min(predicted, GROWTH * distance, longest))
 
 
 def _heights(crystal: Crystal) -> np.ndarray:

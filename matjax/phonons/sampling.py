@@ -80,8 +80,8 @@ class SampledResponse(struct.PyTreeNode):
         if any(isinstance(x, Tracer) for x in jax.tree.leaves((self, q))):
             return self.exact(q, progress=progress)
         points = np.asarray(q, dtype=float).reshape(-1, 3)
-        places = {key: row for row, key in enumerate(_keys(self.q))}
-        rows = np.array([places.get(key, -1) for key in _keys(points)], dtype=int)
+        places = {key: row for row, key in enumerate(keys_of(self.q))}
+        rows = np.array([places.get(key, -1) for key in keys_of(points)], dtype=int)
         found = self.matrices[rows]
         new = np.flatnonzero(rows < 0)
         if len(new):
@@ -176,8 +176,8 @@ class _Sampler:
         q, matrices = given.exact_part()
         self.known.add(q, matrices)
         self.given = q
-        places = {key: row for row, key in enumerate(_keys(q))}
-        rows = np.array([places.get(key, -1) for key in _keys(self.q)], dtype=int)
+        places = {key: row for row, key in enumerate(keys_of(q))}
+        rows = np.array([places.get(key, -1) for key in keys_of(self.q)], dtype=int)
         self.is_exact = rows >= 0
         self.matrices[self.is_exact] = matrices[rows[self.is_exact]]
 
@@ -271,6 +271,6 @@ class _Sampler:
         )
 
 
-def _keys(q: Leaf) -> list[tuple[float, ...]]:
+def keys_of(q: Leaf) -> list[tuple[float, ...]]:
     """Wave vectors modulo reciprocal lattice vectors, as keys of a table."""
     return [tuple(row) for row in (np.round(np.asarray(q), SAME) % 1.0).tolist()]
