@@ -219,5 +219,6 @@ def _figure(rows: list[dict[str, Any]], config: Config) -> Figure:
             ax.yaxis.set_minor_formatter("")
         for ax in list(axes.flat)[len(config.crystals) :]:
             ax.set_axis_off()
-        axes[0, 0].legend()
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(handles))
     return figure
