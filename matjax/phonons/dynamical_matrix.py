@@ -25,6 +25,7 @@ from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
+from matjax.crystals import primitive as primitive_cell
 from matjax.numerics import safe_where
 from matjax.phonons.bands import Bands, connect
 from matjax.phonons.displacements import Displacements, mean_square_displacements
@@ -304,6 +305,7 @@ def phonons(
     dtype: DTypeLike | None = None,
     grid: Sequence[int] | None = None,
     tolerance: float | int | None = None,
+    primitive: bool = False,
     symmetry: bool = False,
     symprec: float | int = SYMPREC,
     progress: Progress | bool = False,
@@ -324,6 +326,10 @@ def phonons(
         tolerance: THz; the grid is refined until frequencies at some random q differ
             less from the exact ones, its points being computed only where those known
             do not predict them. The error that remains stands in the result.
+        primitive: whether a larger cell is reduced to the primitive one first, which is
+            then ``phonons.crystal`` and to whose reciprocal vectors q refers;
+            :func:`matjax.crystals.cell_map` tells how the given one lies in it. By
+            default q refers to the given cell.
         symmetry: whether the space group saves columns at single q too; as exact as
             the crystal is symmetric, within 1e-4 Å.
         symprec: Å; tolerance of the search for the space group.
@@ -335,6 +341,9 @@ def phonons(
             are not finite, masses are not positive, one for each atom, or there is no
             such grid, or none that meets the tolerance.
     """
+    if primitive:
+        crystal = _reduced(crystal, masses, symprec)
+        masses = None
     if grid is not None and tolerance is not None:
         raise ValueError(
             f"a grid is given or found by its tolerance, not both; received {grid} and "
@@ -372,6 +381,13 @@ def phonons(
     return result.replace(
         source=found.source, grid=found.grid, interpolation_error=found.error
     )
+
+
+def _reduced(crystal: Crystal, masses: Array | None, symprec: float | int) -> Crystal:
+    if masses is not None:
+        crystal = crystal.replace(given_masses=_require_masses(crystal, masses))
+    smaller = primitive_cell(crystal, symprec)
+    return crystal if smaller.n_atoms == crystal.n_atoms else smaller
 
 
 def _require_concrete(potential: Potential, crystal: Crystal) -> None:

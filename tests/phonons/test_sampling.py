@@ -73,6 +73,22 @@ def test_the_map_of_a_cell_leads_every_atom_to_its_image():
         cell_map(larger, smaller.replace(fractional=smaller.fractional + 0.1))
 
 
+def test_phonons_of_a_larger_cell_are_reduced_when_asked():
+    larger, q = conventional(silicon()), np.array([0.1, 0.25, -0.3])
+    found = phonons(stillinger_weber(), larger, primitive=True)
+    assert found.crystal.n_atoms == 2
+    # q of the primitive cell, in the reciprocal vectors of the conventional one.
+    elsewhere = q @ np.linalg.inv(found.crystal.cell).T @ larger.cell.T
+    folded = phonons(stillinger_weber(), larger).frequencies(elsewhere)
+    nearest = np.abs(folded[:, None] - found.frequencies(q)).min(axis=0)
+    assert_allclose(nearest, 0, atol=1e-6)  # round-off
+    masses = np.array(larger.masses)
+    masses[0] = 30.0  # one isotope: the translations of the lattice are gone
+    isotope = phonons(stillinger_weber(), larger, masses=masses, primitive=True)
+    assert isotope.crystal.n_atoms == 8
+    assert_allclose(isotope.masses, masses)
+
+
 def test_a_default_mesh_divides_equally_what_symmetry_mixes():
     assert mesh_divisions(silicon()) == (12, 12, 12)
     slab = silicon().replace(pbc=(True, True, False))
