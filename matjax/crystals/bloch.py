@@ -83,7 +83,7 @@ def _gather(values: Array, senders: Array, phases: Array) -> Array:
 @_gather.defjvp
 def _gather_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     values, senders, phases = primals
-    return values[senders], _rotate(tangents[0][senders], phases)
+    return values[senders], rotated(tangents[0][senders], phases)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -95,8 +95,48 @@ def _scatter(values: Array, senders: Array, phases: Array, n_nodes: int) -> Arra
 @_scatter.defjvp
 def _scatter_jvp(n_nodes: int, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     values, senders, phases = primals
-    tangent = sum_at(_rotate(tangents[0], -phases), senders, n_nodes)
+    tangent = sum_at(rotated(tangents[0], -phases), senders, n_nodes)
     return sum_at(values, senders, n_nodes), tangent
+
+
+@jax.custom_vjp
+def at_zone_center(
+    values: Float[Array, "*features"], is_gamma: Float[Array, ""]
+) -> Float[Array, "*features"]:
+    """Values of a whole crystal; tangents of it and of its transpose live at Γ only.
+
+    Displacements u_j exp(2πi q·R) change a sum or mean over all atoms of the infinite
+    crystal in no first order, unless q is a reciprocal lattice vector.
+
+    Args:
+        values: the same in all cells.
+        is_gamma: 1 where q is a reciprocal lattice vector, else 0.
+    """
+    return _at_zone_center(values, is_gamma)
+
+
+def _at_zone_center_fwd(values: Array, is_gamma: Array) -> tuple:
+    return _at_zone_center(values, is_gamma), (values, is_gamma)
+
+
+def _at_zone_center_bwd(residuals: tuple, cotangents: Array) -> tuple:
+    values, is_gamma = residuals
+    return _at_zone_center(tie(cotangents, values), is_gamma), None
+
+
+at_zone_center.defvjp(_at_zone_center_fwd, _at_zone_center_bwd)
+
+
+@jax.custom_jvp
+def _at_zone_center(values: Array, is_gamma: Array) -> Array:
+    del is_gamma
+    return values
+
+
+@_at_zone_center.defjvp
+def _at_zone_center_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    values, is_gamma = primals
+    return values, tangents[0] * is_gamma.astype(tangents[0].dtype)
 
 
 def sum_at(
@@ -148,8 +188,13 @@ def turned(tangent: Array, direction: int = 1) -> Array:
     return jnp.stack([tangent, sign.astype(tangent.dtype) * partner])
 
 
-def _rotate(tangent: Array, phases: Array) -> Array:
-    """Product with exp(iφ) of a complex tangent held along the mapped axis."""
+def times_i(tangent: Array) -> Array:
+    """Product with i of a complex tangent held along the mapped axis."""
+    return turned(tangent)[1]
+
+
+def rotated(tangent: Array, phases: Array) -> Array:
+    """Product with exp(iφ), φ of the leading axis, of such a tangent."""
     phases = phases.reshape(phases.shape + (1,) * (tangent.ndim - 1))
     # (re, im) -> (re cos - im sin, im cos + re sin): the partner is the other entry.
     with_cos, with_sin = turned(tangent)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from flax import struct
 from jax.typing import DTypeLike
 
-from matjax.arrays import Array, Bool, Float, Int, Leaf
-from matjax.crystals import bloch
+from matjax.arrays import Array, Complex, Float, Int, Leaf
+from matjax.crystals import bloch, pooling, reciprocal_space
 
 if TYPE_CHECKING:
     from matjax.crystals.neighbor_list import NeighborList
@@ -49,11 +49,18 @@ class Graph(struct.PyTreeNode):
     """Which graphs are crystals, (graphs,)."""
     node_graph: Leaf
     """Graph of each node, (nodes,), in ascending order."""
+    q: Leaf | None = None
+    """Wave vector at which a response is being computed, (3,), reciprocal lattice
+    units."""
     phases: Leaf | None = None
-    """2π q·shift of each edge, (edges,), while a response at q is being computed."""
+    """2π q·shift of each edge, (edges,), then."""
     rest: Leaf | None = None
     """Positions about which that response is taken, (nodes, 3), Å, if sums over images
     come first: equal to ``positions``, which then carries derivatives alone."""
+
+    everywhere: bool = struct.field(pytree_node=False, default=False)
+    """Whether an edge stands for all images of its sender, as those of
+    :func:`matjax.crystals.all_pairs`: there is no vector along it."""
 
     @property
     def n_nodes(self) -> int:
@@ -117,7 +124,14 @@ class Graph(struct.PyTreeNode):
         """Vectors from receiver to sender, Å.
 
         Empty slots give a constant vector of 1 Å, so that no model divides by zero.
+
+        Raises:
+            ValueError: if edges lead to all images of their senders at once.
         """
+        if self.everywhere:
+            raise ValueError(
+                "edges that stand for all images of their senders have no vectors"
+            )
         return self._vectors(self.gather(self.positions), self.positions)
 
     def rest_vectors(self) -> Float[Array, "edges 3"]:
@@ -139,7 +153,7 @@ class Graph(struct.PyTreeNode):
         """
         phases = 2 * jnp.pi * (self.shifts.astype(self.cell.dtype) @ q)
         rest = self.positions if self.is_small and not alone else None
-        return self.replace(phases=phases, rest=rest)
+        return self.replace(q=q, phases=phases, rest=rest)
 
     def images(self) -> bloch.Images:
         """Which slots hold images of which nodes, with their phases."""
@@ -167,6 +181,51 @@ class Graph(struct.PyTreeNode):
         """Sum over the atoms of each graph; padding counts as zero."""
         mask = self.node_mask.reshape(-1, *(1,) * (values.ndim - 1))
         return bloch.sum_at(jnp.where(mask, values, 0), self.node_graph, self.n_graphs)
+
+    def pool(
+        self, values: Float[Array, "nodes *features"]
+    ) -> Float[Array, "graphs *features"]:
+        """Mean over the atoms of each graph, which may be fed back to them."""
+        return pooling.pool(self, values)
+
+    def per_node(
+        self, values: Float[Array, "graphs *features"]
+    ) -> Float[Array, "nodes *features"]:
+        """Values of the graph of each node."""
+        return pooling.per_node(self, values)
+
+    def softmax(
+        self, logits: Float[Array, "edges *features"]
+    ) -> Float[Array, "edges *features"]:
+        """Shares of the edges of each receiver, which add up to 1."""
+        return pooling.softmax(self, logits)
+
+    def node_softmax(
+        self, logits: Float[Array, "nodes *features"]
+    ) -> Float[Array, "nodes *features"]:
+        """Shares of the atoms of each graph, which add up to 1."""
+        return pooling.node_softmax(self, logits)
+
+    def structure_factors(
+        self, values: Float[Array, "nodes *features"], k: Int[Array, "k 3"]
+    ) -> Complex[Array, "graphs k *features"]:
+        """Σ_j values_j exp(−ik·r_j), k in integer reciprocal coordinates."""
+        return reciprocal_space.structure_factors(self, values, k)
+
+    def filtered(
+        self,
+        factors: Complex[Array, "graphs k *features"],
+        k: Int[Array, "k 3"],
+        function: reciprocal_space.Function,
+    ) -> Complex[Array, "graphs k *features"]:
+        """Structure factors times an even function of their wave vectors (1/Å)."""
+        return reciprocal_space.filtered(self, factors, k, function)
+
+    def from_structure_factors(
+        self, factors: Complex[Array, "graphs k *features"], k: Int[Array, "k 3"]
+    ) -> Float[Array, "nodes *features"]:
+        """Re Σ_k factors_k exp(+ik·r_i): the transpose of structure_factors."""
+        return reciprocal_space.from_structure_factors(self, factors, k)
 
     def strained(self, strain: Float[Array, "graphs 3 3"]) -> Graph:
         """The graph of the crystals deformed by x → x(1 + ε), cells included."""
@@ -196,6 +255,7 @@ class Graph(struct.PyTreeNode):
             senders=neighbor_list.senders,
             shifts=neighbor_list.shifts,
             edge_mask=neighbor_list.mask,
+            q=None,
             phases=None,
             rest=None,
         )
@@ -205,41 +265,3 @@ class Graph(struct.PyTreeNode):
         return self.replace(
             positions=self.positions.astype(dtype), cell=self.cell.astype(dtype)
         )
-
-
-class Triplets(struct.PyTreeNode):
-    """Pairs of edges that meet at a receiver, each unordered pair once."""
-
-    first: Leaf
-    """Slot of one edge, (triplets,)."""
-    second: Leaf
-    """Slot of the other, (triplets,)."""
-    mask: Leaf
-    """Which triplets have both edges, (triplets,)."""
-    n_nodes: int = struct.field(pytree_node=False)
-
-    def pair(
-        self, values: Float[Array, "edges *features"]
-    ) -> tuple[Float[Array, "triplets *features"], Float[Array, "triplets *features"]]:
-        """Edge values of both edges of each triplet.
-
-        Both edges see their receiver in the home cell: no phase at any q.
-        """
-        return values[self.first], values[self.second]
-
-    def scatter(
-        self, values: Float[Array, "triplets *features"]
-    ) -> Float[Array, "nodes *features"]:
-        """Sum over the triplets of each centre; empty ones count as zero."""
-        mask = self.mask.reshape(-1, *(1,) * (values.ndim - 1))
-        values = jnp.where(mask, values, 0)
-        return values.reshape(self.n_nodes, -1, *values.shape[1:]).sum(axis=1)
-
-
-def triplets(graph: Graph) -> Triplets:
-    """All pairs of edges of each receiver: nodes · degree (degree − 1) / 2 of them."""
-    a, b = jnp.triu_indices(graph.degree, k=1)
-    start = graph.degree * jnp.arange(graph.n_nodes)[:, None]
-    first, second = (start + a).reshape(-1), (start + b).reshape(-1)
-    mask: Bool[Array, "triplets"] = graph.edge_mask[first] & graph.edge_mask[second]
-    return Triplets(first=first, second=second, mask=mask, n_nodes=graph.n_nodes)

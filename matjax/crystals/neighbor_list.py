@@ -116,28 +116,62 @@ def allocate_neighbor_lists(
     most = max(e.degree for e in edges)
     bins, reach, capacity = _bins(crystals, cutoff, slack, n_nodes)
     degree = bucket(ceil(slack * most))
-    n_edges = n_nodes * degree
-    empty = NeighborList(
-        senders=jnp.zeros((len(crystals), n_edges), jnp.int32),
-        shifts=jnp.zeros((len(crystals), n_edges, 3), jnp.int32),
-        mask=jnp.zeros((len(crystals), n_edges), bool),
-        overflow=jnp.zeros(len(crystals), bool),
-        pbc=jnp.asarray([crystal.pbc for crystal in crystals]),
-        cutoff=float(cutoff),
-        degree=degree,
-        bins=bins,
-        reach=reach,
-        capacity=capacity,
-    )
+    empty = empty_neighbor_list(n_nodes, cutoff, degree=degree, reach=reach)
+    empty = empty.replace(bins=bins, capacity=capacity)
+    batch = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(crystals)), empty)
+    batch = batch.replace(pbc=jnp.asarray([crystal.pbc for crystal in crystals]))
     positions = np.zeros((len(crystals), n_nodes, 3))
     for row, crystal in zip(positions, crystals, strict=True):
         row[: crystal.n_atoms] = crystal.positions
     sizes = np.array([crystal.n_atoms for crystal in crystals])
     return jax.vmap(update_neighbor_list)(
-        empty,
+        batch,
         jnp.asarray(positions),
         jnp.asarray(np.stack([np.asarray(crystal.cell) for crystal in crystals])),
         jnp.arange(n_nodes) < sizes[:, None],
+    )
+
+
+def empty_neighbor_list(
+    n_nodes: int,
+    cutoff: float,
+    *,
+    degree: int,
+    reach: tuple[int, int, int] = (2, 2, 2),
+    pbc: tuple[bool, bool, bool] = (True, True, True),
+) -> NeighborList:
+    """Neighbor list without edges, for crystals that are not known beforehand.
+
+    :func:`update_neighbor_list` fills it; where the sizes do not suffice it says so.
+
+    Args:
+        n_nodes: number of nodes with padding.
+        cutoff: Å, positive.
+        degree: edge slots of each node.
+        reach: cells searched on either side along each cell vector. Heights of the cell
+            times these must be no less than the cutoff.
+        pbc: which cell vectors are translations of the crystal.
+
+    Raises:
+        ValueError: if the cutoff or a size is not positive.
+    """
+    if not (cutoff > 0 and n_nodes > 0 and degree > 0 and min(reach) >= 0):
+        raise ValueError(
+            "cutoff, n_nodes and degree must be positive and no reach negative; "
+            f"received {cutoff} Å, {n_nodes}, {degree}, {reach}"
+        )
+    n_edges = n_nodes * degree
+    return NeighborList(
+        senders=jnp.repeat(jnp.arange(n_nodes, dtype=jnp.int32), degree),
+        shifts=jnp.zeros((n_edges, 3), jnp.int32),
+        mask=jnp.zeros(n_edges, bool),
+        overflow=jnp.zeros((), bool),
+        pbc=jnp.asarray(pbc),
+        cutoff=float(cutoff),
+        degree=degree,
+        bins=(1, 1, 1),
+        reach=reach,
+        capacity=n_nodes,
     )
 
 

@@ -29,7 +29,7 @@ class CGCNN(nn.Module):
     |                                                     | + bond``               |
     | m_i = Σ_j w_ij σ(N(z_ij W + b)_f) ⊙ g(N(z_ij W + b)_s) | Eq. 5, ``messages`` |
     | v_i ← g(v_i + N(m_i))                               | ``Convolution``        |
-    | v = Σ_i v_i / atoms                                 | ``graph_sum``          |
+    | v = Σ_i v_i / atoms                                 | ``pool``               |
     | y = W₂ g(W₁ g(v) + b₁) + b₂                         | ``head_0``, ``readout``|
 
     g is softplus, σ the logistic function, w_ij the share of the neighbor in the
@@ -82,8 +82,7 @@ class CGCNN(nn.Module):
         for i in range(self.layers):
             v = Convolution(self.norm, name=f"layer_{i}")(graph, v, bonds, weights)
 
-        n_atoms = graph.graph_sum(jnp.ones_like(v[:, :1]))
-        y = jax.nn.softplus(graph.graph_sum(v) / jnp.maximum(n_atoms, 1))
+        y = jax.nn.softplus(graph.pool(v))
         for i, width in enumerate(self.head):
             y = jax.nn.softplus(nn.Dense(width, name=f"head_{i}")(y))
         y = nn.Dense(len(self.properties), name="readout")(y)

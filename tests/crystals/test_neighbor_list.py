@@ -13,6 +13,7 @@ from matjax.crystals import (
     allocate_neighbor_list,
     allocate_neighbor_lists,
     build_graph,
+    empty_neighbor_list,
     update_neighbor_list,
 )
 from tests.crystals.random_crystals import (
@@ -217,6 +218,19 @@ def test_padding_in_a_batch_has_no_edges_and_no_overflow():
     assert not batch.overflow.any()
     assert batch.mask[0].any()
     assert not batch.mask[1].any()
+
+
+def test_an_empty_list_is_filled_by_crystals_that_come_later():
+    crystals = crystals_of(SYSTEMS[0])[:3]
+    for crystal in crystals:
+        empty = empty_neighbor_list(
+            crystal.n_atoms, CUTOFF, degree=200, reach=(4, 4, 4), pbc=crystal.pbc
+        )
+        assert not np.asarray(empty.mask).any()
+        assert_right(update(empty, crystal), crystal)
+    assert update(empty.replace(reach=(0, 0, 0)), crystals[-1]).overflow
+    with pytest.raises(ValueError, match="must be positive"):
+        empty_neighbor_list(4, 0.0, degree=8)
 
 
 def test_wrong_sizes_are_refused():
