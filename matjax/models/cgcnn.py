@@ -6,8 +6,6 @@ leaves open as in the published code and weights.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -15,6 +13,7 @@ import jax.numpy as jnp
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph, shell_weights
 from matjax.elements import species_index
+from matjax.nn import FeatureNorm, feature_norm, gaussian_basis
 from matjax.numerics import safe_norm
 
 
@@ -24,7 +23,7 @@ class CGCNN(nn.Module):
     | equation                                            | code                   |
     |-----------------------------------------------------|------------------------|
     | v_i = embedding of the element                      | ``embedding``          |
-    | u_ij = exp(−(r_ij − μ)²/step²), μ = 0, step, …      | ``_gaussians``         |
+    | u_ij = exp(−(r_ij − μ)²/step²), μ = 0, step, …      | ``gaussian_basis``     |
     | z_ij W + b with z_ij = v_i ⊕ v_j ⊕ u_ij             | ``center + neighbor    |
     |                                                     | + bond``               |
     | m_i = Σ_j w_ij σ(N(z_ij W + b)_f) ⊙ g(N(z_ij W + b)_s) | Eq. 5, ``messages`` |
@@ -67,7 +66,7 @@ class CGCNN(nn.Module):
     layers: int = 4
     head: tuple[int, ...] = (32,)
     step: float = 0.2
-    norm: Literal["layer", "affine"] = "layer"
+    norm: FeatureNorm = "layer"
     scale: float | tuple[float, ...] = 1.0
     shift: float | tuple[float, ...] = 0.0
 
@@ -75,7 +74,7 @@ class CGCNN(nn.Module):
     def __call__(self, graph: Graph) -> Float[Array, "graphs properties"]:
         """Properties of each crystal; what padded graphs give has no meaning."""
         r = safe_norm(graph.edge_vectors())
-        bonds = self._gaussians(r)
+        bonds = gaussian_basis(r, self.step, self.cutoff)
         weights = self._weights(graph, r)
         index = species_index(graph.numbers, self.species)
         v = nn.Embed(len(self.species), self.features, name="embedding")(index)
@@ -87,12 +86,6 @@ class CGCNN(nn.Module):
             y = jax.nn.softplus(nn.Dense(width, name=f"head_{i}")(y))
         y = nn.Dense(len(self.properties), name="readout")(y)
         return y * jnp.asarray(self.scale, y.dtype) + jnp.asarray(self.shift, y.dtype)
-
-    def _gaussians(self, r: Float[Array, "edges"]) -> Float[Array, "edges basis"]:
-        """exp(−(r − μ)²/step²) for centers μ from 0 to the cutoff."""
-        n_centers = round(self.cutoff / self.step) + 1
-        centers = self.step * jnp.arange(n_centers, dtype=r.dtype)
-        return jnp.exp(-(((r[:, None] - centers) / self.step) ** 2))
 
     def _weights(
         self, graph: Graph, r: Float[Array, "edges"]
@@ -107,7 +100,7 @@ class CGCNN(nn.Module):
 class Convolution(nn.Module):
     """One exchange with the neighbors: gated messages, their sum, normalized."""
 
-    norm: Literal["layer", "affine"]
+    norm: FeatureNorm
 
     @nn.compact
     def __call__(
@@ -125,24 +118,8 @@ class Convolution(nn.Module):
             + graph.gather(nn.Dense(2 * n_features, use_bias=False, name="neighbor")(v))
             + nn.Dense(2 * n_features, use_bias=False, name="bond")(bonds)
         )
-        gate, core = jnp.split(self._normalized(z, "norm_message"), 2, axis=-1)
+        z = feature_norm(self.norm, name="norm_message")(z)
+        gate, core = jnp.split(z, 2, axis=-1)
         messages = weights * jax.nn.sigmoid(gate) * jax.nn.softplus(core)
-        return jax.nn.softplus(
-            v + self._normalized(graph.scatter(messages), "norm_sum")
-        )
-
-    def _normalized(self, x: Array, name: str) -> Array:
-        if self.norm == "layer":
-            return nn.LayerNorm(name=name)(x)
-        return Affine(name=name)(x)
-
-
-class Affine(nn.Module):
-    """A scale and an offset of each feature: batch normalization at inference."""
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "... features"]) -> Float[Array, "... features"]:
-        """The input, scaled and moved."""
-        scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
-        bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
-        return x * scale + bias
+        sums = feature_norm(self.norm, name="norm_sum")(graph.scatter(messages))
+        return jax.nn.softplus(v + sums)

@@ -11,7 +11,7 @@ Equation numbers are those of the paper:
 
 # pyright: reportArgumentType=false, reportOptionalMemberAccess=false
 # pyright: reportOptionalOperand=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false
+# pyright: reportOperatorIssue=false, reportReturnType=false
 # e3nn-jax takes and returns more than its annotations say.
 
 from __future__ import annotations
@@ -20,21 +20,16 @@ import math
 
 import e3nn_jax as e3nn
 import flax.linen as nn
-import jax
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
-from matjax.elements import species_index
 from matjax.nn import (
-    MLP,
     EdgeBasis,
     SymmetricContraction,
-    bessel_basis,
-    convolve,
-    edge_basis,
     gate,
-    polynomial_envelope,
-    tensor_product_paths,
+    inputs_of,
+    neighbor_sums,
+    node_energies,
 )
 
 
@@ -77,8 +72,10 @@ class MACE(nn.Module):
     shift: float = 0.0
 
     @nn.compact
-    def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
-        """Node energies, eV.
+    def __call__(
+        self, graph: Graph, *, read: bool = True
+    ) -> Float[Array, "nodes"] | e3nn.IrrepsArray:
+        """Node energies, eV, or without ``read`` the features of the last layer.
 
         Raises:
             ValueError: if the irreps of ``hidden`` differ in multiplicity or have no
@@ -86,38 +83,32 @@ class MACE(nn.Module):
         """
         self._require()
 
-        def radial_of(r: Array) -> Array:
-            # √2 sin(nπx)/x with x = r/c: of order one, and with it A and its powers.
-            size = self.cutoff**2 / math.sqrt(2)
-            envelope = size * polynomial_envelope(r, self.cutoff, self.envelope)
-            return bessel_basis(r, self.basis, self.cutoff) * envelope[..., None]
-
-        basis = edge_basis(graph, self.lmax, radial_of)
-        index = species_index(graph.numbers, self.species)
-        one_hot = jax.nn.one_hot(index, len(self.species), dtype=basis.radial.dtype)
-        features = e3nn.IrrepsArray(f"{len(self.species)}x0e", one_hot)
+        # √2 sin(nπx)/x with x = r/c: of order one, and with it A and its powers.
+        inputs = inputs_of(graph, self, size=self.cutoff**2 / math.sqrt(2))
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
-        features = e3nn.flax.Linear(scalars, name="embedding")(features)
-        energies = 0
+        features = e3nn.flax.Linear(scalars, name="embedding")(inputs.one_hot)
+        readout = 0
         for i in range(self.layers):
             is_last = i == self.layers - 1
             features = Interaction(
                 outputs=str(scalars if is_last else hidden),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
-            )(graph, features, basis, index)
-            read = features
+            )(graph, features, inputs.edges, inputs.index)
+            if not read:
+                continue
+            last = features
             if is_last and self.readout_width:
                 width = f"{self.readout_width}x0e"
-                read = gate(e3nn.flax.Linear(width, name="readout_hidden")(read))
-            read = e3nn.flax.Linear("0e", name=f"readout_{i}")(read)
-            energies = energies + read.array[:, 0]
+                last = gate(e3nn.flax.Linear(width, name="readout_hidden")(last))
+            last = e3nn.flax.Linear("0e", name=f"readout_{i}")(last)
+            readout = readout + last.array[:, 0]
+        return node_energies(self, readout, inputs.index) if read else features
 
-        reference = self.param(
-            "atom_energies", nn.initializers.zeros, (len(self.species),)
-        )
-        return energies * self.scale + self.shift + reference[index]
+    def features(self, graph: Graph) -> e3nn.IrrepsArray:
+        """Node features of the last layer, scalars."""
+        return self(graph, read=False)
 
     def _require(self) -> None:
         hidden = e3nn.Irreps(self.hidden)
@@ -152,18 +143,7 @@ class Interaction(nn.Module):
         n_channels = features.irreps[0].mul
         angular = e3nn.Irreps([(n_channels, ir) for _, ir in basis.harmonics.irreps])
 
-        paths = tensor_product_paths(features.irreps, basis.harmonics.irreps, angular)
-        n_weights = sum(path.multiplicity for path in paths)
-        weigh = MLP(
-            (config.basis, *config.radial_widths, n_weights), config.gain, name="radial"
-        )()
-        messages = convolve(
-            graph,
-            e3nn.flax.Linear(features.irreps, name="linear_in")(features),
-            basis,
-            paths=paths,
-            weigh=weigh,
-        ) / math.sqrt(config.neighbors)
+        messages = neighbor_sums(graph, features, basis, config, wanted=angular)
         sums = e3nn.flax.Linear(angular, name="linear_a")(messages)
 
         products = SymmetricContraction(

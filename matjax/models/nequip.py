@@ -6,31 +6,17 @@ foundation model for materials on a budget", arXiv 2508.16067 (Nequix).
 
 # pyright: reportArgumentType=false, reportOptionalMemberAccess=false
 # pyright: reportOptionalOperand=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false
+# pyright: reportOperatorIssue=false, reportReturnType=false
 # e3nn-jax takes and returns more than its annotations say.
 
 from __future__ import annotations
 
-import math
-
 import e3nn_jax as e3nn
 import flax.linen as nn
-import jax
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
-from matjax.elements import species_index
-from matjax.nn import (
-    MLP,
-    EdgeBasis,
-    RMSNorm,
-    bessel_basis,
-    convolve,
-    edge_basis,
-    gate,
-    polynomial_envelope,
-    tensor_product_paths,
-)
+from matjax.nn import EdgeBasis, RMSNorm, gate, inputs_of, neighbor_sums, node_energies
 
 
 class NequIP(nn.Module):
@@ -69,17 +55,12 @@ class NequIP(nn.Module):
     norm: bool = True
 
     @nn.compact
-    def __call__(self, graph: Graph) -> Float[Array, "nodes"]:
-        """Node energies, eV."""
-
-        def radial_of(r: Array) -> Array:
-            envelope = polynomial_envelope(r, self.cutoff, self.envelope)
-            return bessel_basis(r, self.basis, self.cutoff) * envelope[..., None]
-
-        basis = edge_basis(graph, self.lmax, radial_of)
-        index = species_index(graph.numbers, self.species)
-        one_hot = jax.nn.one_hot(index, len(self.species), dtype=basis.radial.dtype)
-        features = e3nn.IrrepsArray(f"{len(self.species)}x0e", one_hot)
+    def __call__(
+        self, graph: Graph, *, read: bool = True
+    ) -> Float[Array, "nodes"] | e3nn.IrrepsArray:
+        """Node energies, eV, or without ``read`` the features they are read from."""
+        inputs = inputs_of(graph, self)
+        features = inputs.one_hot
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
         for i in range(self.layers):
@@ -87,13 +68,15 @@ class NequIP(nn.Module):
                 outputs=str(hidden if i < self.layers - 1 else scalars),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
-            )(graph, features, basis, index)
+            )(graph, features, inputs.edges, inputs.index)
+        if not read:
+            return features
+        readout = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
+        return node_energies(self, readout, inputs.index)
 
-        energies = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
-        reference = self.param(
-            "atom_energies", nn.initializers.zeros, (len(self.species),)
-        )
-        return energies * self.scale + self.shift + reference[index]
+    def features(self, graph: Graph) -> e3nn.IrrepsArray:
+        """Node features of the last layer, scalars."""
+        return self(graph, read=False)
 
 
 class Interaction(nn.Module):
@@ -116,19 +99,7 @@ class Interaction(nn.Module):
         n_gates = outputs.num_irreps - outputs.count("0e")
         gated = (outputs + e3nn.Irreps(f"{n_gates}x0e")).regroup()
 
-        paths = tensor_product_paths(features.irreps, basis.harmonics.irreps, outputs)
-        n_weights = sum(path.multiplicity for path in paths)
-        weigh = MLP(
-            (config.basis, *config.radial_widths, n_weights), config.gain, name="radial"
-        )()
-        messages = convolve(
-            graph,
-            e3nn.flax.Linear(features.irreps, name="linear_in")(features),
-            basis,
-            paths=paths,
-            weigh=weigh,
-        ) / math.sqrt(config.neighbors)
-
+        messages = neighbor_sums(graph, features, basis, config, wanted=outputs)
         mixed = e3nn.flax.Linear(gated, name="linear_out")(messages)
         if config.index_weights:
             skip = e3nn.flax.Linear(

@@ -1,8 +1,10 @@
 """Parts of networks: pure functions and small Flax modules, no whole models.
 
 radial         bases of the edge length, envelopes
+norms          norms of features, row by row
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
+interaction    species, edges, sums over neighbors, energies of equivariant networks
 symmetric_contraction    symmetric powers of node features, weighted by element
 bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
@@ -14,7 +16,14 @@ from matjax.nn.equivariant import convolve as convolve
 from matjax.nn.equivariant import edge_basis as edge_basis
 from matjax.nn.equivariant import gate as gate
 from matjax.nn.equivariant import tensor_product_paths as tensor_product_paths
+from matjax.nn.interaction import inputs_of as inputs_of
+from matjax.nn.interaction import neighbor_sums as neighbor_sums
+from matjax.nn.interaction import node_energies as node_energies
 from matjax.nn.mlp import MLP as MLP
+from matjax.nn.norms import Affine as Affine
+from matjax.nn.norms import FeatureNorm as FeatureNorm
+from matjax.nn.norms import feature_norm as feature_norm
 from matjax.nn.radial import bessel_basis as bessel_basis
+from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
 from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction

@@ -20,6 +20,17 @@ def bessel_basis(
     return 2 / cutoff * jnp.pi * frequencies * jnp.sinc(frequencies * r[..., None])
 
 
+def gaussian_basis(
+    r: Float[Array, "..."], step: float, cutoff: float
+) -> Float[Array, "... basis"]:
+    """Gaussians exp(−(r − μ)²/step²) with centers μ from 0 to the cutoff.
+
+    Source: Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018).
+    """
+    centers = step * jnp.arange(round(cutoff / step) + 1, dtype=r.dtype)
+    return jnp.exp(-(((r[..., None] - centers) / step) ** 2))
+
+
 def polynomial_envelope(
     r: Float[Array, "..."], cutoff: float, p: float
 ) -> Float[Array, "..."]:

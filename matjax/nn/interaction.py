@@ -1,0 +1,120 @@
+"""What equivariant networks share: species, edges, sums over neighbors, energies.
+
+The functions make Flax submodules where they are called, in a compact method.
+"""
+
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false
+# e3nn-jax takes and returns more than its annotations say.
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import e3nn_jax as e3nn
+import flax.linen as nn
+import jax
+
+from matjax.arrays import Array, Float, Int
+from matjax.crystals import Graph
+from matjax.elements import species_index
+from matjax.nn.equivariant import (
+    EdgeBasis,
+    convolve,
+    edge_basis,
+    tensor_product_paths,
+)
+from matjax.nn.mlp import MLP
+from matjax.nn.radial import bessel_basis, polynomial_envelope
+
+
+@runtime_checkable
+class Settings(Protocol):
+    """Attributes of a network that its interactions read."""
+
+    species: tuple[int, ...]
+    cutoff: float
+    lmax: int
+    basis: int
+    radial_widths: tuple[int, ...]
+    envelope: float
+    gain: float
+    neighbors: float
+    scale: float
+    shift: float
+
+
+class Inputs(NamedTuple):
+    """What a network starts from."""
+
+    edges: EdgeBasis
+    index: Int[Array, "nodes"]
+    """Place of each node's element among the species."""
+    one_hot: e3nn.IrrepsArray
+    """(nodes, species), scalars."""
+
+
+def inputs_of(graph: Graph, config: Settings, *, size: float = 1.0) -> Inputs:
+    """Edges and species of a graph.
+
+    Args:
+        graph: at the network's cutoff.
+        config: the network.
+        size: multiplies the radial functions.
+    """
+
+    def radial_of(r: Array) -> Array:
+        envelope = size * polynomial_envelope(r, config.cutoff, config.envelope)
+        return bessel_basis(r, config.basis, config.cutoff) * envelope[..., None]
+
+    edges = edge_basis(graph, config.lmax, radial_of)
+    index = species_index(graph.numbers, config.species)
+    n_species = len(config.species)
+    one_hot = jax.nn.one_hot(index, n_species, dtype=edges.radial.dtype)
+    return Inputs(edges, index, e3nn.IrrepsArray(f"{n_species}x0e", one_hot))
+
+
+def neighbor_sums(
+    graph: Graph,
+    features: e3nn.IrrepsArray,
+    edges: EdgeBasis,
+    config: Settings,
+    *,
+    wanted: e3nn.Irreps,
+) -> e3nn.IrrepsArray:
+    """Σ over neighbors of features ⊗ harmonics with radial weights, normalized.
+
+    Makes the submodules ``linear_in`` and ``radial``.
+
+    Args:
+        graph: of the nodes.
+        features: of the nodes.
+        edges: of the graph.
+        config: the network.
+        wanted: irreps of which couplings are summed.
+    """
+    paths = tensor_product_paths(features.irreps, edges.harmonics.irreps, wanted)
+    widths: Sequence[int] = (
+        config.basis,
+        *config.radial_widths,
+        sum(path.multiplicity for path in paths),
+    )
+    weigh = MLP(widths, config.gain, name="radial")()
+    mixed = e3nn.flax.Linear(features.irreps, name="linear_in")(features)
+    sums = convolve(graph, mixed, edges, paths=paths, weigh=weigh)
+    return sums / math.sqrt(config.neighbors)
+
+
+def node_energies(
+    network: nn.Module, readout: Float[Array, "nodes"], index: Int[Array, "nodes"]
+) -> Float[Array, "nodes"]:
+    """Readouts scaled and moved, with an energy of each element's own.
+
+    Makes the parameter ``atom_energies``.
+    """
+    config: Any = network
+    zeros = nn.initializers.zeros
+    reference = network.param("atom_energies", zeros, (len(config.species),))
+    return readout * config.scale + config.shift + reference[index]
