@@ -49,6 +49,10 @@ class Graph(struct.PyTreeNode):
     """Which graphs are crystals, (graphs,)."""
     node_graph: Leaf
     """Graph of each node, (nodes,), in ascending order."""
+    composition: Leaf | None = None
+    """Shares of the elements on each node, (nodes, elements) by atomic number, where
+    they are mixed; networks that embed elements then read them in place of the
+    numbers."""
     q: Leaf | None = None
     """Wave vector at which a response is being computed, (3,), reciprocal lattice
     units."""

@@ -12,8 +12,7 @@ import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph, shell_weights
-from matjax.elements import species_index
-from matjax.nn import FeatureNorm, feature_norm, gaussian_basis
+from matjax.nn import FeatureNorm, embedded_species, feature_norm, gaussian_basis
 from matjax.numerics import safe_norm
 
 
@@ -76,8 +75,7 @@ class CGCNN(nn.Module):
         r = safe_norm(graph.edge_vectors())
         bonds = gaussian_basis(r, self.step, self.cutoff)
         weights = self._weights(graph, r)
-        index = species_index(graph.numbers, self.species)
-        v = nn.Embed(len(self.species), self.features, name="embedding")(index)
+        v = embedded_species(graph, self.species, self.features, name="embedding")
         for i in range(self.layers):
             v = Convolution(self.norm, name=f"layer_{i}")(graph, v, bonds, weights)
 

@@ -24,8 +24,9 @@ import flax.linen as nn
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
 from matjax.nn import (
-    EdgeBasis,
+    Inputs,
     SymmetricContraction,
+    by_species,
     gate,
     inputs_of,
     neighbor_sums,
@@ -87,7 +88,7 @@ class MACE(nn.Module):
         inputs = inputs_of(graph, self, size=self.cutoff**2 / math.sqrt(2))
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
-        features = e3nn.flax.Linear(scalars, name="embedding")(inputs.one_hot)
+        features = e3nn.flax.Linear(scalars, name="embedding")(inputs.shares)
         readout = 0
         for i in range(self.layers):
             is_last = i == self.layers - 1
@@ -95,7 +96,7 @@ class MACE(nn.Module):
                 outputs=str(scalars if is_last else hidden),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
-            )(graph, features, inputs.edges, inputs.index)
+            )(graph, features, inputs)
             if not read:
                 continue
             last = features
@@ -104,7 +105,7 @@ class MACE(nn.Module):
                 last = gate(e3nn.flax.Linear(width, name="readout_hidden")(last))
             last = e3nn.flax.Linear("0e", name=f"readout_{i}")(last)
             readout = readout + last.array[:, 0]
-        return node_energies(self, readout, inputs.index) if read else features
+        return node_energies(self, readout, inputs) if read else features
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
         """Node features of the last layer, scalars."""
@@ -135,30 +136,31 @@ class Interaction(nn.Module):
         self,
         graph: Graph,
         features: e3nn.IrrepsArray,
-        basis: EdgeBasis,
-        index: Array,
+        inputs: Inputs,
     ) -> e3nn.IrrepsArray:
         """Node features after one exchange with the neighbors."""
         config = self.model
         n_channels = features.irreps[0].mul
-        angular = e3nn.Irreps([(n_channels, ir) for _, ir in basis.harmonics.irreps])
+        edges = inputs.edges
+        angular = e3nn.Irreps([(n_channels, ir) for _, ir in edges.harmonics.irreps])
 
-        messages = neighbor_sums(graph, features, basis, config, wanted=angular)
+        messages = neighbor_sums(graph, features, edges, config, wanted=angular)
         sums = e3nn.flax.Linear(angular, name="linear_a")(messages)
 
-        products = SymmetricContraction(
+        powers = SymmetricContraction(
             outputs=self.outputs,
             order=config.correlation,
             n_species=len(config.species),
             name="products",
-        )(sums, index)
+        )
+        products = by_species(lambda index, rows: powers(rows, index), inputs, sums)
         mixed = e3nn.flax.Linear(
             self.outputs, force_irreps_out=True, name="linear_out"
         )(products)
-        skip = e3nn.flax.Linear(
+        own = e3nn.flax.Linear(
             self.outputs,
             num_indexed_weights=len(config.species),
             force_irreps_out=True,
             name="skip",
-        )(index, features)
-        return mixed + skip
+        )
+        return mixed + by_species(own, inputs, features)

@@ -16,7 +16,15 @@ import flax.linen as nn
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Graph
-from matjax.nn import EdgeBasis, RMSNorm, gate, inputs_of, neighbor_sums, node_energies
+from matjax.nn import (
+    Inputs,
+    RMSNorm,
+    by_species,
+    gate,
+    inputs_of,
+    neighbor_sums,
+    node_energies,
+)
 
 
 class NequIP(nn.Module):
@@ -60,7 +68,7 @@ class NequIP(nn.Module):
     ) -> Float[Array, "nodes"] | e3nn.IrrepsArray:
         """Node energies, eV, or without ``read`` the features they are read from."""
         inputs = inputs_of(graph, self)
-        features = inputs.one_hot
+        features = inputs.shares
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
         for i in range(self.layers):
@@ -68,11 +76,11 @@ class NequIP(nn.Module):
                 outputs=str(hidden if i < self.layers - 1 else scalars),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
-            )(graph, features, inputs.edges, inputs.index)
+            )(graph, features, inputs)
         if not read:
             return features
         readout = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
-        return node_energies(self, readout, inputs.index)
+        return node_energies(self, readout, inputs)
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
         """Node features of the last layer, scalars."""
@@ -90,8 +98,7 @@ class Interaction(nn.Module):
         self,
         graph: Graph,
         features: e3nn.IrrepsArray,
-        basis: EdgeBasis,
-        index: Array,
+        inputs: Inputs,
     ) -> e3nn.IrrepsArray:
         """Node features after one exchange with the neighbors."""
         config = self.model
@@ -99,15 +106,16 @@ class Interaction(nn.Module):
         n_gates = outputs.num_irreps - outputs.count("0e")
         gated = (outputs + e3nn.Irreps(f"{n_gates}x0e")).regroup()
 
-        messages = neighbor_sums(graph, features, basis, config, wanted=outputs)
+        messages = neighbor_sums(graph, features, inputs.edges, config, wanted=outputs)
         mixed = e3nn.flax.Linear(gated, name="linear_out")(messages)
         if config.index_weights:
-            skip = e3nn.flax.Linear(
+            own = e3nn.flax.Linear(
                 gated,
                 num_indexed_weights=len(config.species),
                 force_irreps_out=True,
                 name="skip",
-            )(index, features)
+            )
+            skip = by_species(own, inputs, features)
         else:
             skip = e3nn.flax.Linear(gated, force_irreps_out=True, name="skip")(features)
         features = mixed + skip

@@ -2,6 +2,7 @@
 
 radial         bases of the edge length, envelopes
 norms          norms of features, row by row
+embedding      elements as inputs, one on each atom or mixed
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
@@ -10,12 +11,16 @@ bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
 """
 
+from matjax.nn.embedding import embedded_species as embedded_species
+from matjax.nn.embedding import species_shares as species_shares
 from matjax.nn.equivariant import EdgeBasis as EdgeBasis
 from matjax.nn.equivariant import RMSNorm as RMSNorm
 from matjax.nn.equivariant import convolve as convolve
 from matjax.nn.equivariant import edge_basis as edge_basis
 from matjax.nn.equivariant import gate as gate
 from matjax.nn.equivariant import tensor_product_paths as tensor_product_paths
+from matjax.nn.interaction import Inputs as Inputs
+from matjax.nn.interaction import by_species as by_species
 from matjax.nn.interaction import inputs_of as inputs_of
 from matjax.nn.interaction import neighbor_sums as neighbor_sums
 from matjax.nn.interaction import node_energies as node_energies

@@ -10,16 +10,17 @@ The functions make Flax submodules where they are called, in a compact method.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import e3nn_jax as e3nn
 import flax.linen as nn
-import jax
+import jax.numpy as jnp
 
 from matjax.arrays import Array, Float, Int
 from matjax.crystals import Graph
 from matjax.elements import species_index
+from matjax.nn.embedding import species_shares
 from matjax.nn.equivariant import (
     EdgeBasis,
     convolve,
@@ -52,8 +53,10 @@ class Inputs(NamedTuple):
     edges: EdgeBasis
     index: Int[Array, "nodes"]
     """Place of each node's element among the species."""
-    one_hot: e3nn.IrrepsArray
-    """(nodes, species), scalars."""
+    shares: e3nn.IrrepsArray
+    """Of the species on each node, (nodes, species), scalars: one is 1, or mixed."""
+    mixed: bool
+    """Whether elements are mixed."""
 
 
 def inputs_of(graph: Graph, config: Settings, *, size: float = 1.0) -> Inputs:
@@ -71,9 +74,37 @@ def inputs_of(graph: Graph, config: Settings, *, size: float = 1.0) -> Inputs:
 
     edges = edge_basis(graph, config.lmax, radial_of)
     index = species_index(graph.numbers, config.species)
-    n_species = len(config.species)
-    one_hot = jax.nn.one_hot(index, n_species, dtype=edges.radial.dtype)
-    return Inputs(edges, index, e3nn.IrrepsArray(f"{n_species}x0e", one_hot))
+    shares = species_shares(graph, config.species).astype(edges.radial.dtype)
+    irreps = f"{len(config.species)}x0e"
+    mixed = graph.composition is not None
+    return Inputs(edges, index, e3nn.IrrepsArray(irreps, shares), mixed)
+
+
+def by_species(
+    layer: Callable[[Int[Array, "rows"], e3nn.IrrepsArray], e3nn.IrrepsArray],
+    inputs: Inputs,
+    features: e3nn.IrrepsArray,
+) -> e3nn.IrrepsArray:
+    """A map with weights of each species' own, applied to the features of the nodes.
+
+    Where elements are mixed, the mean of all species' results by their shares: as many
+    times the work as there are species.
+
+    Args:
+        layer: of an index of species for each row, and rows of features.
+        inputs: of the network.
+        features: of the nodes.
+    """
+    if not inputs.mixed:
+        return layer(inputs.index, features)
+    n_nodes, n_species = inputs.shares.shape
+    index = jnp.repeat(jnp.arange(n_species, dtype=inputs.index.dtype), n_nodes)
+    rows = jnp.tile(features.array, (n_species, 1))
+    found = layer(index, e3nn.IrrepsArray(features.irreps, rows))
+    each = found.array.reshape(n_species, n_nodes, -1)
+    return e3nn.IrrepsArray(
+        found.irreps, jnp.einsum("snf,ns->nf", each, inputs.shares.array)
+    )
 
 
 def neighbor_sums(
@@ -108,7 +139,7 @@ def neighbor_sums(
 
 
 def node_energies(
-    network: nn.Module, readout: Float[Array, "nodes"], index: Int[Array, "nodes"]
+    network: nn.Module, readout: Float[Array, "nodes"], inputs: Inputs
 ) -> Float[Array, "nodes"]:
     """Readouts scaled and moved, with an energy of each element's own.
 
@@ -117,4 +148,5 @@ def node_energies(
     config: Any = network
     zeros = nn.initializers.zeros
     reference = network.param("atom_energies", zeros, (len(config.species),))
-    return readout * config.scale + config.shift + reference[index]
+    own = inputs.shares.array @ reference if inputs.mixed else reference[inputs.index]
+    return readout * config.scale + config.shift + own
