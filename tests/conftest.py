@@ -6,6 +6,7 @@ in pyproject.toml).
 
 import os
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -25,6 +26,19 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Print what the tests of each folder took."""
+    seconds: dict[str, float] = {}
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if not hasattr(report, "duration"):
+            continue
+        folder = Path(report.nodeid.partition("::")[0]).parent.as_posix()
+        seconds[folder] = seconds.get(folder, 0.0) + report.duration
+    terminalreporter.section("seconds by folder")
+    for folder, total in sorted(seconds.items(), key=lambda item: -item[1]):
+        terminalreporter.write_line(f"{total:7.1f}  {folder}")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -105,6 +105,7 @@ def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
         assert (tmp_path / "run" / name).stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_does(crystals, tmp_path):
     # Three copies are held out: one batch of two devices has a part that is empty.
     short = {"epochs": 3, "optimizer": {"learning_rate": 0.02}}
@@ -135,6 +136,7 @@ def test_two_devices_train_as_one_does(crystals, tmp_path):
         assert_allclose(together[key], alone[key], rtol=1e-6, atol=1e-12, err_msg=key)
 
 
+@pytest.mark.slow
 def test_a_result_may_be_a_mean_of_trainings_and_of_the_pretrained_one(
     crystals, tmp_path
 ):
@@ -167,6 +169,7 @@ def test_a_result_may_be_a_mean_of_trainings_and_of_the_pretrained_one(
         run(tmp_path / "other", {**settings, "members": [{}, {}]})
 
 
+@pytest.mark.slow
 def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
     teacher = load_potential(pair_potential(tmp_path / "teacher.safetensors", **TRUTH))
     crystal = Crystal.from_ase(ase.build.bulk("Ar", "fcc", a=5.3))
@@ -325,6 +328,7 @@ def test_a_pool_that_is_too_small_is_refused(crystals):
         draw(pool, [10, 18], 6.0, seed=0)
 
 
+@pytest.mark.slow
 def test_a_new_network_is_made_for_a_crystal_and_goes_on_where_it_stopped(tmp_path):
     settings = {
         "teacher": "stillinger-weber-si",

@@ -98,6 +98,7 @@ def together(study, tmp_path_factory):
     return folder, said
 
 
+@pytest.mark.slow
 def test_two_processes_that_were_interrupted_train_as_one_does(
     study, together, tmp_path, monkeypatch
 ):

@@ -74,6 +74,7 @@ def test_simple_cubic_argon_follows_its_soft_modes_to_close_packing(tmp_path):
     assert path == [("Pm-3m", False), ("I4/mmm", False), ("P6_3/mmc", True)]
 
 
+@pytest.mark.slow
 def test_fitted_potential_has_the_phonons_of_the_one_it_was_fitted_to(tmp_path):
     shown = displayed("04_fit_a_potential.ipynb", tmp_path)
     assert "image/png" in shown[7]

@@ -64,6 +64,7 @@ def test_published_potentials_give_the_numbers_of_the_original_code(name, refere
         assert_allclose(exact / crystal.n_atoms, per_atom, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @needs_weights
 def test_hessians_are_those_of_the_original_code(reference):
     records = [
