@@ -80,6 +80,7 @@ def on_pool(crystals, folder, **more):
     }
 
 
+@pytest.mark.slow
 def test_a_potential_finds_another_one_by_its_phonons(crystals, tmp_path):
     more = {
         "losses": {"columns": {"weight": 10.0, "kind": "mse"}},

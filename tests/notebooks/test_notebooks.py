@@ -59,6 +59,7 @@ def test_derivatives_of_phonons_equal_differences_and_fit_a_potential(tmp_path):
     assert "image/png" in shown[11]
 
 
+@pytest.mark.slow
 def test_simple_cubic_argon_follows_its_soft_modes_to_close_packing(tmp_path):
     shown = displayed("03_soft_modes.ipynb", tmp_path)
     label, frequency, *counts = ast.literal_eval(shown[4]["text/plain"])

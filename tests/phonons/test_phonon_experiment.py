@@ -110,6 +110,7 @@ def test_the_figure_says_what_is_unstable_or_not_at_rest():
     assert "not at rest: largest force 0.2 eV/Å" in panel.get_title("left")
 
 
+@pytest.mark.slow
 def test_the_default_potential_has_the_measured_frequencies_of_silicon():
     study = catalog.find_study("phonons/silicon")
     experiment = catalog.load_experiment(study.experiment)

@@ -95,6 +95,7 @@ def test_sums_over_images_change_nothing(network, monkeypatch):
     assert_allclose(over_images, over_edges, rtol=0, atol=1e-12)  # round-off
 
 
+@pytest.mark.slow
 def test_a_pattern_alone_is_that_among_many(network):
     potential, crystal = network
     graph = potential.graph(crystal, n_nodes=3)
@@ -114,6 +115,7 @@ def test_a_pattern_alone_is_that_among_many(network):
     jax.tree.map(partial(assert_allclose, rtol=0, atol=1e-11), found, expected)
 
 
+@pytest.mark.slow
 def test_derivatives_of_a_network_s_response_are_finite_differences(network):
     # Once the values that the rules return were of the rules' own kind, and derivatives
     # by parameters and strain lacked what comes through the first layers.

@@ -41,6 +41,7 @@ def test_potentials_of_the_package_load_in_the_default_precision(name):
     assert load_potential(name, dtype=jnp.float32).dtype == jnp.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_potentials_have_the_errors_of_their_results(name):
     if not os.environ.get("MATJAX_DATA"):
