@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from matjax import yaml_values
 from matjax.errors import ConfigError as ConfigError
 
+OPTIONS = ("out", "overwrite", "resume", "debug", "distributed")
+"""Options of ``matjax run`` that are taken for keys."""
+
 
 class Section(BaseModel):
     """A frozen group of settings that forbids unknown keys and non-finite numbers.
@@ -217,6 +220,8 @@ def _dotted(location: tuple[int | str, ...], data: Any, *, missing: bool) -> str
 
 def _nearest_key(key: str, schema: type[BaseModel]) -> str:
     """Siblings that are spelled alike, or else keys of any section that are."""
+    if key in OPTIONS:
+        return f"it is an option of the command: --{key}"
     prefix, _, name = key.rpartition(".")
     keys = list(dotted_keys(schema))
     siblings = [k for k in keys if k.rpartition(".")[0] == prefix]

@@ -63,6 +63,7 @@ def test_values_of_overrides_are_yaml():
         ("relax.fmx=1", "unknown key 'relax.fmx'; did you mean 'relax.fmax'"),
         ("fmax=1", "unknown key 'fmax'; did you mean 'relax.fmax'"),
         ("qqq=1", "unknown key 'qqq'; there are crystal, cutoff, mesh, precision"),
+        ("out=here", "unknown key 'out'; it is an option of the command: --out"),
         ("start.fmx=1", "command line: unknown key 'start.fmx'; did you mean"),
         ("relax.fmax=-1", "command line: relax.fmax: input should be greater than 0"),
         ("relax.fmax=.inf", "relax.fmax: input should be a finite number"),
