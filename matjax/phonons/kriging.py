@@ -96,6 +96,7 @@ class Known:
         self._matrices = np.concatenate(found)
         if len(self._at) > self._most:
             self._leave_out()
+            n_before = 0
         for prediction in self.predictions:
             prediction.extend(self._at[n_before:] @ self._vectors)
 
@@ -125,8 +126,6 @@ class Known:
         if len(self._matrices):
             self._matrices = self._matrices[kept]
         self.predictions = self._begun()
-        for prediction in self.predictions:
-            prediction.extend(self._at @ self._vectors)
 
     def _images(
         self, q: Float[Array, "3"]

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from matjax.crystals import cell_map, conventional, primitive
 from matjax.phonons import (
     band_path,
+    kriging,
     mesh_divisions,
     phonons,
     regular_mesh,
@@ -43,6 +44,13 @@ def test_computed_wave_vectors_and_all_others_are_exact(exact, q):
         expected = exact.force_constants(some)
         # Round-off of the reconstruction by symmetry.
         assert_allclose(found.force_constants(some), expected, atol=1e-8)
+
+
+def test_images_beyond_the_most_are_left_out(exact, q, monkeypatch):
+    monkeypatch.setattr(kriging, "MOST", 120)
+    found = exact.sampled(q, tolerance=0.1)
+    difference = np.abs(found.frequencies(q) - exact.frequencies(q)).max()
+    assert difference < 2 * 0.1  # as above
 
 
 def test_few_wave_vectors_are_all_computed(exact):
