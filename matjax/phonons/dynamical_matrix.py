@@ -342,6 +342,7 @@ def phonons(
             such grid, or none that meets the tolerance.
     """
     if primitive:
+        _require_concrete(potential, crystal)
         crystal = _reduced(crystal, masses, symprec)
         masses = None
     if grid is not None and tolerance is not None:
