@@ -49,10 +49,8 @@ def node_softmax(
     mask = graph.node_mask.reshape(-1, *(1,) * (logits.ndim - 1))
     fixed = jax.lax.stop_gradient(jnp.where(mask, logits, -jnp.inf))
     largest = jax.ops.segment_max(fixed, graph.node_graph, graph.n_graphs)
-    largest = jnp.where(jnp.isfinite(largest), largest, 0)[graph.node_graph]
-    # Padding must not overflow before it is left out.
-    shares = jnp.where(mask, jnp.exp(jnp.where(mask, logits - largest, 0)), 0)
-    total = per_node(graph, _of_crystal(graph, graph.graph_sum(shares)))
+    shares = _exponentials(logits, mask, largest[graph.node_graph])
+    total = per_node(graph, graph.graph_sum(shares))
     return shares / jnp.where(mask, total, 1)
 
 
@@ -66,11 +64,16 @@ def softmax(
     logits = logits.reshape(*slots, *features)
     fixed = jax.lax.stop_gradient(jnp.where(mask, logits, -jnp.inf))
     largest = fixed.max(axis=1, keepdims=True, initial=-jnp.inf)
-    largest = jnp.where(jnp.isfinite(largest), largest, 0)
-    shares = jnp.where(mask, jnp.exp(jnp.where(mask, logits - largest, 0)), 0)
+    shares = _exponentials(logits, mask, largest)
     total = shares.sum(axis=1, keepdims=True)
     shares = shares / jnp.where(total > 0, total, 1)
     return shares.reshape(-1, *features)
+
+
+def _exponentials(logits: Array, mask: Array, largest: Array) -> Array:
+    """exp(logits − largest) where the mask holds, which overflows nowhere, else 0."""
+    largest = jnp.where(jnp.isfinite(largest), largest, 0)
+    return jnp.where(mask, jnp.exp(jnp.where(mask, logits - largest, 0)), 0)
 
 
 def _of_crystal(graph: Graph, values: Array) -> Array:
