@@ -94,7 +94,8 @@ def matjax_neighbors(job: dict[str, Any]) -> Worker:
     import jax
     import jax.numpy as jnp
 
-    from matjax.crystals import Crystal, allocate_neighbor_list, update_neighbor_list
+    from matjax.crystals import Crystal
+    from matjax.graphs import allocate_neighbor_list, update_neighbor_list
 
     jax.config.update("jax_enable_x64", job["precision"] == "float64")
     crystal = Crystal.from_ase(silicon(job))
@@ -116,7 +117,7 @@ def matjax_neighbors(job: dict[str, Any]) -> Worker:
 
 
 def vesin_neighbors(job: dict[str, Any]) -> Worker:
-    """What :func:`matjax.crystals.neighbors` is built on."""
+    """What :func:`matjax.crystals.neighbor_search` is built on."""
     import vesin
 
     atoms = silicon(job)
@@ -144,8 +145,9 @@ def matjax_potential(job: dict[str, Any]) -> Worker:
     """Energy, forces and stress, or forces alone, of a prepared graph."""
     import jax
 
-    from matjax.crystals import Crystal, build_graph
-    from matjax.physics import evaluate, forces
+    from matjax.crystals import Crystal
+    from matjax.graphs import build_graph
+    from matjax.predictors import evaluate, forces
     from matjax.weights import load_potential
 
     jax.config.update("jax_enable_x64", job["precision"] == "float64")

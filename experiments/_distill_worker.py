@@ -12,14 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.crystals import Crystal, make_supercell
-from matjax.physics import evaluate
+from matjax.data import Shape, Shapes
+from matjax.predictors import evaluate
 from matjax.survey import item_crystal
 from matjax.train import (
     ColumnExample,
     ColumnLoader,
     OptimizerConfig,
-    Shape,
-    Shapes,
     Term,
     TrainState,
     make_optimizer,

@@ -41,8 +41,8 @@ def main(
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         name = config["potential"].replace("-", "_")
         given = [f"{k}={config[k]}" for k in SETTINGS if config.get(k) is not None]
-        study = {"matcalc_cv": "phonons/matcalc_cv"}.get(
-            config["experiment"], "elastic/matcalc"
+        study = {"matcalc_cv": "matcalc_cv/binaries"}.get(
+            config["experiment"], "matcalc_elastic/binaries"
         )
         commands.append(
             f"matjax run {study} potential={config['potential']} {' '.join(given)}"

@@ -18,9 +18,10 @@ import jax
 import numpy as np
 
 from matjax.crystals import Crystal
-from matjax.phonons import finite_displacements, phonons
-from matjax.phonons.sampling import SampledResponse
-from matjax.physics import Potential
+from matjax.force_constants.sampling import SampledResponse
+from matjax.lattice_dynamics import phonons
+from matjax.lattice_dynamics.phonopy import finite_displacements
+from matjax.predictors import Potential
 from matjax.weights import load_potential
 
 REPEATS = 5

@@ -17,7 +17,8 @@ def matjax_potential(job: dict[str, Any]) -> Worker:
     """Training steps on one batch, as :func:`matjax.train.fit` makes them."""
     import jax.numpy as jnp
 
-    from matjax.train import LabeledGraphs, Term, potential_predictions, read_dataset
+    from matjax.data import LabeledGraphs, read_dataset
+    from matjax.train import Term, potential_predictions
     from matjax.weights import load_potential
 
     potential = load_potential(job["potential"], dtype=jnp.float32)
@@ -101,9 +102,10 @@ def matjax_property(job: dict[str, Any]) -> Worker:
     """Training steps of an untrained CGCNN on one batch."""
     import jax.numpy as jnp
 
-    from matjax.models import CGCNN
-    from matjax.physics import PropertyPredictor
-    from matjax.train import LabeledGraphs, Term, property_predictions, read_dataset
+    from matjax.data import LabeledGraphs, read_dataset
+    from matjax.models.properties import CGCNN
+    from matjax.predictors import PropertyPredictor
+    from matjax.train import Term, property_predictions
 
     label = job["label"]
     data = read_dataset(job["frames"], (label,))
@@ -151,8 +153,8 @@ def _steps(
     import jax
     import jax.numpy as jnp
 
+    from matjax.data import Loader
     from matjax.train import (
-        Loader,
         OptimizerConfig,
         TrainState,
         make_optimizer,

@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from matjax.config import ExperimentConfig
-from matjax.plot import new_figure, style
-from matjax.runs import Run
+from matjax.reports import new_figure, style
+from matjax.studies import Run
 from matjax.survey import Code, in_turns
 from matjax.weights.store import nequix_file
 

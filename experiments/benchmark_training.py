@@ -16,11 +16,11 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
-from matjax.data import find_data
-from matjax.models import CGCNN
-from matjax.runs import Run
+from matjax.data import Example, LabeledGraphs, Loader, read_dataset
+from matjax.data.sources import find_data
+from matjax.models.properties import CGCNN
+from matjax.studies import Run
 from matjax.survey import Code, in_turns
-from matjax.train import Example, LabeledGraphs, Loader, read_dataset
 from matjax.weights import load_potential
 from matjax.weights.store import nequix_file
 

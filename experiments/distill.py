@@ -14,18 +14,19 @@ from pydantic import Field, PositiveInt, model_validator
 
 from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal
-from matjax.data import find_data
-from matjax.phonons import Phonons, phonons, read_phonopy
-from matjax.physics import Potential
-from matjax.plot import (
+from matjax.data import Dataset, Example, LabeledGraphs
+from matjax.data.sources import find_data
+from matjax.lattice_dynamics import Phonons, phonons
+from matjax.lattice_dynamics.phonopy import read_phonopy
+from matjax.predictors import Potential
+from matjax.reports import (
     band_points,
     learning_figure,
     new_figure,
     phonon_figure,
     style,
 )
-from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.studies import Prototype, Run, described_crystal, new_potential
 from matjax.survey import (
     Cotraining,
     Labels,
@@ -46,12 +47,9 @@ from matjax.survey import (
 from matjax.train import (
     ColumnExample,
     ColumnLoader,
-    Dataset,
-    Example,
     FitConfig,
     Fitted,
     Kind,
-    LabeledGraphs,
     Task,
     Term,
     common_shape,
@@ -59,7 +57,6 @@ from matjax.train import (
     compare,
     fit,
     mean_absolute_errors,
-    new_potential,
     potential_predictions,
     read_records,
     with_references,

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from matjax.crystals import Crystal
-from matjax.physics import Elasticity, Potential, elastic, relax, sound_velocities
-from matjax.plot import UNCONVERGED, figure_title, new_figure, style
-from matjax.runs import Run
-from matjax.structures import CrystalConfig
+from matjax.mechanics import Elasticity, elastic, relax, sound_velocities
+from matjax.predictors import Potential
+from matjax.reports import UNCONVERGED, figure_title, new_figure, style
+from matjax.studies import CrystalConfig, Run
 from matjax.weights import load_potential
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from pydantic import Field, PositiveInt
 from matjax.arrays import Array, Float
 from matjax.config import ExperimentConfig
 from matjax.crystals import primitive
-from matjax.phonons import Phonons, phonons, regular_mesh, thermal_properties
-from matjax.runs import Run
+from matjax.force_constants import regular_mesh
+from matjax.lattice_dynamics import Phonons, phonons, thermal_properties
+from matjax.studies import Run
 from matjax.survey import (
     choose,
     divisions,

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
-from matjax.physics import elastic
-from matjax.runs import Run
+from matjax.mechanics import elastic
+from matjax.studies import Run
 from matjax.survey import (
     choose,
     fingerprints,

@@ -9,18 +9,10 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.crystals import make_supercell
-from matjax.physics import (
-    NPT,
-    NVE,
-    NVT,
-    DivergenceError,
-    Langevin,
-    Trajectory,
-    molecular_dynamics,
-)
-from matjax.plot import figure_title, new_figure, style
-from matjax.runs import Run
-from matjax.structures import CrystalConfig
+from matjax.errors import DivergenceError
+from matjax.mechanics import NPT, NVE, NVT, Langevin, Trajectory, molecular_dynamics
+from matjax.reports import figure_title, new_figure, style
+from matjax.studies import CrystalConfig, Run
 from matjax.units import GPA
 from matjax.weights import load_potential
 

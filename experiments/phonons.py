@@ -14,26 +14,24 @@ from pydantic import Field, PositiveInt
 from matjax.arrays import Array
 from matjax.config import Section
 from matjax.crystals import Crystal, cell_map, primitive
-from matjax.phonons import (
+from matjax.force_constants import SymmetricResponse, mesh_divisions, regular_mesh
+from matjax.lattice_dynamics import (
     Bands,
     DensityOfStates,
     Phonons,
     PolarPhonons,
-    SymmetricResponse,
     Thermal,
     density_of_states,
-    finite_displacements,
-    mesh_divisions,
     phonons,
     projections,
-    read_phonopy,
-    regular_mesh,
     temperature_range,
     thermal_properties,
     with_polar,
 )
-from matjax.physics import Potential, relax
-from matjax.plot import (
+from matjax.lattice_dynamics.phonopy import finite_displacements, read_phonopy
+from matjax.mechanics import relax
+from matjax.predictors import Potential
+from matjax.reports import (
     IMAGINARY,
     UNCONVERGED,
     band_points,
@@ -41,11 +39,11 @@ from matjax.plot import (
     phonon_figure,
     thermal_figure,
 )
-from matjax.runs import Run
-from matjax.structures import (
+from matjax.studies import (
     CrystalConfig,
     PathDescription,
     Prototype,
+    Run,
     described_path,
     with_masses,
 )

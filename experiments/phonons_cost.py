@@ -21,11 +21,10 @@ from pydantic import Field
 
 from matjax.config import ExperimentConfig
 from matjax.crystals import Crystal
-from matjax.phonons import band_path, mesh_divisions, regular_mesh
-from matjax.physics import relax
-from matjax.plot import new_figure, style
-from matjax.runs import Run
-from matjax.structures import Prototype, described_crystal
+from matjax.force_constants import band_path, mesh_divisions, regular_mesh
+from matjax.mechanics import relax
+from matjax.reports import new_figure, style
+from matjax.studies import Prototype, Run, described_crystal
 from matjax.weights import load_potential
 
 if TYPE_CHECKING:

@@ -9,28 +9,25 @@ import jax.numpy as jnp
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
-from matjax.physics import Potential
-from matjax.plot import learning_figure, parity_figure
-from matjax.runs import Run
-from matjax.train import (
-    Data,
+from matjax.data import (
     Dataset,
-    FitConfig,
-    Judgment,
-    Kind,
     LabeledGraphs,
-    Task,
-    Term,
     dataset_statistics,
     describe,
-    fit_graphs,
     joined,
-    judge,
-    new_potential,
-    potential_predictions,
     read_dataset,
-    read_records,
     split,
+)
+from matjax.predictors import Potential
+from matjax.reports import learning_figure, parity_figure
+from matjax.studies import Data, Judgment, Run, fit_graphs, judge, new_potential
+from matjax.train import (
+    FitConfig,
+    Kind,
+    Task,
+    Term,
+    potential_predictions,
+    read_records,
     with_references,
 )
 from matjax.weights import load_potential, save_potential

@@ -11,26 +11,12 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
+from matjax.data import Dataset, Example, LabeledGraphs, read_dataset, split
 from matjax.models import PROPERTY_MODELS, make_model
-from matjax.physics import PropertyPredictor
-from matjax.plot import learning_figure, parity_figure
-from matjax.runs import Run
-from matjax.train import (
-    Data,
-    Dataset,
-    Example,
-    FitConfig,
-    Kind,
-    LabeledGraphs,
-    Task,
-    Term,
-    fit_graphs,
-    judge,
-    property_predictions,
-    read_dataset,
-    read_records,
-    split,
-)
+from matjax.predictors import PropertyPredictor
+from matjax.reports import learning_figure, parity_figure
+from matjax.studies import Data, Run, fit_graphs, judge
+from matjax.train import FitConfig, Kind, Task, Term, property_predictions, read_records
 from matjax.weights import require_settings, save_predictor
 
 

@@ -9,17 +9,17 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.crystals import Crystal
-from matjax.phonons import (
+from matjax.lattice_dynamics import temperature_range
+from matjax.lattice_dynamics.expansion import (
     QuasiHarmonic,
     VolumeScan,
     quasiharmonic,
-    temperature_range,
     volume_scan,
 )
-from matjax.physics import Potential, relax
-from matjax.plot import figure_title, new_figure, style
-from matjax.runs import Run
-from matjax.structures import CrystalConfig
+from matjax.mechanics import relax
+from matjax.predictors import Potential
+from matjax.reports import figure_title, new_figure, style
+from matjax.studies import CrystalConfig, Run
 from matjax.units import GPA
 from matjax.weights import load_potential
 

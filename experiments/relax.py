@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field, NonNegativeInt
 
 from matjax.crystals import Crystal, cell_parameters
-from matjax.physics import DivergenceError, Relaxation, relax
-from matjax.plot import figure_title, new_figure, style
-from matjax.runs import Run
-from matjax.structures import CrystalConfig
+from matjax.errors import DivergenceError
+from matjax.mechanics import Relaxation, relax
+from matjax.reports import figure_title, new_figure, style
+from matjax.studies import CrystalConfig, Run
 from matjax.units import GPA
 from matjax.weights import load_potential
 

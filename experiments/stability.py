@@ -11,8 +11,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal, cell_parameters, space_group
-from matjax.phonons import (
-    Bands,
+from matjax.lattice_dynamics import Bands
+from matjax.lattice_dynamics.transitions import (
     Descent,
     FollowSettings,
     SoftMode,
@@ -20,16 +20,10 @@ from matjax.phonons import (
     Stage,
     descend,
 )
-from matjax.physics import Potential, relax
-from matjax.plot import (
-    draw_bands,
-    figure_title,
-    new_figure,
-    stagger_labels,
-    style,
-)
-from matjax.runs import Run
-from matjax.structures import CrystalConfig
+from matjax.mechanics import relax
+from matjax.predictors import Potential
+from matjax.reports import draw_bands, figure_title, new_figure, stagger_labels, style
+from matjax.studies import CrystalConfig, Run
 from matjax.weights import load_potential
 
 if TYPE_CHECKING:

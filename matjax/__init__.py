@@ -11,8 +11,7 @@ Crystals become periodic graphs, networks give node energies, and everything els
     phonons = mj.phonons(potential, relaxed.crystal)
     phonons.frequencies([0.5, 0.0, 0.5])  # THz
 
-Units are Å, eV, amu and THz; cells are rows. ``mj.phonons`` is the function; the folder
-of that name is reached by ``from matjax.phonons import ...``.
+Units are Å, eV, amu and THz; cells are rows.
 """
 
 from typing import TYPE_CHECKING
@@ -22,27 +21,27 @@ from matjax.lazy import import_when_used
 if TYPE_CHECKING:
     from matjax.crystals import Crystal as Crystal
     from matjax.crystals import Neighbors as Neighbors
-    from matjax.crystals import build_graph as build_graph
     from matjax.crystals import neighbors as neighbors
     from matjax.crystals import read as read
     from matjax.crystals import read_all as read_all
     from matjax.crystals import write as write
-    from matjax.phonons import Phonons as Phonons
-    from matjax.phonons import phonons as phonons
-    from matjax.phonons import read_phonopy as read_phonopy
-    from matjax.physics import NPT as NPT
-    from matjax.physics import NVE as NVE
-    from matjax.physics import NVT as NVT
-    from matjax.physics import Elasticity as Elasticity
-    from matjax.physics import Langevin as Langevin
-    from matjax.physics import Potential as Potential
-    from matjax.physics import PropertyPredictor as PropertyPredictor
-    from matjax.physics import ase_calculator as ase_calculator
-    from matjax.physics import elastic as elastic
-    from matjax.physics import evaluate as evaluate
-    from matjax.physics import molecular_dynamics as molecular_dynamics
-    from matjax.physics import relax as relax
-    from matjax.physics import sound_velocities as sound_velocities
+    from matjax.graphs import build_graph as build_graph
+    from matjax.lattice_dynamics import Phonons as Phonons
+    from matjax.lattice_dynamics import phonons as phonons
+    from matjax.lattice_dynamics.phonopy import read_phonopy as read_phonopy
+    from matjax.mechanics import NPT as NPT
+    from matjax.mechanics import NVE as NVE
+    from matjax.mechanics import NVT as NVT
+    from matjax.mechanics import Elasticity as Elasticity
+    from matjax.mechanics import Langevin as Langevin
+    from matjax.mechanics import elastic as elastic
+    from matjax.mechanics import molecular_dynamics as molecular_dynamics
+    from matjax.mechanics import relax as relax
+    from matjax.mechanics import sound_velocities as sound_velocities
+    from matjax.predictors import Potential as Potential
+    from matjax.predictors import PropertyPredictor as PropertyPredictor
+    from matjax.predictors import ase_calculator as ase_calculator
+    from matjax.predictors import evaluate as evaluate
     from matjax.weights import load_potential as load_potential
     from matjax.weights import load_predictor as load_predictor
     from matjax.weights import save_potential as save_potential

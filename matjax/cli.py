@@ -15,11 +15,8 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from matjax import catalog
 from matjax.config import ExperimentConfig, build_config
-from matjax.messages import message
-from matjax.run_folder import RunFolder
-from matjax.runs import Run, new_folder
+from matjax.studies import Run, RunFolder, catalog, message, new_folder
 
 LONGEST_PATH = 4096
 """Bytes of the name of a folder, as Linux has it."""
@@ -38,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: it failed, and a line says why. 2: wrong usage. 130: interrupted.
 
     No exception leaves this function but with ``--debug``; what is said of each is
-    decided by :mod:`matjax.messages`.
+    decided by :mod:`matjax.studies.messages`.
     """
     options = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
@@ -130,7 +127,7 @@ def _told(text: str, options: argparse.Namespace) -> str:
 
 def explain(options: argparse.Namespace) -> None:
     """Write what the keys of a study are; run nothing."""
-    from matjax.manual import manual
+    from matjax.studies import manual
 
     study = catalog.find_study(options.config)
     schema = catalog.load_experiment(study.experiment).Config
@@ -151,7 +148,7 @@ def predict(options: argparse.Namespace) -> None:
     set_up_jax(ExperimentConfig(precision="float32"))  # as the networks were trained
     from tqdm import tqdm
 
-    from matjax.predict import (
+    from matjax.studies import (
         available_predictors,
         predict_files,
         structure_files,

@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from matjax import yaml_values
 from matjax.errors import ConfigError as ConfigError
+from matjax.files import yaml_values
 
 OPTIONS = ("out", "overwrite", "resume", "debug", "distributed")
 """Options of ``matjax run`` that are taken for keys."""

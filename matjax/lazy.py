@@ -34,17 +34,11 @@ class LazyPackage(ModuleType):
         origins = self.__dict__.get("_origins", {})
         if name in origins:
             value = getattr(import_module(origins[name]), name)
-            super().__setattr__(name, value)
+            setattr(self, name, value)
             return value
         if name in _modules(self):
             return import_module(f"{self.__name__}.{name}")
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Python binds a module to its package once it is imported, whoever imports it:
-        # matjax.phonons, the folder, must not take the place of the function.
-        if not (isinstance(value, ModuleType) and name in self._origins):
-            super().__setattr__(name, value)
 
 
 def import_when_used(package: str) -> None:

@@ -18,9 +18,10 @@ import pytest
 import yaml
 
 import matjax
-from matjax import catalog, cli, runs
-from matjax.plot import new_figure, style
-from matjax.runs import Run
+from matjax import cli
+from matjax.reports import new_figure, style
+from matjax.studies import Run, catalog
+from matjax.studies import run as runs
 
 TOY = """
 '''Counts to a number.

@@ -45,7 +45,7 @@ def test_commands_that_compute_nothing_load_what_reads_configurations_at_most(wo
 
 def test_phonons_load_nothing_of_dynamics_training_and_other_codes():
     script = """
-        from matjax import catalog
+        from matjax.studies import catalog
         catalog.load_experiment(catalog.experiments()["phonons"])
     """
     others = {"jax_md", "orbax", "grain", "tensorboardX", "phonopy", "pymatgen"}
@@ -62,33 +62,28 @@ def test_every_public_name_is_listed_and_found(package):
 
 
 def test_modules_are_attributes_of_the_package():
-    assert mj.physics.relax is mj.relax
-    assert {"crystals", "physics", "train"} <= set(dir(mj))
+    assert mj.mechanics.relax is mj.relax
+    assert {"crystals", "mechanics", "train"} <= set(dir(mj))
 
 
-def test_phonons_stays_a_function_when_its_folder_is_imported_first():
-    script = """
-        import matjax.phonons
-        from matjax.phonons import Phonons, phonons
-        import matjax as mj
-        assert mj.phonons is phonons and callable(mj.phonons)
-        assert mj.Phonons is Phonons
-    """
-    loaded_by(textwrap.dedent(script))
+def test_modules_are_reached_by_their_dotted_names():
+    import matjax.force_constants.refinement as refinement
+
+    assert refinement is sys.modules["matjax.force_constants.refinement"]
 
 
 @pytest.fixture
 def waves(tmp_path, monkeypatch):
-    """A lazy package whose function ``ripples`` has the name of its folder."""
+    """A lazy package with two public names from one folder."""
     init = """
         from typing import TYPE_CHECKING
         from matjax.lazy import import_when_used
         if TYPE_CHECKING:
             from waves.ripples import height as height
-            from waves.ripples import ripples as ripples
+            from waves.ripples import spread as spread
         import_when_used(__name__)
     """
-    ripples = "height = 1.5\ndef ripples(): return height\n"
+    ripples = "height = 1.5\ndef spread(): return height\n"
     (tmp_path / "waves" / "ripples").mkdir(parents=True)
     (tmp_path / "waves" / "__init__.py").write_text(textwrap.dedent(init))
     (tmp_path / "waves" / "ripples" / "__init__.py").write_text(ripples)
@@ -98,22 +93,10 @@ def waves(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize(
-    "before", ["waves.height", "import waves.ripples", "waves.ripples"]
-)
-def test_function_is_not_hidden_by_its_folder_in_any_order(waves, before):
-    assert "waves.ripples" not in sys.modules
-    names = {"waves": waves}
-    exec(before, names)
-    assert waves.ripples() == 1.5
-    exec("from waves.ripples import height; import waves.ripples", names)
-    assert waves.ripples() == 1.5
-
-
 def test_star_binds_the_public_names(waves):
     names = {}
     exec("from waves import *", names)
-    assert {"height", "ripples"} == names.keys() - {"__builtins__"}
+    assert {"height", "spread"} == names.keys() - {"__builtins__"}
 
 
 def test_unknown_names_are_no_attributes(waves):

@@ -29,9 +29,8 @@ from matjax.crystals.conversion import (
 from matjax.crystals.crystal import Crystal
 from matjax.crystals.plausibility import require_plausible
 from matjax.crystals.xyz import Frame, frame_atoms, frames
-from matjax.drafts import draft
 from matjax.errors import CrystalFileError
-from matjax.recursion import bounded_recursion
+from matjax.files import bounded_recursion, draft
 
 if TYPE_CHECKING:
     import ase

@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import covalent_radii
 
 from matjax.crystals.crystal import Crystal
-from matjax.crystals.neighbors import MAX_LENGTH, pairs_within
+from matjax.crystals.neighbor_search import MAX_LENGTH, pairs_within
 
 CLOSEST = 0.5
 """Least distance of two atoms, as a share of the sum of their covalent radii (Cordero

@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from matjax.config import nearest
-from matjax.models.cgcnn import CGCNN as CGCNN
-from matjax.models.mace import MACE as MACE
-from matjax.models.nequip import NequIP as NequIP
-from matjax.models.pair import LennardJones as LennardJones
-from matjax.models.pair import Morse as Morse
-from matjax.models.pair import Springs as Springs
-from matjax.models.stillinger_weber import StillingerWeber as StillingerWeber
+from matjax.models.potentials.mace import MACE as MACE
+from matjax.models.potentials.nequip import NequIP as NequIP
+from matjax.models.potentials.pair import LennardJones as LennardJones
+from matjax.models.potentials.pair import Morse as Morse
+from matjax.models.potentials.pair import Springs as Springs
+from matjax.models.potentials.stillinger_weber import StillingerWeber as StillingerWeber
+from matjax.models.properties.cgcnn import CGCNN as CGCNN
 
 MODELS: dict[str, Callable[..., Any]] = {
     "lennard_jones": LennardJones,

@@ -8,7 +8,7 @@ them only through sums over these images,
 
 which no displacement enters: they are made once for each q, and every column of the
 force constants then costs products over pairs of atoms instead of edges. The rules are
-those of :mod:`matjax.crystals.bloch`, taken through the convolution as a whole.
+those of :mod:`matjax.graphs.bloch`, taken through the convolution as a whole.
 
 With the messages of an edge bilinear in features h and V = w Y, the convolution
 Σ_k B(h_s, V_k) and its pullback (of a cotangent g, to h and positions) are first and
@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float
-from matjax.crystals import bloch
+from matjax.graphs import bloch
 from matjax.nn.bloch_geometry import Coupling, Geometry, Layout, join, split
 
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array
-from matjax.crystals import Graph, bloch
+from matjax.graphs import Graph, bloch
 
 
 class Block(NamedTuple):

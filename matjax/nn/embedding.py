@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 
 from matjax.arrays import Array, Float
-from matjax.crystals import Graph
 from matjax.elements import species_index
+from matjax.graphs import Graph
 
 
 def species_shares(

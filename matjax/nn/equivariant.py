@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float
-from matjax.crystals import Graph
+from matjax.graphs import Graph
 from matjax.nn.bloch_convolution import convolve_at_rest
 from matjax.nn.bloch_geometry import Directions, directions, geometry, layout, split
 from matjax.numerics import safe_norm

@@ -18,15 +18,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Float, Int
-from matjax.crystals import Graph
 from matjax.elements import species_index
+from matjax.graphs import Graph
 from matjax.nn.embedding import species_shares
-from matjax.nn.equivariant import (
-    EdgeBasis,
-    convolve,
-    edge_basis,
-    tensor_product_paths,
-)
+from matjax.nn.equivariant import EdgeBasis, convolve, edge_basis, tensor_product_paths
 from matjax.nn.mlp import MLP
 from matjax.nn.radial import bessel_basis, polynomial_envelope
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from matjax.crystals import Crystal
 from matjax.crystals.io import read_atoms
-from matjax.data import find_data
+from matjax.data.sources import find_data
 from matjax.elements import symbols
-from matjax.plot import new_figure, style
-from matjax.runs import Run
+from matjax.reports import new_figure, style
+from matjax.studies import Run
 
 if TYPE_CHECKING:
     import ase
@@ -62,7 +62,7 @@ def fingerprints(potential: str, data: str | None = None) -> dict[str, str]:
 
     Args:
         potential: name or weight file.
-        data: as :func:`~matjax.data.find_data` takes it.
+        data: as :func:`~matjax.data.sources.find_data` takes it.
     """
     files = {} if data is None else {"data_sha256": Path(find_data(data))}
     if Path(potential).is_file():

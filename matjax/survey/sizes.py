@@ -9,8 +9,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from matjax.crystals import Crystal, Graph, bucket, heights, neighbors, symmetrized
-from matjax.physics import Potential, ase_calculator
+from matjax.crystals import Crystal, heights, neighbors, symmetrized
+from matjax.graphs import Graph, bucket
+from matjax.predictors import Potential, ase_calculator
 from matjax.weights import load_potential
 
 NODES = (6, 12, 24, 40, 64, 104, 192)
@@ -33,7 +34,7 @@ class SizedPotential(Potential):
         n_nodes: int | None = None,
         degree: int | None = None,
     ) -> Graph:
-        """As :meth:`matjax.physics.Potential.graph`, in a size of this module."""
+        """As :meth:`matjax.predictors.Potential.graph`, in a size of this module."""
         return super().graph(
             crystal,
             n_nodes=n_nodes or _size(crystal.n_atoms, NODES),

@@ -21,28 +21,18 @@ from flax import struct
 from pydantic import Field, PositiveInt
 
 from matjax.config import Section
-from matjax.crystals import (
-    Crystal,
-    Graph,
-    commensurate_q,
-    make_supercell,
-    neighbors,
-)
-from matjax.data import find_data
-from matjax.phonons import (
-    Mesh,
-    Phonons,
-    Response,
-    phonons,
-    read_phonopy,
-    regular_mesh,
-    thermal_properties,
-)
+from matjax.crystals import Crystal, commensurate_q, make_supercell, neighbors
+from matjax.data import Example
+from matjax.data.sources import find_data
+from matjax.force_constants import Mesh, Response, regular_mesh
+from matjax.graphs import Graph
+from matjax.lattice_dynamics import Phonons, phonons, thermal_properties
+from matjax.lattice_dynamics.phonopy import read_phonopy
 from matjax.progress import Progress
 from matjax.survey.benchmark import crystal_item, fingerprints, item_crystal
 from matjax.survey.sizes import SizedPotential, divisions, relax_sized
 from matjax.survey.workers import all_values, survey
-from matjax.train import ColumnExample, Example, common_shape, random_columns
+from matjax.train import ColumnExample, common_shape, random_columns
 from matjax.weights import load_potential
 
 TEMPERATURE = 300.0
@@ -162,7 +152,7 @@ def label_phonopy(
     Each crystal is as it is there; its copies have columns at different q. These are
     commensurate with the supercell: between them the files know nothing. Left out is
     the macroscopic field of Born charges, which no potential of finite reach has
-    (:func:`matjax.phonons.with_polar` adds it to those of potentials).
+    (:func:`matjax.lattice_dynamics.with_polar` adds it to those of potentials).
 
     Args:
         folders: as :func:`matjax.read_phonopy` takes them, or their names in
@@ -300,7 +290,7 @@ class Padded(SizedPotential):
         n_nodes: int | None = None,
         degree: int | None = None,
     ) -> Graph:
-        """As :meth:`matjax.physics.Potential.graph`, in this size."""
+        """As :meth:`matjax.predictors.Potential.graph`, in this size."""
         needed = common_shape([crystal], self.cutoff)
         return super().graph(
             crystal,

@@ -2,8 +2,8 @@
 
 Phonon fine-tuning (Koker et al., arXiv 2601.07742) takes columns of a supercell's
 Hessian. A column Φ(q) u at any q costs about four gradients of the primitive cell
-instead (:mod:`matjax.phonons.response`). Displacements of one atom along one axis make
-the mean of |δΦ u|² that of the elements of δΦ.
+instead (:mod:`matjax.force_constants.response`). Displacements of one atom along one
+axis make the mean of |δΦ u|² that of the elements of δΦ.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from matjax.crystals import Crystal, Graph, build_graph, neighbors
-from matjax.phonons import ForceConstants, Response
-from matjax.train.datasets import Example
-from matjax.train.graphs import Batch, Shape, stacked
-from matjax.train.statistics import Shapes, bucket_sizes
+from matjax.crystals import Crystal, neighbors
+from matjax.data import Batch, Example, Shape, Shapes, bucket_sizes
+from matjax.data.labeled_graphs import stacked
+from matjax.force_constants import ForceConstants, Response
+from matjax.graphs import Graph, build_graph
 
 DEGREES = 8
 """Numbers of edge slots of a node are multiples of it, so that other choices of
@@ -40,7 +40,7 @@ class ColumnExample:
     columns: np.ndarray
     """Φ(q) u, likewise, eV/Å²."""
     labels: Mapping[str, np.ndarray | float]
-    """``energy``, ``forces``, ``stress`` as in :class:`matjax.train.Example`."""
+    """``energy``, ``forces``, ``stress`` as in :class:`matjax.data.Example`."""
     source: str
     """Name of the crystal, for errors."""
 

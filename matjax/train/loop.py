@@ -66,7 +66,7 @@ class FitConfig(Section):
 
 @runtime_checkable
 class Source(Protocol):
-    """Where batches come from: :class:`matjax.train.Loader` or any other."""
+    """Where batches come from: :class:`matjax.data.Loader` or any other."""
 
     @property
     def batch_size(self) -> int:

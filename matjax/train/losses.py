@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array
-from matjax.crystals import Graph
 from matjax.elements import MASSES
+from matjax.graphs import Graph
 from matjax.numerics import safe_norm
 from matjax.units import THZ
 

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array
-from matjax.crystals import Graph
-from matjax.phonons import force_constant_columns
-from matjax.physics import EnergyModel, Potential, PropertyModel, evaluate
+from matjax.force_constants import force_constant_columns
+from matjax.graphs import Graph
+from matjax.predictors import EnergyModel, Potential, PropertyModel, evaluate
 from matjax.train.losses import Predict, label_mask
 from matjax.train.metrics import metric
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import jax
 
-from matjax.drafts import draft, write_arrays, write_text
-from matjax.physics import DivergenceError
+from matjax.errors import DivergenceError
+from matjax.files import draft, write_arrays, write_text
 from matjax.train.losses import Sums
 from matjax.train.metrics import summed
 from matjax.train.step import Report

@@ -10,10 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from matjax.physics import Potential, energy
-from matjax.train.graphs import LabeledGraphs
-from matjax.train.loader import in_order
-from matjax.train.statistics import References, reference_energies
+from matjax.data import LabeledGraphs, References, in_order, reference_energies
+from matjax.predictors import Potential, energy
 
 PARAMETER = "atom_energies"
 """Parameters of a model that it adds to the energies of its species."""

@@ -1,4 +1,4 @@
-"""Published CGCNN weights (``.npz``) into :class:`matjax.models.CGCNN`.
+"""Published CGCNN weights (``.npz``) into :class:`matjax.models.properties.CGCNN`.
 
 A file holds the arrays of the original network (``state/…``), mean and deviation of the
 property it was trained on (``normalizer/…``) and its settings (``args``, JSON). The
@@ -23,9 +23,9 @@ import numpy as np
 
 from matjax.elements import N_ELEMENTS
 from matjax.errors import WeightsError
-from matjax.models import CGCNN
-from matjax.physics import PropertyPredictor
-from matjax.recursion import bounded_recursion
+from matjax.files import bounded_recursion
+from matjax.models.properties import CGCNN
+from matjax.predictors import PropertyPredictor
 from matjax.weights.header import MAX_WIDTH
 from matjax.weights.names import PublishedProperty
 from matjax.weights.npy import read_array

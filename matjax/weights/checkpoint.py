@@ -20,11 +20,10 @@ from safetensors import SafetensorError
 from safetensors.flax import load as load_arrays
 from safetensors.flax import save as save_arrays
 
-from matjax.drafts import draft
 from matjax.errors import WeightsError
+from matjax.files import bounded_recursion, draft
 from matjax.models import MODELS, PROPERTY_MODELS, make_model
-from matjax.physics import Potential, PropertyPredictor
-from matjax.recursion import bounded_recursion
+from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights.header import Word, read_settings, require_settings
 from matjax.weights.table import check, parameter_shapes
 

@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 
 from matjax.errors import WeightsError
 from matjax.models import make_model
-from matjax.physics import Potential, PropertyPredictor
+from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
 from matjax.weights.names import EMBEDDED, PROPERTIES, SHIPPED

@@ -1,4 +1,4 @@
-"""Published Nequix weights (``.nqx``) into :class:`matjax.models.NequIP`.
+"""Published Nequix weights (``.nqx``) into :class:`matjax.models.potentials.NequIP`.
 
 A file is one line of JSON, the config, then ``.npy`` records in the order of the leaves
 of the original Equinox model. Nothing is unpickled. Of the published files, nequix-mp-1
@@ -20,9 +20,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from matjax.errors import WeightsError
-from matjax.models import NequIP
-from matjax.physics import Potential
-from matjax.recursion import bounded_recursion
+from matjax.files import bounded_recursion
+from matjax.models.potentials import NequIP
+from matjax.predictors import Potential
 from matjax.weights.header import BOUNDS, Width, bounded, validated
 from matjax.weights.npy import read_array
 from matjax.weights.table import Key, fill, parameter_shapes

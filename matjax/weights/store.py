@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple
 
 import platformdirs
 
-from matjax.drafts import draft
 from matjax.errors import WeightsError
+from matjax.files import draft
 
 
 class Published(NamedTuple):

@@ -12,7 +12,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from matjax.arrays import Array
 from matjax.errors import WeightsError
-from matjax.physics.potential import EnergyModel, probe
+from matjax.predictors import EnergyModel
+from matjax.predictors.potential import probe
 
 
 class Key(NamedTuple):

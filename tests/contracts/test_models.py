@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from matjax.crystals import Crystal
-from matjax.models import (
+from matjax.models import MODELS
+from matjax.models.potentials import (
     MACE,
-    MODELS,
     LennardJones,
     Morse,
     NequIP,
     Springs,
     StillingerWeber,
 )
-from matjax.physics import Potential
+from matjax.predictors import Potential
 from matjax.testing import CHECKS
 
 CELL = np.array([[2.9, 0.1, 0.2], [1.3, 2.8, -0.1], [0.9, 0.7, 3.4]])

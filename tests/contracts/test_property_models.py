@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from matjax.crystals import Crystal
-from matjax.models import CGCNN, PROPERTY_MODELS
-from matjax.physics import PropertyPredictor
-from matjax.testing_properties import PROPERTY_CHECKS
+from matjax.models import PROPERTY_MODELS
+from matjax.models.properties import CGCNN
+from matjax.predictors import PropertyPredictor
+from matjax.testing import PROPERTY_CHECKS
 
 # A cubic perovskite: many distances are equal, and the twelfth place of an oxygen falls
 # between neighbors of two elements.

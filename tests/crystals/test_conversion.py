@@ -10,8 +10,8 @@ from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixScaled
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
-from matjax.models import LennardJones
-from matjax.physics import Potential, ase_calculator
+from matjax.models.potentials import LennardJones
+from matjax.predictors import Potential, ase_calculator
 
 
 def slab():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from matjax.crystals import Crystal, allocate_neighbor_list, build_graph, neighbors
+from matjax.crystals import Crystal, neighbors
+from matjax.graphs import allocate_neighbor_list, build_graph
 
 PAIR = [[0, 0, 0], [0.5, 0.5, 0.5]]
 

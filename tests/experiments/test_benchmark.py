@@ -7,10 +7,9 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from matjax import catalog
 from matjax.config import build_config
 from matjax.crystals import Crystal
-from matjax.runs import Run
+from matjax.studies import Run, catalog
 from matjax.weights import load_potential
 
 

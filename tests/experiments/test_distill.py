@@ -12,14 +12,14 @@ import pytest
 import yaml
 from numpy.testing import assert_allclose
 
-from matjax import catalog
 from matjax.config import build_config
 from matjax.crystals import Crystal, space_group
 from matjax.elements import atomic_number
-from matjax.models import LennardJones
-from matjax.phonons import phonons, write_phonopy
-from matjax.physics import Potential
-from matjax.runs import Run
+from matjax.lattice_dynamics import phonons
+from matjax.lattice_dynamics.phonopy import write_phonopy
+from matjax.models.potentials import LennardJones
+from matjax.predictors import Potential
+from matjax.studies import Run, catalog
 from matjax.survey import (
     Cotraining,
     Labels,

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax import catalog
-from matjax.runs import Run
+from matjax.studies import Run, catalog
 
 
 def experiment(name):

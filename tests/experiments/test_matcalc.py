@@ -10,13 +10,20 @@ from ase.build import bulk
 from ase.io import write
 from numpy.testing import assert_allclose
 
-from matjax import catalog
 from matjax.config import build_config
-from matjax.phonons import phonons
-from matjax.runs import Run
-from matjax.survey import choose, item_crystal, read_items, report, small_first
-from matjax.survey.sizes import DEGREES, NODES, SizedPotential, relax_sized
-from tests.phonons.lattices import silicon, stillinger_weber
+from matjax.lattice_dynamics import phonons
+from matjax.studies import Run, catalog
+from matjax.survey import (
+    SizedPotential,
+    choose,
+    item_crystal,
+    read_items,
+    relax_sized,
+    report,
+    small_first,
+)
+from matjax.survey.sizes import DEGREES, NODES
+from tests.force_constants.lattices import silicon, stillinger_weber
 
 CV = catalog.load_experiment(catalog.experiments()["matcalc_cv"])
 
@@ -93,7 +100,7 @@ def run(study, folder, data, *settings):
 
 
 def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
-    metrics = run("phonons/matcalc_cv", tmp_path / "run", data)
+    metrics = run("matcalc_cv/binaries", tmp_path / "run", data)
     assert metrics["n_crystals"] == 2
     assert metrics["n_failed"] == 1
     # Both are relaxed to the same crystal: Cv(300 K) of this potential is 37.25.
@@ -111,7 +118,7 @@ def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
 
     # The same command again computes nothing and finds the same.
     lines = (tmp_path / "run" / "crystals.jsonl").read_text()
-    assert run("phonons/matcalc_cv", tmp_path / "run", data) == metrics
+    assert run("matcalc_cv/binaries", tmp_path / "run", data) == metrics
     assert (tmp_path / "run" / "crystals.jsonl").read_text() == lines
 
     # Other data are not gone on with, though the file has the old name.
@@ -119,7 +126,7 @@ def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
     frame, _, rest = before.partition(b"material_id")
     data.write_bytes(frame + b"checked=T material_id" + rest)
     with pytest.raises(ValueError, match="the settings it was made with"):
-        run("phonons/matcalc_cv", tmp_path / "run", data)
+        run("matcalc_cv/binaries", tmp_path / "run", data)
     data.write_bytes(before)
 
     folder = tmp_path / "run"
@@ -133,12 +140,12 @@ def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
     assert results["check_again_n_crystals"] == 2
     assert results["check_again_largest_change_J_per_mol_K_per_atom"] == 0
     assert results["command"].startswith(
-        "matjax run phonons/matcalc_cv potential=still"
+        "matjax run matcalc_cv/binaries potential=still"
     )
 
 
 def test_moduli_are_those_of_the_potential(tmp_path, data):
-    metrics = run("elastic/matcalc", tmp_path / "run", data)
+    metrics = run("matcalc_elastic/binaries", tmp_path / "run", data)
     # C11, C12, C44 of this potential are 151.4, 76.4 and 56.4 GPa (Balamane, Halicioglu
     # and Tiller, Phys. Rev. B 46, 2250 (1992)): K = 101.4, G by Hill's mean 47.8.
     assert_allclose(metrics["bulk_modulus_vrh_bias_GPa"], 101.4 - 90, atol=0.5)

@@ -3,9 +3,8 @@
 import ase.io
 import pytest
 
-from matjax import catalog
 from matjax.config import build_config
-from matjax.runs import Run
+from matjax.studies import Run, catalog
 
 
 def simulate(folder, *settings):

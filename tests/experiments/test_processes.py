@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose
 from matjax import cli
 from matjax.train import read_records
 from matjax.weights import save_potential
+from tests.data.examples import write_frames
 from tests.train.argon import dataset, student
-from tests.train.examples import write_frames
 
 # A run that Ctrl-C ends after 20 steps, goes on, and is started again.
 COMMAND = """

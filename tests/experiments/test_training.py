@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax import catalog
 from matjax.config import build_config
 from matjax.crystals import Crystal
-from matjax.runs import Run
+from matjax.studies import Run, catalog
 from matjax.train import read_records
 from matjax.weights import load_potential, load_predictor
+from tests.data.examples import random_dataset, write_frames
 from tests.train.argon import dataset
-from tests.train.examples import random_dataset, write_frames
 
 TINY = {"name": "nequip", "hidden": "4x0e + 2x1o", "lmax": 1, "layers": 1, "basis": 3}
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from matjax.models import MACE, PROPERTY_MODELS, LennardJones, make_model
+from matjax.models import PROPERTY_MODELS, make_model
+from matjax.models.potentials import MACE, LennardJones
 
 
 def test_settings_of_a_file_make_the_model():

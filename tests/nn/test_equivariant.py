@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, build_graph
+from matjax.crystals import Crystal
+from matjax.graphs import build_graph
 from matjax.nn import RMSNorm, convolve, edge_basis, gate, tensor_product_paths
 from matjax.nn import equivariant as module
 

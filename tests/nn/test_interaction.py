@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, build_graph
-from matjax.models import MACE, NequIP
+from matjax.crystals import Crystal
+from matjax.graphs import build_graph
+from matjax.models.potentials import MACE, NequIP
 from matjax.nn import embedded_species
 
 SMALL = {"species": (8, 14), "cutoff": 4.0, "basis": 4, "radial_widths": (8,)}

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.crystals import Crystal
-from matjax.models import LennardJones
-from matjax.physics import Potential
-from matjax.train import Dataset, Example, LabeledGraphs
+from matjax.data import Dataset, Example, LabeledGraphs
+from matjax.models.potentials import LennardJones
+from matjax.predictors import Potential
 
 LABELS = ("energy", "forces", "stress")
 MODEL = LennardJones(onset=5.0, cutoff=6.0)

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from matjax.train import (
-    FitConfig,
-    Loader,
-    Task,
-    Term,
-    fit,
-    in_order,
-    potential_predictions,
-)
+from matjax.data import Loader, in_order
+from matjax.train import FitConfig, Task, Term, fit, potential_predictions
 from tests.train.argon import LABELS, MODEL, graphs, student
 
 

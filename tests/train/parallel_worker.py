@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from matjax.data import Loader, Share
 from matjax.train import (
-    Loader,
-    Share,
     Term,
     TrainState,
     device_mesh,

@@ -8,14 +8,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, commensurate_q, make_supercell
-from matjax.phonons import phonons
+from matjax.data import Example, Shapes
+from matjax.lattice_dynamics import phonons
 from matjax.train import (
     ColumnExample,
     ColumnLoader,
-    Example,
     FitConfig,
     OptimizerConfig,
-    Shapes,
     Task,
     Term,
     common_shape,

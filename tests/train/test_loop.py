@@ -14,16 +14,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from matjax.physics import DivergenceError
+from matjax.data import Loader, in_order
+from matjax.errors import DivergenceError
 from matjax.train import (
     Checkpoints,
     FitConfig,
-    Loader,
     OptimizerConfig,
     Task,
     Term,
     fit,
-    in_order,
     potential_predictions,
     read_records,
 )

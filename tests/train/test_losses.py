@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import build_graph
+from matjax.graphs import build_graph
 from matjax.train import Term, term_sums, total
 from matjax.train.losses import frequency_weights, require_terms
 from matjax.units import THZ
-from tests.phonons.lattices import fcc, silicon
+from tests.force_constants.lattices import fcc, silicon
 
 RNG = np.random.default_rng(3)
 

@@ -7,9 +7,8 @@ import optax
 import pytest
 from numpy.testing import assert_allclose
 
+from matjax.data import Loader, Share
 from matjax.train import (
-    Loader,
-    Share,
     Term,
     TrainState,
     make_evaluation,

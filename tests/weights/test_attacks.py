@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from matjax.errors import WeightsError
-from matjax.models import CGCNN, MACE, LennardJones, NequIP, Springs
-from matjax.physics import Potential, PropertyPredictor
+from matjax.models.potentials import MACE, LennardJones, NequIP, Springs
+from matjax.models.properties import CGCNN
+from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights import (
     PUBLISHED,
     SHIPPED,

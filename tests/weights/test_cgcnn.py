@@ -12,7 +12,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import matjax as mj
-from matjax.crystals import Crystal, build_graph, nearest_neighbors
+from matjax.crystals import Crystal
+from matjax.graphs import build_graph, nearest_neighbors
 from matjax.weights import PROPERTIES, find_property, load_predictor, read_cgcnn
 from matjax.weights.cgcnn import PublishedProperty
 

@@ -12,16 +12,11 @@ from numpy.testing import assert_array_equal
 from safetensors.flax import save_file
 
 from matjax.crystals import Crystal
-from matjax.models import CGCNN, NequIP, StillingerWeber
-from matjax.physics import Potential, PropertyPredictor
-from matjax.train import (
-    LabeledGraphs,
-    compare,
-    in_order,
-    mean_absolute_errors,
-    potential_predictions,
-    read_dataset,
-)
+from matjax.data import LabeledGraphs, in_order, read_dataset
+from matjax.models.potentials import NequIP, StillingerWeber
+from matjax.models.properties import CGCNN
+from matjax.predictors import Potential, PropertyPredictor
+from matjax.train import compare, mean_absolute_errors, potential_predictions
 from matjax.weights import (
     EMBEDDED,
     SHIPPED,

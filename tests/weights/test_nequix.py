@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
-from matjax.physics import evaluate, hessian_product
+from matjax.predictors import evaluate, hessian_product
 from matjax.weights import PUBLISHED, find, load_potential, read_nequix
 
 # Energies, forces, stresses and Hessians of six crystals by the original code (nequix,

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from matjax.weights.store import PUBLISHED, Published, fetch, find
+from matjax.weights import PUBLISHED, find
+from matjax.weights.store import Published, fetch
 
 BYTES = b"weights" * 1000
 

@@ -1,0 +1,31 @@
+"""Labeled crystals: data sets, their graphs, statistics and streams of batches.
+
+datasets        labeled crystals from files, folders and named data sets
+splits          disjoint parts of a data set
+labeled_graphs  their graphs, neighbor lists kept; padded batches
+statistics      reference energies, scales, sizes, shapes of batches
+assembly        batches divided over processes and devices
+loader          the stream of batches
+sources         data sets by path or name
+"""
+
+from matjax.data.assembly import Share as Share
+from matjax.data.datasets import Dataset as Dataset
+from matjax.data.datasets import Example as Example
+from matjax.data.datasets import joined as joined
+from matjax.data.datasets import read_dataset as read_dataset
+from matjax.data.labeled_graphs import Batch as Batch
+from matjax.data.labeled_graphs import LabeledGraphs as LabeledGraphs
+from matjax.data.labeled_graphs import Shape as Shape
+from matjax.data.loader import Batches as Batches
+from matjax.data.loader import Loader as Loader
+from matjax.data.loader import in_order as in_order
+from matjax.data.splits import split as split
+from matjax.data.statistics import References as References
+from matjax.data.statistics import Shapes as Shapes
+from matjax.data.statistics import Statistics as Statistics
+from matjax.data.statistics import bucket_sizes as bucket_sizes
+from matjax.data.statistics import dataset_statistics as dataset_statistics
+from matjax.data.statistics import describe as describe
+from matjax.data.statistics import force_rms as force_rms
+from matjax.data.statistics import reference_energies as reference_energies

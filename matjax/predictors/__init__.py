@@ -1,0 +1,21 @@
+"""Models with their parameters: the only derivative of an energy in matjax.
+
+potential   energies, forces, stresses, Hessian products: the only dE in matjax
+committee   several potentials as one, and how far they disagree
+property    networks that give properties, with their units
+calculator  a potential as an ASE calculator
+"""
+
+from matjax.predictors.calculator import ase_calculator as ase_calculator
+from matjax.predictors.committee import Committee as Committee
+from matjax.predictors.committee import evaluate_members as evaluate_members
+from matjax.predictors.potential import EnergyModel as EnergyModel
+from matjax.predictors.potential import Evaluation as Evaluation
+from matjax.predictors.potential import Potential as Potential
+from matjax.predictors.potential import Prediction as Prediction
+from matjax.predictors.potential import energy as energy
+from matjax.predictors.potential import evaluate as evaluate
+from matjax.predictors.potential import forces as forces
+from matjax.predictors.potential import hessian_product as hessian_product
+from matjax.predictors.property import PropertyModel as PropertyModel
+from matjax.predictors.property import PropertyPredictor as PropertyPredictor

@@ -1,0 +1,45 @@
+"""Studies: experiments found by name, run into folders, shown to users.
+
+training    a training as experiments set it up
+catalog     experiments and configurations by name
+manual      keys of a study with units and defaults
+messages    what the command says when something fails
+predict     properties of many files
+run         what a study writes
+run_folder  output folders that are whole or resumable
+structures  crystals as configurations name them
+"""
+
+from typing import TYPE_CHECKING
+
+from matjax.lazy import import_when_used
+
+if TYPE_CHECKING:
+    from matjax.studies.manual import entries as entries
+    from matjax.studies.manual import manual as manual
+    from matjax.studies.messages import message as message
+    from matjax.studies.predict import available_predictors as available_predictors
+    from matjax.studies.predict import predict_files as predict_files
+    from matjax.studies.predict import structure_files as structure_files
+    from matjax.studies.predict import write_table as write_table
+    from matjax.studies.run import Run as Run
+    from matjax.studies.run import new_folder as new_folder
+    from matjax.studies.run_folder import CONFIG as CONFIG
+    from matjax.studies.run_folder import INNER as INNER
+    from matjax.studies.run_folder import METRICS as METRICS
+    from matjax.studies.run_folder import RunFolder as RunFolder
+    from matjax.studies.structures import CrystalConfig as CrystalConfig
+    from matjax.studies.structures import PathDescription as PathDescription
+    from matjax.studies.structures import Prototype as Prototype
+    from matjax.studies.structures import described_crystal as described_crystal
+    from matjax.studies.structures import described_path as described_path
+    from matjax.studies.structures import with_fixed as with_fixed
+    from matjax.studies.structures import with_masses as with_masses
+    from matjax.studies.training import Data as Data
+    from matjax.studies.training import Judgment as Judgment
+    from matjax.studies.training import fit_graphs as fit_graphs
+    from matjax.studies.training import judge as judge
+    from matjax.studies.training import new_potential as new_potential
+    from matjax.studies.training import process_share as process_share
+
+import_when_used(__name__)

@@ -1,0 +1,196 @@
+"""Properties of the crystals in many files, as one table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from matjax.crystals import Crystal, read_each
+from matjax.files import cell, draft
+from matjax.predictors import PropertyPredictor
+from matjax.progress import Progress
+from matjax.studies.messages import reason
+from matjax.weights import PROPERTIES, find_property, load_predictor
+
+BATCH = 64
+"""Crystals evaluated at once."""
+
+BATCH_ATOMS = 4096
+"""Atoms evaluated at once, unless one crystal has more: a network of 64 features keeps
+some 300 kB for each."""
+
+
+class Row(NamedTuple):
+    """One structure of a file and what is predicted of it, or why nothing is."""
+
+    file: str
+    structure: int
+    """Place in the file, from 0."""
+    formula: str
+    values: dict[str, float]
+    """By property; empty after a failure."""
+    failure: str
+
+
+def structure_files(path: Path) -> list[Path]:
+    """The file, or the files of a folder by name; hidden ones and folders left out.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: if the folder has no file.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise FileNotFoundError(f"no such file or folder: {path}")
+    files = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+    if not files:
+        raise ValueError(f"{path} holds no file; structure files are needed")
+    return files
+
+
+def available_predictors() -> list[PropertyPredictor]:
+    """Every published property network whose weights are found.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    found = [name for name, p in PROPERTIES.items() if find_property(p.file)]
+    if not found:
+        load_predictor(next(iter(PROPERTIES)))  # says where its file may be put
+    return [load_predictor(name) for name in found]
+
+
+def predict_files(
+    files: Sequence[Path],
+    predictors: Sequence[PropertyPredictor],
+    *,
+    progress: Progress | None = None,
+) -> Iterator[Row]:
+    """Properties of every structure of every file, in order, as batches are done.
+
+    What cannot be read, or holds an element that a network does not know, or makes a
+    network fail, becomes a row with the reason, and the rest goes on.
+
+    Args:
+        files: of any format that ASE reads; all structures of each are taken.
+        predictors: of different properties.
+        progress: wraps the files, such as ``tqdm.tqdm``.
+    """
+    rows: list[Row] = []
+    waiting: list[tuple[int, Crystal]] = []
+    steps = progress(files, "predicting") if progress else files
+    for row, crystal in _structures(steps):
+        if crystal is not None:
+            row = row._replace(failure=_unknown_element(crystal, predictors))
+        if crystal is not None and not row.failure:
+            n_atoms = crystal.n_atoms + sum(c.n_atoms for _, c in waiting)
+            if waiting and (len(waiting) == BATCH or n_atoms > BATCH_ATOMS):
+                _fill(rows, waiting, predictors)
+                yield from rows
+                rows, waiting = [], []
+            waiting.append((len(rows), crystal))
+        rows.append(row)
+    _fill(rows, waiting, predictors)
+    yield from rows
+
+
+def write_table(
+    path: Path, rows: Sequence[Row], predictors: Sequence[PropertyPredictor]
+) -> None:
+    """Write the rows as CSV, with the units in the names of the columns."""
+    columns = {
+        name: f"{name}_{unit.replace('/', '_per_')}"
+        for predictor in predictors
+        for name, unit in zip(predictor.properties, predictor.units, strict=True)
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        draft(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="replace") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["file", "structure", "formula", *columns.values(), "failure"])
+        for row in rows:
+            # Seven digits are what the networks' float32 parameters bear.
+            numbers = [f"{row.values[n]:.7g}" if row.values else "" for n in columns]
+            head = (cell(row.file), row.structure, cell(row.formula))
+            writer.writerow([*head, *numbers, cell(row.failure)])
+
+
+def _structures(files: Iterable[Path]) -> Iterator[tuple[Row, Crystal | None]]:
+    """A row for each structure, still without values; or for one with a failure."""
+    for path in files:
+        for number, found in _tried(path):
+            if isinstance(found, Exception):
+                yield Row(path.name, number, "", {}, reason(found)), None
+                continue
+            formula = found.to_ase().get_chemical_formula("metal")
+            yield Row(path.name, number, formula, {}, ""), found
+
+
+def _tried(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
+    """Each structure of a file, or why it is none; what ends the file comes last."""
+    number = -1
+    try:
+        for number, found in read_each(path):
+            yield number, found
+    except Exception as error:  # noqa: BLE001 (parsers raise anything)
+        yield number + 1, error
+
+
+def _unknown_element(crystal: Crystal, predictors: Sequence[PropertyPredictor]) -> str:
+    try:
+        for predictor in predictors:
+            predictor.require_species(crystal)
+    except ValueError as error:
+        return reason(error)
+    return ""
+
+
+def _fill(
+    rows: list[Row],
+    waiting: list[tuple[int, Crystal]],
+    predictors: Sequence[PropertyPredictor],
+) -> None:
+    """Put the values of these crystals, or the reason of a failure, into their rows."""
+    if not waiting:
+        return
+    try:
+        values = _values([crystal for _, crystal in waiting], predictors)
+    except Exception as error:  # noqa: BLE001 (of any network; it becomes the row's)
+        if len(waiting) > 1:  # one of them is at fault
+            for item in waiting:
+                _fill(rows, [item], predictors)
+            return
+        at = waiting[0][0]
+        rows[at] = rows[at]._replace(failure=reason(error))
+        return
+    for i, (at, _) in enumerate(waiting):
+        mine = {name: float(value[i]) for name, value in values.items()}
+        off = [f"{name} is {x}" for name, x in mine.items() if not np.isfinite(x)]
+        if off:
+            failure = f"a property must be a finite number; {', '.join(off)}"
+            rows[at] = rows[at]._replace(failure=failure)
+        else:
+            rows[at] = rows[at]._replace(values=mine)
+
+
+def _values(
+    crystals: list[Crystal], predictors: Sequence[PropertyPredictor]
+) -> dict[str, np.ndarray]:
+    """Values by property; predictors that see the same graph share it."""
+    graphs, values = {}, {}
+    for predictor in predictors:
+        model = predictor.model
+        places = getattr(model, "n_nearest", None)
+        kind = (model.cutoff, places, model.species, predictor.dtype)
+        if kind not in graphs:
+            # Compiling takes longer than what is computed: few sizes, more padding.
+            graphs[kind] = predictor.graph(crystals, n_graphs=BATCH, parts=1)
+        values |= predictor.of_graph(graphs[kind])
+    return values

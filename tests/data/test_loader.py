@@ -1,0 +1,299 @@
+"""Batches: the same ones for everybody, in an order that can be told in advance."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from matjax.crystals import Crystal
+from matjax.data import (
+    Dataset,
+    Example,
+    LabeledGraphs,
+    Loader,
+    Shape,
+    Shapes,
+    Share,
+    in_order,
+)
+from matjax.data.labeled_graphs import join
+from matjax.graphs import build_graph
+from tests.data.examples import random_dataset
+
+CUTOFF = 4.0
+LABELS = ("energy", "forces", "stress", "gap")
+
+
+def labeled_graphs(n=10, seed=0, **kwargs):
+    return LabeledGraphs(random_dataset(n, seed), CUTOFF, labels=LABELS, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    return labeled_graphs()
+
+
+def take(batches, n):
+    return [next(batches) for _ in range(n)]
+
+
+def assert_equal(a, b):
+    jax.tree.map(assert_array_equal, a, b)
+
+
+def energies(batch):
+    """Labels of the crystals of a batch, which tell the random examples apart."""
+    return batch.labels["energy"][batch.graph.graph_mask].tolist()
+
+
+def index_of(graphs):
+    return {
+        np.float64(e.labels["energy"]): i for i, e in enumerate(graphs.dataset.examples)
+    }
+
+
+@pytest.mark.parametrize("n_nearest", [None, 4])
+def test_joined_graphs_are_the_graph_of_all(n_nearest):
+    graphs = labeled_graphs(n_nearest=n_nearest)
+    chosen = [3, 0, 7, 5]
+    crystals = [graphs.example(i).crystal for i in chosen]
+    shape = Shape(n_nodes=20, degree=40, n_graphs=6)
+    sizes = {"n_nodes": 20, "degree": 40, "n_graphs": 6, "dtype": np.float64}
+    expected = build_graph(crystals, CUTOFF, n_nearest=n_nearest, **sizes)
+    batch = join([(graphs, i) for i in chosen], LABELS, shape, np.float64)
+    assert_equal(batch.graph, expected)
+    assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(batch))
+
+
+def test_labels_stand_where_their_atoms_and_crystals_do(graphs):
+    shape = Shape(n_nodes=16, degree=40, n_graphs=3)
+    batch = join([(graphs, 2), (graphs, 5)], LABELS, shape, np.float64)
+    one, two = (graphs.example(i).labels for i in (2, 5))
+    n = len(one["forces"]) + len(two["forces"])
+    forces = np.concatenate([one["forces"], two["forces"], np.zeros((16 - n, 3))])
+    assert_array_equal(batch.labels["forces"], forces)
+    assert_array_equal(batch.labels["energy"], [one["energy"], two["energy"], 0])
+    assert_array_equal(batch.labels["gap"], [one["gap"], two["gap"], 0])
+    expected = [one["stress"], two["stress"], np.zeros((3, 3))]
+    assert_array_equal(batch.labels["stress"], expected)
+
+
+def test_an_epoch_has_each_example_once_and_the_next_another_order(graphs):
+    loader = Loader(graphs, batch_size=5, dtype=np.float64)
+    assert loader.steps_per_epoch == 2
+    epochs = np.array([energies(b) for b in take(loader.iterate(), 6)]).reshape(3, 10)
+    every = sorted(index_of(graphs))
+    for epoch in epochs:
+        assert_array_equal(np.sort(epoch), every)
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_a_batch_may_cross_epochs_and_nothing_is_left_out(graphs):
+    loader = Loader(graphs, batch_size=4, dtype=np.float64)
+    assert loader.steps_per_epoch == 3
+    seen = np.concatenate([energies(b) for b in take(loader.iterate(), 5)])
+    every = sorted(index_of(graphs))
+    assert_array_equal(np.sort(seen), np.sort(every * 2))
+
+
+def test_batches_of_one_example_follow_each_other_without_end(graphs):
+    for prefetch in (0, 2):
+        loader = Loader(graphs, batch_size=1, prefetch=prefetch)
+        found = [energies(b) for b in take(iter(loader), 21)]
+        assert sorted(found[:10]) == sorted(found[10:20])
+        assert all(len(batch) == 1 for batch in found)
+
+
+def test_the_order_is_the_seed_s(graphs):
+    def order(seed, prefetch):
+        loader = Loader(graphs, batch_size=5, seed=seed, prefetch=prefetch)
+        return [energies(b) for b in take(loader.iterate(), 4)]
+
+    assert order(1, 4) == order(1, 0)
+    assert order(1, 4) != order(2, 4)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 7])
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_batches_after_a_restored_state_are_bitwise_the_same(after, prefetch, graphs):
+    loader = Loader(graphs, batch_size=4, prefetch=prefetch)
+    batches = loader.iterate()
+    take(batches, after)
+    state = json.loads(json.dumps(batches.state))
+    expected = take(batches, 4)
+    again = Loader(labeled_graphs(), batch_size=4).iterate(state)
+    for a, b in zip(take(again, 4), expected, strict=True):
+        assert_equal(a, b)
+    assert again.state == batches.state
+
+
+def test_a_state_of_other_data_is_refused_by_what_differs(graphs):
+    state = Loader(graphs, batch_size=4).iterate().state
+    with pytest.raises(ValueError, match="seed: 0 -> 1"):
+        Loader(graphs, batch_size=4, seed=1).iterate(state)
+    with pytest.raises(ValueError, match="batch_size: 4 -> 5"):
+        Loader(graphs, batch_size=5).iterate(state)
+    with pytest.raises(ValueError, match="data_0: random0 10-0 -> random1 10-1"):
+        Loader(labeled_graphs(seed=1), batch_size=4).iterate(state)
+
+
+def test_processes_and_shards_share_one_global_batch(graphs):
+    def parts(share):
+        loader = Loader(graphs, batch_size=8, share=share, dtype=np.float64)
+        return take(loader.iterate(), 3)
+
+    whole = parts(Share())
+    eight = parts(Share(n_shards=8))
+    two = [parts(Share(4, process_index=p, process_count=2)) for p in (0, 1)]
+    for k in range(3):
+        assert whole[k].graph.numbers.ndim == 2
+        assert eight[k].graph.cell.shape == (8, 1, 3, 3)
+        joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), two[0][k], two[1][k])
+        assert_equal(joined, eight[k])
+        assert sorted(energies(whole[k])) == sorted(energies(eight[k]))
+
+
+def test_parts_of_a_batch_have_equally_many_crystals_and_similar_atoms():
+    graphs = labeled_graphs(40)
+    loader = Loader(graphs, batch_size=16, share=Share(n_shards=4))
+    for batch in take(loader.iterate(), 5):
+        assert_array_equal(batch.graph.graph_mask.sum(axis=1), 4)
+        n_atoms = batch.graph.node_mask.sum(axis=1)
+        assert np.ptp(n_atoms) <= 3  # one example has 1 to 4 atoms
+
+
+def test_few_shapes_occur():
+    loader = Loader(labeled_graphs(60), batch_size=8)
+    occurring = {b.graph.senders.shape for b in take(loader.iterate(), 40)}
+    assert len(occurring) <= 3
+    assert 0 < loader.shapes.padding < 0.5
+
+
+def test_sources_name_the_frames_of_a_batch(graphs):
+    loader = Loader(graphs, batch_size=4, dtype=np.float64)
+    batch = take(loader.iterate(), 3)[2]
+    place = index_of(graphs)
+    expected = sorted(f"random#{place[e]}" for e in energies(batch))
+    assert sorted(loader.sources(2)) == expected
+
+
+def test_data_sets_are_mixed_by_weight():
+    small, large = labeled_graphs(6, seed=1), labeled_graphs(20, seed=2)
+    loader = Loader([small, large], weights=[3.0, 1.0], batch_size=4, dtype=np.float64)
+    seen = [e for b in take(loader.iterate(), 20) for e in energies(b)]
+    of_small = [e for e in seen if e in index_of(small)]
+    assert len(of_small) == 60
+    assert all(of_small.count(e) == 10 for e in index_of(small))
+    even = Loader([small, large], batch_size=13, dtype=np.float64)
+    assert even.weights == [6, 20]
+    assert even.steps_per_epoch == 2
+    again = Loader([small, large], weights=[3.0, 1.0], batch_size=4, dtype=np.float64)
+    assert [e for b in take(again.iterate(), 20) for e in energies(b)] == seen
+
+
+@pytest.mark.parametrize("share", [Share(), Share(4), Share(2, 1, 2)])
+@pytest.mark.parametrize("batch_size", [4, 8, 16])
+def test_in_order_yields_every_example_once(graphs, batch_size, share):
+    seen = []
+    for indices, batch in in_order(
+        graphs, batch_size=batch_size, share=share, dtype=np.float64
+    ):
+        assert_array_equal(indices >= 0, batch.graph.graph_mask)
+        assert indices.shape == (share.n_shards, batch_size // share.n_parts)
+        for row, labels in zip(indices, batch.labels["energy"], strict=True):
+            for i, energy in zip(row, labels, strict=True):
+                expected = graphs.example(int(i)).labels["energy"] if i >= 0 else 0
+                assert energy == expected
+        seen += indices[indices >= 0].tolist()
+    if share.process_count == 1:
+        assert sorted(seen) == list(range(10))
+    assert len(set(seen)) == len(seen)
+
+
+def test_processes_get_equally_many_batches_in_order(graphs):
+    counts = [
+        len(list(in_order(graphs, batch_size=4, share=Share(2, p, 2)))) for p in (0, 1)
+    ]
+    assert counts == [3, 3]
+
+
+def test_lists_that_find_no_place_are_found_again():
+    full, none = labeled_graphs(), labeled_graphs(cache_bytes=0)
+    a = take(Loader(full, batch_size=5).iterate(), 4)
+    b = take(Loader(none, batch_size=5).iterate(), 4)
+    assert len(full._cache) == 10
+    assert len(none._cache) == 0
+    for one, other in zip(a, b, strict=True):
+        assert_equal(one, other)
+
+
+def test_padded_batches_of_single_precision_are_close_to_double(graphs):
+    single = next(Loader(graphs, batch_size=4, dtype=np.float32).iterate())
+    double = next(Loader(graphs, batch_size=4, dtype=np.float64).iterate())
+    assert single.graph.positions.dtype == single.labels["forces"].dtype == np.float32
+    # Coordinates of 10 Å in float32.
+    assert_allclose(single.graph.positions, double.graph.positions, atol=1e-6)
+
+
+def test_a_frame_over_the_largest_shape_is_named(graphs):
+    shapes = Shapes(shapes=(Shape(8, 40, 4),), padding=0.0)
+    with pytest.raises(ValueError, match=r"largest frame is random#\d+ with 4 atoms"):
+        Loader(graphs, batch_size=4, shapes=shapes)
+    with pytest.raises(ValueError, match=r"largest frame is random#\d+ with 4 atoms"):
+        list(in_order(graphs, batch_size=4, shapes=shapes))
+    members = [(graphs, i) for i in range(10)]
+    with pytest.raises(ValueError, match=r"frames \['random#0'"):
+        join(members, LABELS, Shape(8, 40, 10), np.float64)
+
+
+def test_a_missing_label_is_refused_by_frame():
+    dataset = random_dataset(3)
+    example = dataset.examples[1]
+    bare = Example(example.crystal, {"energy": 0.0}, example.source)
+    examples = (dataset.examples[0], bare, dataset.examples[2])
+    with pytest.raises(ValueError, match=r"random#1: every example .*'forces'"):
+        LabeledGraphs(Dataset(examples, "x", "x"), CUTOFF, labels=("energy", "forces"))
+
+
+def test_atoms_on_one_place_are_refused_by_frame():
+    crystal = Crystal.create([14, 14], 4 * np.eye(3), fractional=np.zeros((2, 3)))
+    example = Example(crystal, {"gap": 1.0}, source="y.cif#0")
+    graphs = LabeledGraphs(Dataset((example,), "y", "y"), CUTOFF, labels=("gap",))
+    with pytest.raises(ValueError, match=r"y\.cif#0: atoms must lie at least"):
+        Loader(graphs, batch_size=1)
+
+
+def test_an_empty_data_set_is_refused():
+    with pytest.raises(
+        ValueError, match="at least one example is needed; nil has none"
+    ):
+        LabeledGraphs(Dataset((), "nil", "0"), CUTOFF, labels=())
+    with pytest.raises(ValueError, match="at least one data set"):
+        Loader([], batch_size=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 11}, "cannot hold more than all 10 examples"),
+        ({"batch_size": 0}, "positive multiple"),
+        ({"batch_size": 5, "share": Share(2)}, "positive multiple of 2"),
+        ({"batch_size": 4, "share": Share(1, 2, 2)}, "index is less"),
+        ({"batch_size": 4, "share": Share(0)}, "at least one shard"),
+        ({"batch_size": 4, "weights": [0.0]}, "positive weight"),
+        ({"batch_size": 4, "weights": [-1.0]}, "positive weight"),
+        ({"batch_size": 4, "weights": [float("nan")]}, "positive weight"),
+        ({"batch_size": 4, "weights": [1.0, 1.0]}, "1 data sets needs"),
+    ],
+)
+def test_impossible_loaders_are_refused(graphs, options, message):
+    with pytest.raises(ValueError, match=message):
+        Loader(graphs, **options)
+
+
+def test_data_sets_of_other_labels_are_not_mixed(graphs):
+    other = LabeledGraphs(random_dataset(4), CUTOFF, labels=("gap",))
+    with pytest.raises(ValueError, match="same labels, cutoff and n_nearest"):
+        Loader([graphs, other], batch_size=4)

@@ -1,0 +1,309 @@
+"""Dynamics conserve what they should and sample the ensembles they are named after."""
+
+import importlib
+
+import ase.build
+import ase.io
+import ase.units
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from matjax.crystals import Crystal
+from matjax.errors import DivergenceError
+from matjax.mechanics import NPT, NVE, NVT, Langevin, molecular_dynamics
+from matjax.mechanics.dynamics import maxwell_boltzmann
+from matjax.models.potentials import LennardJones, StillingerWeber
+from matjax.predictors import Potential
+from matjax.units import BOLTZMANN, FEMTOSECOND, GPA
+
+ARGON_CELL = ase.build.bulk("Ar", a=5.36, cubic=True) * (2, 2, 2)
+ARGON_TIMESTEP = 4.0  # fs
+
+
+@pytest.fixture(scope="module")
+def silicon():
+    return Potential.create(StillingerWeber())
+
+
+@pytest.fixture(scope="module")
+def argon():
+    return Potential.create(LennardJones(onset=5.8, cutoff=6.0))
+
+
+@pytest.fixture(scope="module")
+def argon_crystal():
+    return Crystal.from_ase(ARGON_CELL)
+
+
+def silicon_crystal(n=2):
+    return Crystal.from_ase(ase.build.bulk("Si", cubic=True) * (n, n, n))
+
+
+def test_energy_of_64_silicon_atoms_drifts_less_than_a_mev_per_atom(silicon):
+    run = molecular_dynamics(silicon, silicon_crystal(), NVE(600.0), steps=2000)
+    assert len(run.times) == 201
+    assert_allclose(run.times[-1], 2000.0)
+    total = run.potential_energy + run.kinetic_energy
+    assert_allclose(run.conserved, total, rtol=1e-14)
+    drift = np.polyfit(run.times, total, 1)[0] * run.times[-1]
+    assert abs(drift) / 64 < 1e-4
+    assert np.ptp(total) / 64 < 1e-3
+    # Half of the kinetic energy has gone into the springs.
+    assert 200 < run.temperature[100:].mean() < 400
+    momentum = (run.velocities[-1] * 28.085).sum(axis=0)
+    assert_allclose(momentum, 0, atol=1e-12)  # round-off
+
+
+def test_error_of_the_energy_is_of_second_order_in_the_timestep(argon, argon_crystal):
+    errors = []
+    for timestep, steps in ((16.0, 125), (8.0, 250)):
+        run = molecular_dynamics(
+            argon, argon_crystal, NVE(80.0), steps=steps, timestep=timestep, every=1
+        )
+        errors.append(run.conserved.std())
+    assert 3 < errors[0] / errors[1] < 5.5  # 2² and higher orders
+
+
+def test_dynamics_are_newtons(silicon):
+    # One velocity-Verlet step by hand.
+    crystal = silicon_crystal(1)
+    crystal = crystal.replace(fractional=crystal.fractional + _noise((8, 3)) * 0.01)
+    v0 = _noise((8, 3), seed=1) * 1e-3
+    run = molecular_dynamics(
+        silicon, crystal, NVE(0.0), steps=1, every=1, timestep=2.0, velocities=v0
+    )
+    acceleration = silicon(crystal).forces / crystal.masses[:, None] * FEMTOSECOND**2
+    x = crystal.positions + 2.0 * v0 + acceleration * 2.0**2 / 2
+    # Time steps are rounded to float32.
+    assert_allclose(run.positions[1], x, atol=1e-8)
+    assert_allclose(run.positions[0], crystal.positions, atol=1e-12)
+    assert_allclose(run.velocities[0], v0, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "ensemble", [NVT(60.0, time=200.0), Langevin(60.0, time=200.0)]
+)
+def test_kinetic_energy_has_the_canonical_distribution(argon, argon_crystal, ensemble):
+    run = molecular_dynamics(
+        argon,
+        argon_crystal,
+        ensemble,
+        steps=24_000,
+        every=40,  # far enough apart to be independent
+        timestep=ARGON_TIMESTEP,
+    )
+    kinetic = run.kinetic_energy[50:]
+    kt, n = BOLTZMANN * 60.0, run.degrees_of_freedom
+    assert n == (93 if isinstance(ensemble, NVT) else 96)
+    # Σ p²/2m of n degrees of freedom has a gamma distribution of shape n/2. Tolerances
+    # are four standard errors of 551 samples.
+    assert_allclose(kinetic.mean(), n * kt / 2, rtol=4 * np.sqrt(2 / n / 551))
+    assert_allclose(kinetic.var(), n * kt**2 / 2, rtol=4 * np.sqrt(2 / 551))
+    assert stats.kstest(kinetic, stats.gamma(n / 2, scale=kt).cdf).pvalue > 1e-3
+
+
+def test_nose_hoover_conserves_its_energy(argon, argon_crystal):
+    run = molecular_dynamics(
+        argon, argon_crystal, NVT(60.0, time=200.0), steps=1000, timestep=4.0
+    )
+    assert np.ptp(run.conserved) / 32 < 2e-5  # eV, of 8e-3 eV kinetic energy
+    assert np.ptp(run.kinetic_energy + run.potential_energy) / 32 > 1e-3
+
+
+@pytest.mark.parametrize("hand", [1, -1])
+def test_constant_pressure_is_that_of_the_virial(argon, argon_crystal, hand):
+    crystal = argon_crystal.replace(cell=argon_crystal.cell * [hand, 1, 1])
+    ensemble = NPT(60.0, pressure=0.05 / GPA, time=200.0, barostat_time=2000.0)
+    run = molecular_dynamics(
+        argon, crystal, ensemble, steps=16_000, every=20, timestep=ARGON_TIMESTEP
+    )
+    pressure = run.pressure[100:]
+    blocks = pressure[: len(pressure) // 10 * 10].reshape(10, -1).mean(axis=1)
+    error = blocks.std(ddof=1) / np.sqrt(10)
+    assert error * GPA < 0.01
+    # Four standard errors, estimated from ten blocks.
+    assert abs(pressure.mean() - ensemble.pressure) < 4 * error
+    assert np.ptp(run.conserved) / 32 < 2e-5
+    assert run.volume[100:].std() / run.volume.mean() > 1e-3
+    shape = run.cells[-1] / np.cbrt(run.volume[-1])
+    assert_allclose(shape, crystal.cell / np.cbrt(crystal.volume), atol=1e-12)
+
+
+def test_velocities_at_the_start_are_maxwells_without_drift():
+    masses = jnp.asarray([1.0, 10.0, 100.0] * 2000)
+    momenta = maxwell_boltzmann(jax.random.key(0), masses, 300.0)
+    assert_allclose(momenta.sum(axis=0), 0, atol=1e-9)  # round-off
+    kinetic = np.asarray(momenta**2 / masses[:, None] / 2).reshape(-1, 3, 3)
+    # Equipartition between light and heavy atoms: four standard errors of 6,000 values.
+    expected = BOLTZMANN * 300.0 / 2
+    assert_allclose(kinetic.mean(axis=(0, 2)), expected, rtol=4 * np.sqrt(2 / 6000))
+
+
+@pytest.mark.parametrize(
+    "ensemble", [NVE(60.0), NVT(60.0), Langevin(60.0), NPT(60.0, 0.02 / GPA)]
+)
+def test_a_run_goes_on_where_it_stopped(argon, argon_crystal, ensemble):
+    options = {"timestep": ARGON_TIMESTEP, "every": 10}
+    whole = molecular_dynamics(argon, argon_crystal, ensemble, steps=60, **options)
+    first = molecular_dynamics(argon, argon_crystal, ensemble, steps=40, **options)
+    second = molecular_dynamics(argon, first, ensemble, steps=20, **options)
+    assert_allclose(second.times, whole.times[4:])
+    # Round-off: the second run starts from coordinates that went through the cell.
+    assert_allclose(second.positions, whole.positions[4:], atol=1e-9)
+    assert_allclose(second.conserved, whole.conserved[4:], rtol=1e-9)
+    assert second.time == 240.0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("ensemble", [NVE(60.0), NVT(60.0), Langevin(60.0), NPT(60.0)])
+def test_every_ensemble_runs_in_float32(argon, argon_crystal, ensemble):
+    options = {"steps": 20, "timestep": ARGON_TIMESTEP}
+    double = molecular_dynamics(argon, argon_crystal, ensemble, **options)
+    with jax.enable_x64(False):
+        single = argon.astype(jnp.float32)
+        run = molecular_dynamics(
+            single,
+            argon_crystal,
+            ensemble,
+            velocities=double.velocities[0].astype(np.float32),
+            **options,
+        )
+    assert run.positions.dtype == np.float32
+    assert_allclose(run.potential_energy[0], double.potential_energy[0], rtol=1e-5)
+    if not isinstance(ensemble, Langevin):  # whose noise depends on the precision
+        # float32 of coordinates up to 10 Å, over 20 steps
+        assert_allclose(run.positions[-1], double.positions[-1], atol=2e-4)
+
+
+def test_ensembles_are_different_pytrees():
+    # JAX does not compare the types: jit once ran Langevin's dynamics for NVT's.
+    kinds = [jax.tree.structure(kind(60.0)) for kind in (NVE, NVT, Langevin, NPT)]
+    assert all(a != b for i, a in enumerate(kinds) for b in kinds[:i])
+
+
+def test_another_ensemble_starts_from_the_last_velocities(argon, argon_crystal):
+    hot = molecular_dynamics(argon, argon_crystal, Langevin(60.0), steps=20)
+    free = molecular_dynamics(argon, hot, NVE(60.0), steps=10)
+    assert_allclose(free.velocities[0], hot.end_velocities, rtol=1e-12)
+    assert_allclose(free.positions[0], hot.positions[-1], atol=1e-10)  # round-off
+
+
+def test_frames_survive_in_an_extxyz_file(argon, argon_crystal, tmp_path):
+    run = molecular_dynamics(argon, argon_crystal, NVE(60.0), steps=20)
+    run.write(tmp_path / "run.extxyz")
+    frames = ase.io.read(tmp_path / "run.extxyz", index=":")
+    assert len(frames) == 3
+    last = frames[-1]
+    # The file has eight decimals.
+    assert_allclose(last.positions, run.positions[-1], atol=1e-8)
+    velocities = last.get_velocities() * ase.units.fs
+    assert_allclose(velocities, run.velocities[-1], atol=1e-8)
+    assert_allclose(last.get_forces(), run.forces[-1], atol=1e-8)
+    assert_allclose(last.get_potential_energy(), run.potential_energy[-1], atol=1e-7)
+    assert_allclose(last.get_stress(voigt=False), run.stress[-1], atol=1e-8)
+    assert last.info["time_fs"] == 20.0
+    again = molecular_dynamics(
+        argon, Crystal.from_ase(last), NVE(60.0), steps=10, velocities=velocities
+    )
+    on = molecular_dynamics(argon, run, NVE(60.0), steps=10)
+    assert_allclose(again.positions[-1], on.positions[-1], atol=1e-6)  # decimals
+
+
+def test_neighbor_list_grows_when_atoms_come_together(argon, monkeypatch):
+    module = importlib.import_module("matjax.mechanics.dynamics")
+    allocate, degrees = module.roomy_neighbor_list, []
+
+    def remember(*arguments, **options):
+        degrees.append(allocate(*arguments, **options).degree)
+        return allocate(*arguments, **options)
+
+    monkeypatch.setattr(module, "roomy_neighbor_list", remember)
+    monkeypatch.setattr("matjax.mechanics.chunks.SPARE", 0)
+    # Four atoms that fly to one place: without neighbors at first, with three later.
+    positions = np.array([[0, 0, 0], [9, 0, 0], [3, 8, 0], [4.5, 0, 8]], dtype=float)
+    gas = Crystal.create([18] * 4, np.eye(3) * 30, positions=positions)
+    velocities = (positions.mean(axis=0) - positions) * 1e-3
+    run = molecular_dynamics(
+        argon, gas, NVE(0.0), steps=2000, timestep=1.0, velocities=velocities
+    )
+    assert degrees[0] == 1
+    assert degrees[-1] >= 3
+    assert run.potential_energy[0] == 0
+    assert run.potential_energy.min() < -4 * 0.0103  # more than four bonds
+    # The timestep's error in a collision of 0.3 eV; a missed edge would cost 0.01 eV.
+    assert np.ptp(run.conserved) < 1e-4
+
+
+def test_an_exploding_run_keeps_its_frames(argon, argon_crystal):
+    with pytest.raises(DivergenceError, match="shorter timestep") as caught:
+        molecular_dynamics(
+            argon, argon_crystal, NVE(300.0), steps=500, timestep=500.0, every=1
+        )
+    run = caught.value.result
+    assert len(run.times) == run.steps + 1 >= 1
+    assert np.isfinite(run.positions).all()
+
+
+def test_interruption_keeps_the_frames(argon, argon_crystal, monkeypatch):
+    module = importlib.import_module("matjax.mechanics.dynamics")
+    advance, calls = module.advance, []
+
+    def advance_three_times(*arguments):
+        calls.append(None)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return advance(*arguments)
+
+    monkeypatch.setattr(module, "advance", advance_three_times)
+    monkeypatch.setattr(module, "next_limit", lambda *_: 25)
+    with pytest.warns(UserWarning, match="interrupted after 50 steps"):
+        run = molecular_dynamics(argon, argon_crystal, NVE(60.0), steps=1000)
+    assert run.interrupted
+    assert run.steps == 50
+    assert_allclose(run.times, [0, 10, 20, 30, 40, 50])
+    monkeypatch.undo()
+    rest = molecular_dynamics(argon, run, NVE(60.0), steps=10)
+    assert_allclose(rest.times, [50, 60])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps and every must be positive"),
+        ({"steps": 1, "timestep": -1.0}, "timestep must be positive"),
+        ({"steps": 1, "timestep": float("nan")}, "timestep must be positive"),
+        ({"steps": 1, "ensemble": NVT(-5.0)}, "must not be negative"),
+        ({"steps": 1, "ensemble": NVT(0.0)}, "temperature must be positive"),
+        ({"steps": 1, "ensemble": NPT(0.0)}, "temperature must be positive"),
+        ({"steps": 1, "ensemble": NVE(float("nan"))}, "temperature must be finite"),
+        ({"steps": 1, "ensemble": NVT(9.0, time=0.0)}, "time must be positive"),
+        ({"steps": 1, "ensemble": Langevin(9.0, time=-1.0)}, "time must be positive"),
+        (
+            {"steps": 1, "ensemble": NPT(9.0, barostat_time=0.0)},
+            "barostat_time must be positive",
+        ),
+        (
+            {"steps": 1, "ensemble": NPT(9.0, pressure=float("inf"))},
+            "pressure must be finite",
+        ),
+        ({"steps": 1, "velocities": np.zeros((3, 3))}, "velocities must be finite"),
+    ],
+)
+def test_bad_arguments_are_refused(argon, argon_crystal, arguments, message):
+    arguments = {"ensemble": NVE(60.0), **arguments}
+    with pytest.raises(ValueError, match=message):
+        molecular_dynamics(argon, argon_crystal, **arguments)
+
+
+def test_one_atom_is_refused(argon):
+    one = Crystal.create([18], np.eye(3) * 5, fractional=[[0, 0, 0]])
+    with pytest.raises(ValueError, match="at least two atoms"):
+        molecular_dynamics(argon, one, NVE(60.0), steps=1)
+
+
+def _noise(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)

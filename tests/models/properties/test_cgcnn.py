@@ -1,0 +1,153 @@
+"""CGCNN: its formula atom by atom, its neighbors, its predictions with units."""
+
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from matjax.crystals import Crystal, neighbors
+from matjax.graphs import build_graph
+from matjax.models.properties import CGCNN
+from matjax.predictors import PropertyModel, PropertyPredictor
+from matjax.predictors.potential import probe
+
+MODEL = CGCNN(
+    species=(8, 14),
+    properties=("heat_all",),
+    cutoff=4.0,
+    n_nearest=6,
+    features=4,
+    layers=2,
+    head=(3, 5),
+    step=0.5,
+)
+
+
+def crystal(scale=1.0):
+    cell = scale * np.array([[3.1, 0.2, 0.1], [-1.1, 3.0, 0.4], [0.3, 0.9, 3.3]])
+    sites = [[0.02, -0.03, 0.01], [0.41, 0.36, 0.55], [0.6, 0.8, 0.1]]
+    return Crystal.create([14, 8, 8], cell, fractional=sites)
+
+
+def parameters(model, seed=0):
+    """Parameters none of which is 0 or 1, as initial biases and scales are."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), probe(model))["params"]
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda x: 0.4 * rng.normal(size=x.shape), shapes)
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def dense(x, p):
+    return x @ p["kernel"] + p.get("bias", 0)
+
+
+def normalized(x, p, norm):
+    if norm == "layer":
+        x = (x - x.mean()) / np.sqrt(x.var() + 1e-6)
+    return x * p["scale"] + p["bias"]
+
+
+def by_hand(model, params, crystal):
+    """The formulas of the docstring, one atom and one neighbor after the other."""
+    edges = neighbors(crystal, model.cutoff)
+    x = crystal.positions
+    ends = x[edges.senders] + edges.shifts @ crystal.cell
+    r = np.linalg.norm(ends - x[edges.receivers], axis=1)
+    centers = np.arange(0, model.cutoff + 1e-9, model.step)
+    v = params["embedding"]["embedding"][
+        [model.species.index(z) for z in crystal.numbers]
+    ]
+    for layer in range(model.layers):
+        p = params[f"layer_{layer}"]
+        sums = []
+        for i in range(crystal.n_atoms):
+            mine = np.flatnonzero(edges.receivers == i)
+            mine = mine[np.argsort(r[mine])]
+            total = 0
+            for e in mine:
+                closer = np.sum(r[mine] < r[e] * (1 - 1e-6))
+                shell = np.sum(abs(r[mine] - r[e]) < r[e] * 1e-6)
+                weight = np.clip((model.n_nearest - closer) / shell, 0, 1)
+                u = np.exp(-(((r[e] - centers) / model.step) ** 2))
+                z = dense(v[i], p["center"]) + dense(v[edges.senders[e]], p["neighbor"])
+                z = normalized(z + dense(u, p["bond"]), p["norm_message"], model.norm)
+                gate, core = np.split(z, 2)
+                total = total + weight * sigmoid(gate) * softplus(core)
+            sums.append(normalized(total, p["norm_sum"], model.norm))
+        v = softplus(v + np.array(sums))
+    y = softplus(v.mean(axis=0))
+    for i in range(len(model.head)):
+        y = softplus(dense(y, params[f"head_{i}"]))
+    return dense(y, params["readout"]) * model.scale + model.shift
+
+
+@pytest.mark.parametrize("norm", ["layer", "affine"])
+def test_output_is_the_formula_of_the_docstring(norm):
+    model = MODEL.clone(norm=norm, scale=2.5, shift=-0.7)
+    params = parameters(model)
+    graph = build_graph(crystal(), model.cutoff, n_nearest=6, n_nodes=4, n_graphs=2)
+    values = jax.jit(model.apply)({"params": params}, graph)
+    assert values.shape == (2, 1)
+    # round-off
+    assert_allclose(values[0], by_hand(model, params, crystal()), rtol=1e-10)
+
+
+def test_untrained_network_is_a_property_model_of_its_species():
+    model = CGCNN(species=(8, 22, 38), properties=("heat_all",), features=4, layers=1)
+    assert isinstance(model, PropertyModel)
+    params = jax.eval_shape(model.init, jax.random.key(0), probe(model))["params"]
+    assert params["embedding"]["embedding"].shape == (3, 4)
+    assert params["layer_0"]["bond"]["kernel"].shape == (41, 8)  # 0, 0.2 … 8 Å
+    assert params["readout"]["kernel"].shape == (32, 1)
+
+
+def test_all_neighbors_count_where_no_number_is_given():
+    model = MODEL.clone(n_nearest=None)
+    params = parameters(model)
+    graph = build_graph(crystal(), model.cutoff)
+    many = MODEL.clone(n_nearest=graph.degree)
+    values = [jax.jit(m.apply)({"params": params}, graph) for m in (model, many)]
+    assert_allclose(*values, rtol=1e-12)  # round-off
+
+
+def test_predictor_gives_values_by_name_in_their_units():
+    model = MODEL.clone(properties=("gap", "modulus"), scale=(1.0, 0.1))
+    params = parameters(model)
+    predictor = PropertyPredictor.create(
+        model, ("eV", "GPa"), logarithmic=(False, True), params=params
+    )
+    outputs = by_hand(model, params, crystal())
+    one = predictor(crystal())
+    assert_allclose(one["gap"], outputs[0], rtol=1e-10)  # round-off
+    assert_allclose(one["modulus"], 10 ** outputs[1], rtol=1e-10)
+    both = predictor([crystal(1.05), crystal()])
+    assert both["gap"].shape == (2,)
+    assert_allclose(both["modulus"][1], one["modulus"], rtol=1e-10)
+
+
+def test_every_property_needs_a_unit():
+    with pytest.raises(
+        ValueError, match=r"one unit for each .*heat_all.* received \(\)"
+    ):
+        PropertyPredictor.create(MODEL, ())
+
+
+def test_unknown_elements_are_named():
+    predictor = PropertyPredictor.create(MODEL, ("eV",), params=parameters(MODEL))
+    foreign = crystal().replace(numbers=np.array([14, 8, 92]))
+    with pytest.raises(ValueError, match="2 elements; the crystal holds U"):
+        predictor(foreign)
+
+
+def test_predictions_that_are_not_finite_are_refused():
+    params = jax.tree.map(lambda x: x * np.nan, parameters(MODEL))
+    predictor = PropertyPredictor.create(MODEL, ("eV",), params=params)
+    with pytest.raises(ValueError, match="must be finite; those of crystal 0"):
+        predictor(crystal())
