@@ -1,4 +1,7 @@
-"""Crystals from and to ASE and pymatgen, with masses and fixed atoms."""
+"""Crystals from and to ASE and pymatgen, with masses and fixed atoms.
+
+:class:`~matjax.crystals.crystal.Crystal` offers them as methods.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,16 @@ import ase
 import numpy as np
 
 from matjax import elements
-from matjax.crystals.crystal import Crystal
 from matjax.crystals.species import isotope_symbol, species
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+    from matjax.crystals.crystal import Crystal
 
-def crystal_from_ase(atoms: ase.Atoms, *, constraints: bool = True) -> Crystal:
-    """Crystal of an ASE ``Atoms`` object; see :meth:`Crystal.from_ase`.
 
-    Args:
-        atoms: with its cell, masses and constraints.
-        constraints: keep fixed atoms, and warn of constraints of other kinds; or, if
-            ASE is going to apply them itself, leave all aside.
-    """
+def fields_from_ase(atoms: ase.Atoms, *, constraints: bool) -> dict[str, Any]:
+    """Arguments of :meth:`Crystal.create` for an ASE ``Atoms`` object."""
     _require_full_occupancy(atoms)
     missing = ~atoms.cell.array.any(axis=1)
     if (missing & atoms.pbc).any():
@@ -34,14 +32,14 @@ def crystal_from_ase(atoms: ase.Atoms, *, constraints: bool = True) -> Crystal:
         )
     # The length of a direction without period has no meaning; ASE takes 1 Å.
     cell = atoms.cell.complete().array
-    return Crystal.create(
-        atoms.numbers,
-        cell,
-        positions=atoms.positions,
-        pbc=tuple(atoms.pbc.tolist()),
-        masses=_masses(atoms),
-        fixed=_fixed(atoms, cell) if constraints and atoms.constraints else None,
-    )
+    return {
+        "numbers": atoms.numbers,
+        "cell": cell,
+        "positions": atoms.positions,
+        "pbc": tuple(atoms.pbc.tolist()),
+        "masses": _masses(atoms),
+        "fixed": _fixed(atoms, cell) if constraints and atoms.constraints else None,
+    }
 
 
 def crystal_to_ase(crystal: Crystal) -> ase.Atoms:
@@ -59,8 +57,8 @@ def crystal_to_ase(crystal: Crystal) -> ase.Atoms:
     return atoms
 
 
-def crystal_from_pymatgen(structure: Structure) -> Crystal:
-    """Crystal of a pymatgen ``Structure``; see :meth:`Crystal.from_pymatgen`."""
+def fields_from_pymatgen(structure: Structure) -> dict[str, Any]:
+    """Arguments of :meth:`Crystal.create` for a pymatgen ``Structure``."""
     if not structure.is_ordered:
         disordered = [s.species_string for s in structure if not s.is_ordered]
         raise ValueError(
@@ -77,14 +75,14 @@ def crystal_from_pymatgen(structure: Structure) -> Crystal:
     free = properties.get("selective_dynamics")
     if free is not None and any(row is None for row in free):
         free = [[True] * 3 if row is None else row for row in free]
-    return Crystal.create(
-        numbers,
-        structure.lattice.matrix,
-        fractional=structure.frac_coords,
-        pbc=structure.lattice.pbc,
-        masses=masses,
-        fixed=None if free is None else ~np.asarray(free, dtype=bool),
-    )
+    return {
+        "numbers": numbers,
+        "cell": structure.lattice.matrix,
+        "fractional": structure.frac_coords,
+        "pbc": structure.lattice.pbc,
+        "masses": masses,
+        "fixed": None if free is None else ~np.asarray(free, dtype=bool),
+    }
 
 
 def _pymatgen_mass(specie: Any) -> float:

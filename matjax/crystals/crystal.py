@@ -89,20 +89,24 @@ class Crystal(struct.PyTreeNode):
         )
 
     @classmethod
-    def from_ase(cls, atoms: ase.Atoms) -> Crystal:
+    def from_ase(cls, atoms: ase.Atoms, *, constraints: bool = True) -> Crystal:
         """Crystal of an ASE ``Atoms`` object.
 
         Missing vectors of non-periodic directions are completed at right angles. Masses
         are kept, and atoms fixed in place or along cell vectors; other constraints are
         not, with a warning.
 
+        Args:
+            atoms: with its cell, masses and constraints.
+            constraints: whether they are looked at; not, where ASE applies them itself.
+
         Raises:
             ValueError: if a site is partially occupied, a periodic cell vector is
                 missing, or the data are not a crystal (see :meth:`create`).
         """
-        from matjax.crystals.conversion import crystal_from_ase
+        from matjax.crystals.conversion import fields_from_ase
 
-        return crystal_from_ase(atoms)
+        return cls.create(**fields_from_ase(atoms, constraints=constraints))
 
     @classmethod
     def from_pymatgen(cls, structure: Structure) -> Crystal:
@@ -111,9 +115,9 @@ class Crystal(struct.PyTreeNode):
         Isotopes D and T, the site properties ``masses`` and ``selective_dynamics`` are
         kept.
         """
-        from matjax.crystals.conversion import crystal_from_pymatgen
+        from matjax.crystals.conversion import fields_from_pymatgen
 
-        return crystal_from_pymatgen(structure)
+        return cls.create(**fields_from_pymatgen(structure))
 
     def to_ase(self) -> ase.Atoms:
         """The same crystal as an ASE ``Atoms`` object."""

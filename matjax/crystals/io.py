@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matjax.crystals.conversion import (
-    crystal_from_ase,
     crystal_to_ase,
     with_cartesian_constraints,
 )
@@ -256,7 +255,7 @@ def _of_atoms(
 ) -> Crystal:
     where = _where(path, number, n_images)
     try:
-        crystal = crystal_from_ase(atoms)
+        crystal = Crystal.from_ase(atoms)
     except ValueError as error:
         raise CrystalFileError(f"{where}: {error}") from error
     return _plausible(where, crystal, allow_close)

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matjax.crystals import Crystal, neighbors, read
-from matjax.crystals.conversion import crystal_from_ase
 from matjax.crystals.io import read_atoms
 from matjax.data.sources import find_data
 from matjax.elements import symbols
@@ -169,7 +168,7 @@ def _file(path: Path, wanted: Mapping[str, str], group: str) -> Iterator[Example
         source = f"{path.name}#{number}"
         try:
             # Labels are of all atoms, fixed or not.
-            crystal = crystal_from_ase(atoms, constraints=False)
+            crystal = Crystal.from_ase(atoms, constraints=False)
         except ValueError as error:
             raise ValueError(f"{source}: {error}") from error
         labels = {

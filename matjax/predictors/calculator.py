@@ -10,7 +10,7 @@ import numpy as np
 from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
 from matjax.arrays import Array, Float
-from matjax.crystals.conversion import crystal_from_ase
+from matjax.crystals import Crystal
 from matjax.graphs import Graph
 from matjax.predictors.potential import Potential, _evaluate
 
@@ -52,7 +52,7 @@ class PotentialCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         # ASE applies constraints to forces itself.
-        crystal = crystal_from_ase(atoms, constraints=False)
+        crystal = Crystal.from_ase(atoms, constraints=False)
         graph = self.potential.graph(crystal)
         degree = max(graph.degree, self._degrees.get(graph.n_nodes, 0))
         self._degrees[graph.n_nodes] = degree

@@ -2,7 +2,7 @@
 
 training    a training as experiments set it up
 catalog     experiments and configurations by name
-manual      keys of a study with units and defaults
+help_text   keys of a study with units and defaults
 messages    what the command says when something fails
 predict     properties of many files
 run         what a study writes
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
-    from matjax.studies.manual import entries as entries
-    from matjax.studies.manual import manual as manual
+    from matjax.studies.help_text import entries as entries
+    from matjax.studies.help_text import manual as manual
     from matjax.studies.messages import message as message
     from matjax.studies.predict import available_predictors as available_predictors
     from matjax.studies.predict import predict_files as predict_files
