@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.crystals import Crystal, make_supercell
-from matjax.data import Shape, Shapes
+from matjax.data import Shapes
+from matjax.graphs import Shape
 from matjax.predictors import evaluate
 from matjax.survey import item_crystal
 from matjax.train import (

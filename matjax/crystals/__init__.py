@@ -32,6 +32,9 @@ from matjax.crystals.lattice import reciprocal as reciprocal
 from matjax.crystals.lattice import volume as volume
 from matjax.crystals.neighbor_search import Neighbors as Neighbors
 from matjax.crystals.neighbor_search import neighbors as neighbors
+from matjax.crystals.neighbor_search import (
+    require_separate_atoms as require_separate_atoms,
+)
 from matjax.crystals.supercell import CellMap as CellMap
 from matjax.crystals.supercell import Supercell as Supercell
 from matjax.crystals.supercell import cell_map as cell_map

@@ -16,7 +16,6 @@ from matjax.data.datasets import joined as joined
 from matjax.data.datasets import read_dataset as read_dataset
 from matjax.data.labeled_graphs import Batch as Batch
 from matjax.data.labeled_graphs import LabeledGraphs as LabeledGraphs
-from matjax.data.labeled_graphs import Shape as Shape
 from matjax.data.loader import Batches as Batches
 from matjax.data.loader import Loader as Loader
 from matjax.data.loader import in_order as in_order
