@@ -8,6 +8,7 @@ are named, which numbers are refused) is decided here, so that a new kind is one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
@@ -104,7 +105,8 @@ class Label:
 
         Args:
             value: as a file or a program has it; a symmetric tensor (3, 3) may be six
-                numbers in the order xx, yy, zz, yz, xz, xy.
+                numbers in the order xx, yy, zz, yz, xz, xy, and a tensor of each atom a
+                row of numbers, its last index changing first, as tables have it.
             n_atoms: number of atoms of the crystal.
             source: the frame, for errors.
 
@@ -116,6 +118,8 @@ class Label:
         if wanted == (3, 3) and array.shape == (6,):
             xx, yy, zz, yz, xz, xy = array
             array = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+        if self.of_atoms and array.shape == (n_atoms, prod(self.shape)):
+            array = array.reshape(wanted)
         if array.shape != wanted:
             needed = f"have shape {wanted}" if wanted else "be a number"
             raise ValueError(

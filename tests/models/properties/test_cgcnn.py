@@ -154,5 +154,5 @@ def test_unknown_elements_are_named():
 def test_predictions_that_are_not_finite_are_refused():
     params = jax.tree.map(lambda x: x * np.nan, parameters(MODEL))
     predictor = PropertyPredictor.create(MODEL, ("eV",), params=params)
-    with pytest.raises(ValueError, match="must be finite; .* of crystal 0"):
+    with pytest.raises(ValueError, match=r"must be finite; .* of crystal 0"):
         predictor(crystal())
