@@ -11,8 +11,7 @@ from ase.constraints import FixAtoms
 from numpy.testing import assert_allclose, assert_array_equal
 
 from matjax.crystals import write
-from matjax.data import read_dataset, split
-from matjax.data.sources import find_data
+from matjax.data import read_dataset
 from tests.data.examples import random_dataset, to_atoms, write_frames
 
 LABELS = ["energy", "forces", "stress", "gap"]
@@ -178,21 +177,6 @@ def test_a_folder_without_table_is_refused(tmp_path):
         read_dataset(tmp_path, ["gap"])
 
 
-def test_names_are_searched_in_the_folders_of_the_variable(
-    dataset, tmp_path, monkeypatch
-):
-    (tmp_path / "set").mkdir()
-    path = write_frames(tmp_path / "set" / "train.extxyz.gz", dataset)
-    monkeypatch.setenv("MATJAX_DATA", os.pathsep.join(["/nowhere", str(tmp_path)]))
-    assert find_data("set/train") == path
-    assert read_dataset("set/train", ["energy"]).name == "set/train"
-    with pytest.raises(FileNotFoundError, match=r"no data set set/best.*/nowhere"):
-        read_dataset("set/best", ["energy"])
-    monkeypatch.delenv("MATJAX_DATA")
-    with pytest.raises(FileNotFoundError, match="the variable is not set"):
-        find_data("set/train")
-
-
 def test_lmdb_without_its_package_says_what_to_install(tmp_path):
     if importlib.util.find_spec("ase_db_backends"):
         pytest.skip("ase-db-backends is installed")
@@ -223,40 +207,6 @@ def test_the_fingerprint_changes_with_any_byte(dataset, tmp_path):
     assert read_dataset(path, ["energy", "forces"]).fingerprint == before
     path.write_bytes(path.read_bytes().replace(b"Si", b"Ge", 1))
     assert read_dataset(path, ["energy"]).fingerprint != before
-
-
-def test_parts_of_a_split_are_disjoint_complete_and_repeatable():
-    dataset = random_dataset(20)
-    parts = split(dataset, (0.7, 0.2, 0.1), seed=3)
-    assert [len(p) for p in parts] == [14, 4, 2]
-    sources = [e.source for p in parts for e in p.examples]
-    assert sorted(sources) == sorted(e.source for e in dataset.examples)
-    again = split(dataset, (0.7, 0.2, 0.1), seed=3)
-    assert [p.fingerprint for p in again] == [p.fingerprint for p in parts]
-    other = split(dataset, (0.7, 0.2, 0.1), seed=4)
-    assert {p.fingerprint for p in other}.isdisjoint(p.fingerprint for p in parts)
-
-
-def test_groups_stay_together_where_asked():
-    dataset = random_dataset(30)
-    for seed in range(5):
-        parts = split(dataset, (0.7, 0.3), seed=seed, by_group=True)
-        groups = [{e.group for e in p.examples} for p in parts]
-        assert groups[0].isdisjoint(groups[1])
-        assert [len(p) for p in parts] == [20, 10]
-
-
-@pytest.mark.parametrize(
-    ("fractions", "message"),
-    [
-        ((0.5, 0.4), "sum to 1"),
-        ((1.5, -0.5), "positive"),
-        ((0.99, 0.01), "each part of a split needs an example"),
-    ],
-)
-def test_impossible_splits_are_refused(fractions, message):
-    with pytest.raises(ValueError, match=message):
-        split(random_dataset(10), fractions)
 
 
 def test_a_published_set_has_as_many_frames_as_published():

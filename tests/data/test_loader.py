@@ -7,18 +7,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from matjax.crystals import Crystal
 from matjax.data import (
-    Dataset,
-    Example,
     LabeledGraphs,
     Loader,
-    Shapes,
     Share,
     in_order,
 )
-from matjax.data.labeled_graphs import join
-from matjax.graphs import Shape, build_graph
 from tests.data.examples import random_dataset
 
 CUTOFF = 4.0
@@ -51,32 +45,6 @@ def index_of(graphs):
     return {
         np.float64(e.labels["energy"]): i for i, e in enumerate(graphs.dataset.examples)
     }
-
-
-@pytest.mark.parametrize("n_nearest", [None, 4])
-def test_joined_graphs_are_the_graph_of_all(n_nearest):
-    graphs = labeled_graphs(n_nearest=n_nearest)
-    chosen = [3, 0, 7, 5]
-    crystals = [graphs.example(i).crystal for i in chosen]
-    shape = Shape(n_nodes=20, degree=40, n_graphs=6)
-    sizes = {"n_nodes": 20, "degree": 40, "n_graphs": 6, "dtype": np.float64}
-    expected = build_graph(crystals, CUTOFF, n_nearest=n_nearest, **sizes)
-    batch = join([(graphs, i) for i in chosen], graphs.labels, shape, np.float64)
-    assert_equal(batch.graph, expected)
-    assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(batch))
-
-
-def test_labels_stand_where_their_atoms_and_crystals_do(graphs):
-    shape = Shape(n_nodes=16, degree=40, n_graphs=3)
-    batch = join([(graphs, 2), (graphs, 5)], graphs.labels, shape, np.float64)
-    one, two = (graphs.example(i).labels for i in (2, 5))
-    n = len(one["forces"]) + len(two["forces"])
-    forces = np.concatenate([one["forces"], two["forces"], np.zeros((16 - n, 3))])
-    assert_array_equal(batch.labels["forces"], forces)
-    assert_array_equal(batch.labels["energy"], [one["energy"], two["energy"], 0])
-    assert_array_equal(batch.labels["gap"], [one["gap"], two["gap"], 0])
-    expected = [one["stress"], two["stress"], np.zeros((3, 3))]
-    assert_array_equal(batch.labels["stress"], expected)
 
 
 def test_an_epoch_has_each_example_once_and_the_next_another_order(graphs):
@@ -138,31 +106,6 @@ def test_a_state_of_other_data_is_refused_by_what_differs(graphs):
         Loader(labeled_graphs(seed=1), batch_size=4).iterate(state)
 
 
-def test_processes_and_shards_share_one_global_batch(graphs):
-    def parts(share):
-        loader = Loader(graphs, batch_size=8, share=share, dtype=np.float64)
-        return take(loader.iterate(), 3)
-
-    whole = parts(Share())
-    eight = parts(Share(n_shards=8))
-    two = [parts(Share(4, process_index=p, process_count=2)) for p in (0, 1)]
-    for k in range(3):
-        assert whole[k].graph.numbers.ndim == 2
-        assert eight[k].graph.cell.shape == (8, 1, 3, 3)
-        joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), two[0][k], two[1][k])
-        assert_equal(joined, eight[k])
-        assert sorted(energies(whole[k])) == sorted(energies(eight[k]))
-
-
-def test_parts_of_a_batch_have_equally_many_crystals_and_similar_atoms():
-    graphs = labeled_graphs(40)
-    loader = Loader(graphs, batch_size=16, share=Share(n_shards=4))
-    for batch in take(loader.iterate(), 5):
-        assert_array_equal(batch.graph.graph_mask.sum(axis=1), 4)
-        n_atoms = batch.graph.node_mask.sum(axis=1)
-        assert np.ptp(n_atoms) <= 3  # one example has 1 to 4 atoms
-
-
 def test_few_shapes_occur():
     loader = Loader(labeled_graphs(60), batch_size=8)
     occurring = {b.graph.senders.shape for b in take(loader.iterate(), 40)}
@@ -218,59 +161,12 @@ def test_processes_get_equally_many_batches_in_order(graphs):
     assert counts == [3, 3]
 
 
-def test_lists_that_find_no_place_are_found_again():
-    full, none = labeled_graphs(), labeled_graphs(cache_bytes=0)
-    a = take(Loader(full, batch_size=5).iterate(), 4)
-    b = take(Loader(none, batch_size=5).iterate(), 4)
-    assert all(full._cache.get(e) for e in full.dataset.examples)
-    assert not any(none._cache.get(e) for e in none.dataset.examples)
-    for one, other in zip(a, b, strict=True):
-        assert_equal(one, other)
-
-
 def test_padded_batches_of_single_precision_are_close_to_double(graphs):
     single = next(Loader(graphs, batch_size=4, dtype=np.float32).iterate())
     double = next(Loader(graphs, batch_size=4, dtype=np.float64).iterate())
     assert single.graph.positions.dtype == single.labels["forces"].dtype == np.float32
     # Coordinates of 10 Å in float32.
     assert_allclose(single.graph.positions, double.graph.positions, atol=1e-6)
-
-
-def test_a_frame_over_the_largest_shape_is_named(graphs):
-    shapes = Shapes(shapes=(Shape(8, 40, 4),), padding=0.0)
-    with pytest.raises(ValueError, match=r"largest frame is random#\d+ with 4 atoms"):
-        Loader(graphs, batch_size=4, shapes=shapes)
-    with pytest.raises(ValueError, match=r"largest frame is random#\d+ with 4 atoms"):
-        list(in_order(graphs, batch_size=4, shapes=shapes))
-    members = [(graphs, i) for i in range(10)]
-    with pytest.raises(ValueError, match=r"frames \['random#0'"):
-        join(members, graphs.labels, Shape(8, 40, 10), np.float64)
-
-
-def test_a_missing_label_is_refused_by_frame():
-    dataset = random_dataset(3)
-    example = dataset.examples[1]
-    bare = Example(example.crystal, {"energy": 0.0}, example.source)
-    examples = (dataset.examples[0], bare, dataset.examples[2])
-    with pytest.raises(ValueError, match=r"random#1: every example .*'forces'"):
-        LabeledGraphs(Dataset(examples, "x", "x"), CUTOFF, labels=("energy", "forces"))
-
-
-def test_atoms_on_one_place_are_refused_by_frame():
-    crystal = Crystal.create([14, 14], 4 * np.eye(3), fractional=np.zeros((2, 3)))
-    example = Example(crystal, {"gap": 1.0}, source="y.cif#0")
-    graphs = LabeledGraphs(Dataset((example,), "y", "y"), CUTOFF, labels=("gap",))
-    with pytest.raises(ValueError, match=r"y\.cif#0: atoms must lie at least"):
-        Loader(graphs, batch_size=1)
-
-
-def test_an_empty_data_set_is_refused():
-    with pytest.raises(
-        ValueError, match="at least one example is needed; nil has none"
-    ):
-        LabeledGraphs(Dataset((), "nil", "0"), CUTOFF, labels=())
-    with pytest.raises(ValueError, match="at least one data set"):
-        Loader([], batch_size=1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from matjax.crystals import Crystal, neighbors
 from matjax.graphs import build_graph
 from matjax.models.properties import CGCNN
-from matjax.predictors import PropertyModel, PropertyPredictor
+from matjax.predictors import PropertyModel
 from matjax.predictors.network import probe
 
 MODEL = CGCNN(
@@ -117,42 +117,3 @@ def test_all_neighbors_count_where_no_number_is_given():
     many = MODEL.clone(n_nearest=graph.degree)
     values = [jax.jit(m.apply)({"params": params}, graph) for m in (model, many)]
     assert_allclose(*(x["heat_all"] for x in values), rtol=1e-12)  # round-off
-
-
-def test_predictor_gives_values_by_name_in_their_units():
-    model = MODEL.clone(properties=("gap", "modulus"), scale=(1.0, 0.1))
-    params = parameters(model)
-    predictor = PropertyPredictor.create(
-        model, ("eV", "GPa"), logarithmic=(False, True), params=params
-    )
-    outputs = by_hand(model, params, crystal())
-    one = predictor(crystal())
-    assert_allclose(one["gap"], outputs[0], rtol=1e-10)  # round-off
-    assert_allclose(one["modulus"], 10 ** outputs[1], rtol=1e-10)
-    both = predictor([crystal(1.05), crystal()])
-    assert len(both) == 2
-    assert_allclose(both[1]["modulus"], one["modulus"], rtol=1e-10)
-    assert one.units == {"gap": "eV", "modulus": "GPa"}
-    with pytest.raises(ValueError, match="single property"):
-        _ = one.value
-
-
-def test_every_property_needs_a_unit():
-    with pytest.raises(
-        ValueError, match=r"one unit for each .*heat_all.* received \(\)"
-    ):
-        PropertyPredictor.create(MODEL, ())
-
-
-def test_unknown_elements_are_named():
-    predictor = PropertyPredictor.create(MODEL, ("eV",), params=parameters(MODEL))
-    foreign = crystal().replace(numbers=np.array([14, 8, 92]))
-    with pytest.raises(ValueError, match="knows O, Si; the crystal holds U"):
-        predictor(foreign)
-
-
-def test_predictions_that_are_not_finite_are_refused():
-    params = jax.tree.map(lambda x: x * np.nan, parameters(MODEL))
-    predictor = PropertyPredictor.create(MODEL, ("eV",), params=params)
-    with pytest.raises(ValueError, match=r"must be finite; .* of crystal 0"):
-        predictor(crystal())

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 import matjax.models
 from matjax.crystals import Crystal, neighbors
-from matjax.data import Dataset, Example, LabeledGraphs, Loader, in_order, read_dataset
+from matjax.data import Dataset, Example, LabeledGraphs, in_order, read_dataset
 from matjax.models import Registered
 from matjax.nn import (
     TensorReadout,
@@ -105,9 +105,9 @@ def trained():
         make_train_step(property_predictions(predictor.model), terms, optimizer)
     )
     state = TrainState.create(predictor.params, optimizer)
-    batches = Loader(graphs, batch_size=8, dtype=np.float64, prefetch=0).iterate()
-    for _ in range(1000):
-        state, report = step(state, next(batches))
+    batches = [batch for _, batch in in_order(graphs, batch_size=8, dtype=np.float64)]
+    for k in range(1000):
+        state, report = step(state, batches[k % len(batches)])
     assert report.finite
     return predictor.replace(params=state.params)
 
@@ -188,21 +188,3 @@ def assert_labels(data, made, tolerance):
         for label in LABELS:
             found, expected = got.labels[label.name], each.labels[label.name]
             assert_allclose(found, expected, atol=tolerance, rtol=tolerance)
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (np.zeros((2, 3)), r"#0: crowding of 2 atoms must have shape \(2, 3, 3\)"),
-        (np.full((2, 3, 3), np.nan), "#0: crowding must be finite"),
-        ("wide", "#0: crowding must be a number"),
-    ],
-)
-def test_values_of_a_wrong_kind_are_refused(value, message):
-    with pytest.raises(ValueError, match=message):
-        TENSOR.checked(value, 2, "#0")
-
-
-def test_a_label_of_no_kind_is_refused():
-    with pytest.raises(ValueError, match=r"a spectrum has the shape \(points,\)"):
-        Label("dos", "spectrum")

@@ -1,0 +1,40 @@
+"""Parts of a data set: disjoint, complete, the same for the same seed."""
+
+import pytest
+
+from matjax.data import split
+from tests.data.examples import random_dataset
+
+
+def test_parts_of_a_split_are_disjoint_complete_and_repeatable():
+    dataset = random_dataset(20)
+    parts = split(dataset, (0.7, 0.2, 0.1), seed=3)
+    assert [len(p) for p in parts] == [14, 4, 2]
+    sources = [e.source for p in parts for e in p.examples]
+    assert sorted(sources) == sorted(e.source for e in dataset.examples)
+    again = split(dataset, (0.7, 0.2, 0.1), seed=3)
+    assert [p.fingerprint for p in again] == [p.fingerprint for p in parts]
+    other = split(dataset, (0.7, 0.2, 0.1), seed=4)
+    assert {p.fingerprint for p in other}.isdisjoint(p.fingerprint for p in parts)
+
+
+def test_groups_stay_together_where_asked():
+    dataset = random_dataset(30)
+    for seed in range(5):
+        parts = split(dataset, (0.7, 0.3), seed=seed, by_group=True)
+        groups = [{e.group for e in p.examples} for p in parts]
+        assert groups[0].isdisjoint(groups[1])
+        assert [len(p) for p in parts] == [20, 10]
+
+
+@pytest.mark.parametrize(
+    ("fractions", "message"),
+    [
+        ((0.5, 0.4), "sum to 1"),
+        ((1.5, -0.5), "positive"),
+        ((0.99, 0.01), "each part of a split needs an example"),
+    ],
+)
+def test_impossible_splits_are_refused(fractions, message):
+    with pytest.raises(ValueError, match=message):
+        split(random_dataset(10), fractions)
