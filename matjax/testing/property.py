@@ -30,6 +30,15 @@ DEGREE = 128
 A network of few neighbors leaves most of them empty."""
 
 _values = jax.jit(PropertyPredictor.values)
+
+
+@jax.jit
+@jax.grad
+def _gradient(predictor: PropertyPredictor, graph: Graph) -> Array:
+    """Gradient of a loss with respect to the parameters."""
+    return jnp.sum(predictor.values(graph) ** 2)
+
+
 _SKEW = np.array([[1, 2, 0], [0, 1, -3], [0, 0, 1]])
 
 
@@ -171,10 +180,7 @@ def check_parameter_gradients(predictor: PropertyPredictor, crystal: Crystal) ->
     )
     graph = _graph(predictor, crystal, lonely, n_nodes=3 * crystal.n_atoms)
 
-    def loss(p: PropertyPredictor) -> jax.Array:
-        return jnp.sum(p.values(graph) ** 2)
-
-    gradients = jax.tree.leaves(jax.jit(jax.grad(loss))(predictor))
+    gradients = jax.tree.leaves(_gradient(predictor, graph))
     assert all(bool(jnp.isfinite(g).all()) for g in gradients)
     assert any(float(jnp.abs(g).max()) > 0 for g in gradients), "values ignore them all"
 

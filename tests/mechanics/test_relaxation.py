@@ -242,7 +242,7 @@ def test_interruption_keeps_what_was_reached(silicon, monkeypatch):
             raise KeyboardInterrupt
         return advance(*args, **kwargs)
 
-    module = importlib.import_module("matjax.mechanics.relax")
+    module = importlib.import_module("matjax.mechanics.relaxation")
     advance = module._advance
     monkeypatch.setattr(module, "_advance", advance_three_times)
     monkeypatch.setattr(module, "next_limit", lambda *_: 2)
