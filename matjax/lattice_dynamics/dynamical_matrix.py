@@ -38,26 +38,26 @@ def mass_weighted(
     return force_constants / (roots[:, None] * roots)
 
 
-def frequencies_of(
+def matrix_frequencies(
     matrix: Complex[Array, "*q modes modes"],
 ) -> Float[Array, "*q modes"]:
     """Frequencies of dynamical matrices, THz, ascending; imaginary ones negative."""
     xp = np if isinstance(matrix, np.ndarray) else jnp
-    return _signed_roots(xp.linalg.eigvalsh(_hermitian_part(matrix)))
+    return frequencies_of(xp.linalg.eigvalsh(_hermitian_part(matrix)))
 
 
 def concrete_frequencies(
     force_constants: Complex[Array, "*q modes modes"], masses: Float[Array, "atoms"]
 ) -> Float[Array, "*q modes"]:
     """Frequencies (THz) of force constants that are not traced, in NumPy."""
-    return frequencies_of(np.asarray(mass_weighted(force_constants, masses)))
+    return matrix_frequencies(np.asarray(mass_weighted(force_constants, masses)))
 
 
 def modes_of(matrix: Complex[Array, "*q modes modes"]) -> Modes:
     """Frequencies and eigenvectors of dynamical matrices."""
     xp = np if isinstance(matrix, np.ndarray) else jnp
     eigenvalues, eigenvectors = xp.linalg.eigh(_hermitian_part(matrix))
-    return Modes(_signed_roots(eigenvalues), eigenvectors)
+    return Modes(frequencies_of(eigenvalues), eigenvectors)
 
 
 def required_masses(crystal: Crystal, masses: Array | None) -> np.ndarray:
@@ -75,8 +75,8 @@ def required_masses(crystal: Crystal, masses: Array | None) -> np.ndarray:
     return masses
 
 
-def _signed_roots(eigenvalues: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
-    """THz, with the sign of the eigenvalue."""
+def frequencies_of(eigenvalues: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """Frequencies of eigenvalues (2πν)², THz, those of imaginary modes negative."""
     if isinstance(eigenvalues, np.ndarray):
         return THZ * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
     return THZ * safe_where(

@@ -40,8 +40,8 @@ from matjax.lattice_dynamics.dos import DensityOfStates, density_of_states
 from matjax.lattice_dynamics.dynamical_matrix import (
     Modes,
     concrete_frequencies,
-    frequencies_of,
     mass_weighted,
+    matrix_frequencies,
     modes_of,
 )
 from matjax.lattice_dynamics.mode_projections import Onto, projections, require_onto
@@ -106,7 +106,7 @@ class Phonons(struct.PyTreeNode):
         Raises:
             ValueError: if q has not three components, or is not finite.
         """
-        return frequencies_of(self.dynamical_matrix(q))
+        return matrix_frequencies(self.dynamical_matrix(q))
 
     def modes(self, q: Points) -> Modes:
         """Frequencies and eigenvectors.
