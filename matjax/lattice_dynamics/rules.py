@@ -238,4 +238,4 @@ def _average(
 def _frequencies(matrices: np.ndarray, phonons: Phonons) -> np.ndarray:
     """THz, (q, modes)."""
     weighted = hermitian(matrices, np.asarray(phonons.masses))
-    return frequencies_of(np.linalg.eigvalsh(weighted))
+    return np.asarray(frequencies_of(np.linalg.eigvalsh(weighted)))

@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from matjax.crystals import Crystal
 from matjax.force_constants import force_constants
@@ -146,3 +147,7 @@ def response_at(q, model):
 
 def batch(**sizes):
     return build_graph([crystal(), other()], CUTOFF, **sizes)
+
+
+def random(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
