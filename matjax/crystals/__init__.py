@@ -6,6 +6,7 @@ lattice          cell parameters, reciprocal vectors, heights, Niggli reduction
 symmetry         space groups, standard cells, averages over a group
 supercell        supercells, their map to the primitive cell, commensurate q
 io               reading and writing files of all formats
+file_content     format, unpacked bytes and decoded text of files
 cif              crystals of CIF blocks
 settings         operations of space groups in all their settings, by symbols
 poscar           crystals of VASP's files

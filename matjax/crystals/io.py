@@ -10,11 +10,8 @@ from __future__ import annotations
 import gzip
 import logging
 import os
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from io import BytesIO, TextIOWrapper
-from lzma import LZMAError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -26,6 +23,12 @@ from matjax.crystals.conversion import (
     with_cartesian_constraints,
 )
 from matjax.crystals.crystal import Crystal
+from matjax.crystals.file_content import (
+    file_format,
+    file_text,
+    readable,
+    required_file,
+)
 from matjax.crystals.plausibility import require_plausible
 from matjax.crystals.xyz import Frame, frame_atoms, frames
 from matjax.errors import CrystalFileError
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
 
 _ALWAYS_PERIODIC = ("cif", "vasp")
 """Formats that cannot say that a direction is not periodic."""
-
-_COMPRESSED = (".gz", ".bz2", ".xz")
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +102,8 @@ def read_atoms(path: Path) -> list[ase.Atoms]:
 
     Errors as :func:`read`; nothing is compared with covalent radii.
     """
-    file = _required_file(path)
-    format = _format(file, None)
+    file = required_file(path)
+    format = file_format(file, None)
     if format == "extxyz":
         return [_atoms_of_frame(file, *item) for item in _numbered_frames(file)]
     if format in ("cif", "vasp"):
@@ -180,12 +181,12 @@ _ALL = slice(None)
 def _loaders(path: Path, format: str | None, index: int | slice) -> list[_Loader]:
     """For each structure chosen a function of ``allow_close`` that reads it."""
     file, selector = _selected(path)
-    format = _format(file, format)
+    format = file_format(file, format)
     names: list[str] = []
     if format == "cif":
         from matjax.crystals.cif import block_crystal, structure_blocks
 
-        blocks = structure_blocks(file, _text(file))
+        blocks = structure_blocks(file, file_text(file))
         names = [block.name for block in blocks]
         loaders: list[_Loader] = [
             lambda allow_close, b=block: block_crystal(b, allow_close=allow_close)
@@ -232,7 +233,7 @@ def _tried(
 def _of_poscar(path: Path, allow_close: bool) -> Crystal:
     from matjax.crystals.poscar import poscar_crystal
 
-    crystal = poscar_crystal(path, _text(path))
+    crystal = poscar_crystal(path, file_text(path))
     return _plausible(str(path), crystal, allow_close)
 
 
@@ -274,20 +275,10 @@ def _where(path: Path, number: int, n_images: int) -> str:
 
 
 def _numbered_frames(path: Path) -> list[tuple[int, int, Frame]]:
-    found = frames(_text(path))
+    found = frames(file_text(path))
     if not found:
         raise CrystalFileError(f"{path} holds no structure")
     return [(i, len(found), frame) for i, frame in enumerate(found)]
-
-
-def _required_file(path: Path) -> Path:
-    if path.is_dir():
-        raise CrystalFileError(f"{path} is a folder; name a file of a structure in it")
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    if path.stat().st_size == 0:
-        raise CrystalFileError(f"{path} is empty; a structure is needed")
-    return path
 
 
 def _selected(path: Path) -> tuple[Path, str | None]:
@@ -295,8 +286,8 @@ def _selected(path: Path) -> tuple[Path, str | None]:
     text = str(path)
     for place, character in enumerate(text):
         if character == "#" and not path.exists() and Path(text[:place]).is_file():
-            return _required_file(Path(text[:place])), text[place + 1 :]
-    return _required_file(path), None
+            return required_file(Path(text[:place])), text[place + 1 :]
+    return required_file(path), None
 
 
 def _place(path: Path, selector: str, names: list[str], n: int) -> int:
@@ -314,60 +305,13 @@ def _place(path: Path, selector: str, names: list[str], n: int) -> int:
     )
 
 
-def _format(path: Path, format: str | None) -> str:
-    if format is not None:
-        return format
-    name = path.name.lower()
-    for suffix in _COMPRESSED:
-        name = name.removesuffix(suffix)
-    if name.endswith((".cif", ".mcif")):
-        return "cif"
-    from ase.io.formats import filetype
-
-    try:
-        return filetype(str(path))
-    except Exception as error:
-        raise CrystalFileError(
-            f"{path} must hold a structure in a format that ASE reads; as unknown it "
-            f"cannot be read: {type(error).__name__} {error}"
-        ) from error
-
-
-def _content(path: Path) -> bytes:
-    from ase.io.formats import open_with_compression
-
-    try:
-        with open_with_compression(str(path), "rb") as file:
-            return file.read()
-    except (OSError, EOFError, ValueError, LZMAError, zlib.error) as error:
-        raise CrystalFileError(
-            f"{path} cannot be unpacked: {type(error).__name__} {error}"
-        ) from error
-
-
-def _text(path: Path) -> str:
-    """Text of a file in UTF-8, UTF-16 with its mark, or else Latin 1."""
-    content = _content(path)
-    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text.replace("\r\n", "\n").replace("\r", "\n")
-    raise CrystalFileError(
-        f"{path} must be text in UTF-8, UTF-16 or Latin 1; it is not"
-    )
-
-
 def _ase_images(path: Path, index: int | slice, format: str) -> list[ase.Atoms]:
     import ase.io
 
     try:
         with bounded_recursion():
             images = ase.io.read(
-                _source(path, format),
+                readable(path, format),
                 index,
                 format=format,
                 do_not_split_by_at_sign=True,
@@ -386,20 +330,6 @@ def _ase_images(path: Path, index: int | slice, format: str) -> list[ase.Atoms]:
     if not images:
         raise CrystalFileError(f"{path} holds no structure")
     return images
-
-
-def _source(path: Path, format: str) -> Path | BytesIO | TextIOWrapper:
-    """The file, or the content of a compressed one.
-
-    ASE seeks from structure to structure, and a compressed file seeks by unpacking from
-    its start: thousands of structures take minutes instead of seconds.
-    """
-    from ase.io.formats import get_compression, ioformats
-
-    if get_compression(str(path))[1] is None or not ioformats[format].acceptsfd:
-        return path
-    content = BytesIO(_content(path))
-    return content if ioformats[format].isbinary else TextIOWrapper(content, "utf-8")
 
 
 def _writable(crystal: Crystal, format: str) -> ase.Atoms:

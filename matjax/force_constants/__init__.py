@@ -23,8 +23,8 @@ from matjax.force_constants.interpolation import (
 from matjax.force_constants.interpolation import from_grid as from_grid
 from matjax.force_constants.interpolation import from_supercell as from_supercell
 from matjax.force_constants.protocol import ForceConstants as ForceConstants
+from matjax.force_constants.qpoints import BandPath as BandPath
 from matjax.force_constants.qpoints import Mesh as Mesh
-from matjax.force_constants.qpoints import Path as Path
 from matjax.force_constants.qpoints import band_path as band_path
 from matjax.force_constants.qpoints import mesh_divisions as mesh_divisions
 from matjax.force_constants.qpoints import path_through as path_through

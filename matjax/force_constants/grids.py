@@ -14,7 +14,7 @@ from matjax.arrays import Array, Complex, Float
 from matjax.crystals import Crystal
 from matjax.force_constants import symmetry
 from matjax.force_constants.qpoints import SYMPREC
-from matjax.force_constants.response import Batch, Response, batch_of
+from matjax.force_constants.response import CallSize, Response, call_size
 from matjax.force_constants.symmetry import Elements, Operations
 from matjax.progress import Progress
 
@@ -70,24 +70,24 @@ def by_symmetry(
 ) -> SymmetricResponse:
     """The same force constants, from as few columns as the space group leaves."""
     operations = symmetry.operations_of(crystal, symprec=symprec)
-    batch = reduced_batch(response, operations)
-    return SymmetricResponse(response.replace(batch=batch), operations)
+    size = reduced_size(response, operations)
+    return SymmetricResponse(response.replace(size=size), operations)
 
 
-def reduced_batch(response: Response, operations: Operations) -> Batch:
+def reduced_size(response: Response, operations: Operations) -> CallSize:
     """Columns computed together where symmetry leaves few: what takes least time.
 
     A row of a call takes as long as :data:`ROW_COLUMNS` columns beside its own, filled
     or not. How many a q needs is taken from those of a coarse mesh.
     """
-    whole = batch_of(response.graph)
+    whole = call_size(response.graph)
     shape = (COARSE,) * 3
     points = star_of_grid(operations, shape).points / COARSE
     counts = np.array([len(symmetry.displacements(operations, q)) for q in points])
     sizes = np.arange(1, min(whole.columns, counts.max()) + 1)
     rows = -(-counts[:, None] // sizes)
     size = int(sizes[np.argmin(rows.sum(axis=0) * (ROW_COLUMNS + sizes))])
-    return batch_of(response.graph, size, rows=REDUCED_ROWS)
+    return call_size(response.graph, size, rows=REDUCED_ROWS)
 
 
 class Star(NamedTuple):

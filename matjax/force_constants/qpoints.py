@@ -48,7 +48,7 @@ class Mesh(NamedTuple):
     """Reciprocal vectors as rows, 1/Å, with 2π."""
 
 
-class Path(NamedTuple):
+class BandPath(NamedTuple):
     """A path through the Brillouin zone, in one or more unbroken lines."""
 
     q: Float[Array, "q 3"]
@@ -137,7 +137,7 @@ def band_path(
     *,
     spacing: float = 0.05,
     symprec: float = 1e-3,
-) -> Path:
+) -> BandPath:
     """Path of the crystal's Bravais lattice, in units of its own cell.
 
     The standard one, or lines through points of one's own choice. The lattice is that
@@ -183,7 +183,7 @@ def path_through(
     corners: Sequence[Sequence[tuple[str, Any]]],
     *,
     spacing: float = 0.05,
-) -> Path:
+) -> BandPath:
     """Path of straight segments through named corners.
 
     Args:
@@ -217,7 +217,7 @@ def path_through(
             length += step
             ticks.append((len(q) - 1, _pretty(label)))
         lines.append((begin, len(q)))
-    return Path(np.array(q), np.array(distance), tuple(ticks), tuple(lines))
+    return BandPath(np.array(q), np.array(distance), tuple(ticks), tuple(lines))
 
 
 def _require_room(

@@ -43,7 +43,7 @@ EDGE_REALS = 50_000
 the images of a node (in large cells)."""
 
 
-class Batch(NamedTuple):
+class CallSize(NamedTuple):
     """How many columns one call of the compiled function computes."""
 
     rows: int
@@ -87,8 +87,8 @@ class Response(struct.PyTreeNode):
     graph: Graph
     n_atoms: int = struct.field(pytree_node=False)
     """Number of atoms: the first nodes of the graph."""
-    batch: Batch | None = struct.field(pytree_node=False, default=None)
-    """Columns computed together, by default those of :func:`batch_of`."""
+    size: CallSize | None = struct.field(pytree_node=False, default=None)
+    """Columns computed together, by default those of :func:`call_size`."""
 
     def __call__(
         self, q: Float[Array, "*q 3"], *, progress: Progress | None = None
@@ -124,11 +124,11 @@ class Response(struct.PyTreeNode):
 
     def max_force(self) -> Float[Array, ""]:
         """Largest force on an atom, eV/Å, by the function already compiled for Φ."""
-        batch = self.batch or batch_of(self.graph)
+        size = self.size or call_size(self.graph)
         dtype = self.graph.positions.dtype
-        shape = (batch.rows, batch.columns, self.graph.n_nodes, 3)
+        shape = (size.rows, size.columns, self.graph.n_nodes, 3)
         nothing = jnp.zeros(shape, jnp.result_type(dtype, jnp.complex64))
-        no_q = jnp.zeros((batch.rows, 3), dtype)
+        no_q = jnp.zeros((size.rows, 3), dtype)
         _, acting = _respond(self.potential, self.graph, no_q, nothing)
         return jnp.linalg.norm(acting[: self.n_atoms], axis=-1).max()
 
@@ -144,8 +144,8 @@ def force_constants(
     """Force constants Φ(q)_ij = Σ_R H[i0, jR] exp(2πi q·R), eV/Å².
 
     Exact for any q. Hermitian up to round-off; nothing is symmetrized here. Columns of
-    all q are computed :func:`batch_of` at a time by one compiled function, which serves
-    every number of q and every crystal of the same bucket.
+    all q are computed :func:`call_size` at a time by one compiled function, which
+    serves every number of q and every crystal of the same bucket.
 
     Called with concrete arrays it returns a NumPy array; under ``jax.jit`` or
     ``jax.grad`` it is a pure function.
@@ -171,7 +171,9 @@ def force_constants(
     return columns.reshape(*np.shape(q)[:-1], n, n).swapaxes(-1, -2)
 
 
-def batch_of(graph: Graph, columns: int | None = None, *, rows: int = ROWS) -> Batch:
+def call_size(
+    graph: Graph, columns: int | None = None, *, rows: int = ROWS
+) -> CallSize:
     """Columns computed together: all of :data:`ROWS` q, fewer where memory is short.
 
     Rows share the derivatives of the network that no q enters, and columns the sums
@@ -189,11 +191,11 @@ def batch_of(graph: Graph, columns: int | None = None, *, rows: int = ROWS) -> B
     if not graph.is_small:
         of_column = graph.senders.size * EDGE_REALS * item
         columns = min(most, max(1, MEMORY // of_column))
-        return Batch(1, -(-most // -(-most // columns)))
+        return CallSize(1, -(-most // -(-most // columns)))
     left = MEMORY // item - graph.senders.size * SLOT_REALS - n * n * PAIR_REALS
     columns = max(1, min(most, left // (n * NODE_REALS)))
     of_row = n * n * PAIR_REALS + columns * n * NODE_REALS
-    return Batch(max(1, min(rows, 1 + left // of_row)), columns)
+    return CallSize(max(1, min(rows, 1 + left // of_row)), columns)
 
 
 def _products(
@@ -211,20 +213,20 @@ def _products(
     traced = _is_traced((potential, graph, q, displacements))
     xp = jnp if traced else np
     dtype = graph.positions.dtype
-    batch = response.batch or batch_of(graph)
-    row, column, first = _places(groups, batch.columns)
-    n_jobs = -(-len(first) // batch.rows)
-    n_rows = n_jobs * batch.rows
+    size = response.size or call_size(graph)
+    row, column, first = _places(groups, size.columns)
+    n_jobs = -(-len(first) // size.rows)
+    n_rows = n_jobs * size.rows
     first = np.resize(first, n_rows)  # the last rows are repeated
-    each_q = xp.asarray(q, dtype)[first].reshape(n_jobs, batch.rows, 3)
-    shape = (n_rows, batch.columns, graph.n_nodes, 3)
+    each_q = xp.asarray(q, dtype)[first].reshape(n_jobs, size.rows, 3)
+    shape = (n_rows, size.columns, graph.n_nodes, 3)
     patterns: Any = xp.zeros(shape, np.result_type(dtype, np.complex64))
     place = (row, column, slice(response.n_atoms))
     if traced:
         patterns = patterns.at[place].set(displacements)
     else:
         patterns[place] = displacements
-    patterns = patterns.reshape(n_jobs, batch.rows, *shape[1:])
+    patterns = patterns.reshape(n_jobs, size.rows, *shape[1:])
 
     def compute(job: tuple[Array, Array]) -> Array:
         return _respond(potential, graph, *job)[0]

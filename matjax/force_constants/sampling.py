@@ -23,7 +23,7 @@ from matjax.arrays import Array, Complex, Float, Leaf
 from matjax.crystals import Crystal
 from matjax.force_constants.grids import SymmetricResponse
 from matjax.force_constants.kriging import SAME, Known
-from matjax.force_constants.response import batch_of
+from matjax.force_constants.response import call_size
 from matjax.force_constants.symmetry import displacements
 from matjax.progress import Progress
 
@@ -254,10 +254,10 @@ class _Sampler:
     def _fitting(self, chosen: np.ndarray) -> int:
         """How many of these, in their order, fill a round without rows left over."""
         response = self.exact.response
-        batch = response.batch or batch_of(response.graph)
-        room = batch.rows * -(-ROUND // batch.rows)
+        size = response.size or call_size(response.graph)
+        room = size.rows * -(-ROUND // size.rows)
         patterns = [displacements(self.exact.operations, self.q[k]) for k in chosen]
-        needed = np.cumsum([-(-len(u) // batch.columns) for u in patterns])
+        needed = np.cumsum([-(-len(u) // size.columns) for u in patterns])
         return max(1, int(np.searchsorted(needed, room, side="right")))
 
     def _tell(self, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Periodic graphs: what models see of crystals, and the operators between them.
 
 neighbor_list     neighbor lists under jit, updated as atoms and cells move
+bins              bins that a neighbor list sorts atoms into
 graph             padded periodic graphs; gather, scatter, edge vectors
 pooling           means over crystals, shares of edges and atoms
 edge_pairs        pairs of edges that meet at an atom

@@ -1,6 +1,8 @@
 """Lattice dynamics: from force constants at any q to what is measured.
 
-harmonic              dynamical matrix, frequencies and modes; the public record
+harmonic              phonons of a crystal; the public record
+from_potential        phonons of a crystal in a potential
+dynamical_matrix      force constants weighted by masses, frequencies and modes
 bands                 frequencies along a path, and their branches
 mode_projections      shares of modes on atoms, elements and directions
 tetrahedra            integrals over the zone
@@ -24,11 +26,11 @@ from matjax.lattice_dynamics.displacements import (
 from matjax.lattice_dynamics.displacements import u_cif as u_cif
 from matjax.lattice_dynamics.dos import DensityOfStates as DensityOfStates
 from matjax.lattice_dynamics.dos import density_of_states as density_of_states
+from matjax.lattice_dynamics.dynamical_matrix import Modes as Modes
+from matjax.lattice_dynamics.from_potential import phonons as phonons
 from matjax.lattice_dynamics.gruneisen_parameters import Gruneisen as Gruneisen
 from matjax.lattice_dynamics.gruneisen_parameters import gruneisen as gruneisen
-from matjax.lattice_dynamics.harmonic import Modes as Modes
 from matjax.lattice_dynamics.harmonic import Phonons as Phonons
-from matjax.lattice_dynamics.harmonic import phonons as phonons
 from matjax.lattice_dynamics.mode_projections import projections as projections
 from matjax.lattice_dynamics.mode_projections import site_labels as site_labels
 from matjax.lattice_dynamics.polar import PolarPhonons as PolarPhonons

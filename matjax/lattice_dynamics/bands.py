@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from matjax.arrays import Array, Complex, Float, Int
-from matjax.force_constants import Path
+from matjax.force_constants import BandPath
 
 DEGENERATE = 1e-5
 """Modes whose squared frequencies differ by less than this share of the largest of all
@@ -26,7 +26,7 @@ with a degenerate group, overlaps are equal up to round-off and must not decide.
 class Bands(NamedTuple):
     """Frequencies along a path through the Brillouin zone."""
 
-    path: Path
+    path: BandPath
     frequencies: Float[Array, "q modes"]
     """THz, ascending at each point; imaginary ones negative."""
     branches: Int[Array, "q modes"] | None = None

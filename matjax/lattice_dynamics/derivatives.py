@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from matjax.lattice_dynamics.dynamical_matrix import frequencies_of
 from matjax.progress import Progress
-from matjax.units import THZ
 
 DEGENERATE = 1e-4
 """THz; modes closer than this to the next one are taken as one degenerate set."""
@@ -51,11 +51,6 @@ def in_chunks(
     parts = [tuple(np.asarray(x) for x in derive(job)) for job in steps]
     first, second = (np.concatenate(x)[:n] for x in zip(*parts, strict=True))
     return first, second
-
-
-def frequencies_of(values: np.ndarray) -> np.ndarray:
-    """Frequencies of eigenvalues of D, THz, those of imaginary modes negative."""
-    return THZ * np.sign(values) * np.sqrt(abs(values))
 
 
 def relative_slopes(values: np.ndarray, slopes: np.ndarray) -> np.ndarray:

@@ -20,11 +20,11 @@ from matjax.lattice_dynamics.derivatives import (
     DEGENERATE,
     adapted_vectors,
     expectations,
-    frequencies_of,
     hermitian,
     in_chunks,
     relative_slopes,
 )
+from matjax.lattice_dynamics.dynamical_matrix import frequencies_of
 from matjax.lattice_dynamics.harmonic import Phonons, Points
 from matjax.predictors import forces
 

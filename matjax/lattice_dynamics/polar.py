@@ -38,8 +38,8 @@ from flax import struct
 from matjax.arrays import Array, Complex, Float, Int, Leaf
 from matjax.crystals import make_supercell, reciprocal
 from matjax.force_constants import (
+    BandPath,
     ForceConstants,
-    Path,
     RealSpaceForceConstants,
     band_path,
 )
@@ -138,7 +138,11 @@ class PolarPhonons(Phonons):
         return self.replace(source=self.source.replace(direction=direction))
 
     def bands(
-        self, path: Path | None = None, *, spacing: float = 0.05, connected: bool = True
+        self,
+        path: BandPath | None = None,
+        *,
+        spacing: float = 0.05,
+        connected: bool = True,
     ) -> Bands:
         """Frequencies along a path, at Γ in the limit along each line that ends there.
 
@@ -203,7 +207,7 @@ def with_polar(
     return PolarPhonons(**{**others, "source": source})
 
 
-def path_with_limits(path: Path) -> Path:
+def path_with_limits(path: BandPath) -> BandPath:
     """The path cut at Γ, its ends there moved by a hair along their lines.
 
     Γ inside a line becomes two points, one for each side; places and labels stay.
@@ -227,7 +231,7 @@ def path_with_limits(path: Path) -> Path:
             lines.append((len(q), len(q) + len(rows)))
             q.extend(points)
             distance.extend(path.distance[rows])
-    return Path(np.array(q), np.array(distance), tuple(ticks), tuple(lines))
+    return BandPath(np.array(q), np.array(distance), tuple(ticks), tuple(lines))
 
 
 def _wang(dipoles: Dipoles, grid: Sequence[int] | Int[Array, "3 3"]) -> Wang:

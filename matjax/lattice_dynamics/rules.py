@@ -30,7 +30,8 @@ from matjax.force_constants.symmetry import (
     operations_of,
     rotate,
 )
-from matjax.lattice_dynamics.derivatives import frequencies_of, hermitian
+from matjax.lattice_dynamics.derivatives import hermitian
+from matjax.lattice_dynamics.dynamical_matrix import frequencies_of
 from matjax.lattice_dynamics.harmonic import Phonons
 from matjax.lattice_dynamics.polar import Polar
 from matjax.progress import Progress
@@ -237,4 +238,4 @@ def _average(
 def _frequencies(matrices: np.ndarray, phonons: Phonons) -> np.ndarray:
     """THz, (q, modes)."""
     weighted = hermitian(matrices, np.asarray(phonons.masses))
-    return frequencies_of(np.linalg.eigvalsh(weighted))
+    return np.asarray(frequencies_of(np.linalg.eigvalsh(weighted)))

@@ -20,11 +20,11 @@ from matjax.lattice_dynamics.derivatives import (
     DEGENERATE,
     adapted_vectors,
     expectations,
-    frequencies_of,
     hermitian,
     in_chunks,
     relative_slopes,
 )
+from matjax.lattice_dynamics.dynamical_matrix import frequencies_of
 from matjax.lattice_dynamics.harmonic import Phonons, Points
 from matjax.lattice_dynamics.polar import PolarPhonons
 from matjax.units import THZ
@@ -95,7 +95,7 @@ def group_velocities(
     sound = acoustic_velocities(phonons, ahead).group if at_gamma.any() else None
     for i, (matrix, slope) in enumerate(zip(matrices, slopes, strict=True)):
         values, vectors = np.linalg.eigh(matrix)
-        frequencies = frequencies_of(values)
+        frequencies = np.asarray(frequencies_of(values))
         steps = [np.tensordot(n, slope, 1) for n in (ahead, generic)]
         vectors = adapted_vectors(frequencies, vectors, steps, tolerance=tolerance)
         relative = relative_slopes(values, expectations(vectors, slope))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -142,22 +142,28 @@ def relax(
     state = METHODS[method].init(landscape, landscape.start())
     path = _Path(crystal, landscape, state)
     thresholds = jnp.asarray([fmax, smax], landscape.graph.cell.dtype)
-    interrupted = False
     steps = _follow(path, method, thresholds, max_steps)
-    try:
-        for _ in watched(steps, "relax", total=max_steps, progress=progress):
-            pass
-    except KeyboardInterrupt:
-        interrupted = True
-        warnings.warn(
-            f"relaxation interrupted after {path.steps} steps; the crystal reached by "
-            "then is returned",
-            stacklevel=2,
-        )
+    shown = watched(steps, "relax", total=max_steps, progress=progress)
+    interrupted = _interrupted(shown, path)
     return path.result(
         converged=bool(_converged(path.state.point, thresholds)),
         interrupted=interrupted,
     )
+
+
+def _interrupted(steps: Iterable[None], path: _Path) -> bool:
+    """Whether Ctrl-C ended the steps; a warning then tells how many were taken."""
+    try:
+        for _ in steps:
+            pass
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"relaxation interrupted after {path.steps} steps; the crystal reached by "
+            "then is returned",
+            stacklevel=3,
+        )
+        return True
+    return False
 
 
 class _Chunk(struct.PyTreeNode):

@@ -65,7 +65,7 @@ def edge_basis(
     )
 
 
-class Path(NamedTuple):
+class ProductPath(NamedTuple):
     """One coupling (feature irrep) ⊗ (harmonic) → (output irrep) of a convolution."""
 
     feature: int
@@ -74,15 +74,15 @@ class Path(NamedTuple):
     """Place of the irrep among the harmonics'."""
     multiplicity: int
     irrep: e3nn.Irrep
-    """Of the output."""
+    """Irrep of the output."""
 
 
 def tensor_product_paths(
     features: e3nn.Irreps, harmonics: e3nn.Irreps, outputs: e3nn.Irreps
-) -> list[Path]:
+) -> list[ProductPath]:
     """Couplings allowed by symmetry whose output is wanted, sorted by output irrep."""
     paths = [
-        Path(i, j, multiplicity, irrep)
+        ProductPath(i, j, multiplicity, irrep)
         for i, (multiplicity, a) in enumerate(features)
         for j, (_, b) in enumerate(harmonics)
         for irrep in a * b
@@ -96,7 +96,7 @@ def convolve(
     features: e3nn.IrrepsArray,
     basis: EdgeBasis,
     *,
-    paths: list[Path],
+    paths: list[ProductPath],
     weigh: Callable[[Float[Array, "... basis"]], Float[Array, "... weights"]],
 ) -> e3nn.IrrepsArray:
     """Sum over neighbors of weights(r) · (features of the sender ⊗ harmonics of r̂).
@@ -160,7 +160,7 @@ def _convolve_by_pairs(
     graph: Graph,
     features: e3nn.IrrepsArray,
     basis: EdgeBasis,
-    paths: list[Path],
+    paths: list[ProductPath],
     weigh: Callable[[Array], Array],
 ) -> e3nn.IrrepsArray:
     """The convolution as a response needs it; cheaper where pairs of nodes are few."""
@@ -171,7 +171,7 @@ def _convolve_by_pairs(
 
 
 def _coupling(
-    features: e3nn.IrrepsArray, harmonics: e3nn.IrrepsArray, path: Path
+    features: e3nn.IrrepsArray, harmonics: e3nn.IrrepsArray, path: ProductPath
 ) -> tuple[np.ndarray, slice]:
     """Clebsch–Gordan tensor of a path, and the place of its harmonic."""
     a = features.irreps[path.feature].ir
@@ -200,7 +200,7 @@ def _map_nodes(
     return out.reshape(n_blocks * rows, -1)[:n]
 
 
-def _unflatten(flat: Array, paths: list[Path]) -> e3nn.IrrepsArray:
+def _unflatten(flat: Array, paths: list[ProductPath]) -> e3nn.IrrepsArray:
     """Blocks (2l+1, channels) of each path joined to one block for each irrep."""
     chunks: dict[e3nn.Irrep, list[Array]] = {}
     start = 0

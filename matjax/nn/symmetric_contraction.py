@@ -65,7 +65,7 @@ class SymmetricContraction(nn.Module):
         channels = features.mul_to_axis()
         wanted = [ir for _, ir in e3nn.Irreps(self.outputs)]
         terms = [
-            [self._term(channels, order, ir) for order in range(1, self.order + 1)]
+            [self._power(channels, order, ir) for order in range(1, self.order + 1)]
             for ir in wanted
         ]
         contract = _by_node if self.n_species > MANY_SPECIES else _by_element
@@ -73,20 +73,20 @@ class SymmetricContraction(nn.Module):
         sums = contract(channels.array.swapaxes(0, 1), terms, index)
         return e3nn.IrrepsArray(wanted, sums).axis_to_mul()
 
-    def _term(self, channels: e3nn.IrrepsArray, order: int, ir: e3nn.Irrep) -> Term:
+    def _power(self, channels: e3nn.IrrepsArray, order: int, ir: e3nn.Irrep) -> Power:
         tensor = symmetric_tensor(channels.irreps, order, ir)
         n_paths = tensor.shape[2]
         shape = (self.n_species, n_paths, channels.shape[-2])
         if n_paths == 0:
-            return Term(jnp.asarray(tensor, channels.dtype), jnp.zeros(shape))
+            return Power(jnp.asarray(tensor, channels.dtype), jnp.zeros(shape))
         # Unit variance of the sum for normal features, up to traces.
         deviation = 1 / math.sqrt(n_paths * math.factorial(order) * self.order)
         initializer = nn.initializers.normal(deviation)
         weights = self.param(f"weights_{order}_{ir}", initializer, shape)
-        return Term(jnp.asarray(tensor, channels.dtype), weights)
+        return Power(jnp.asarray(tensor, channels.dtype), weights)
 
 
-class Term(NamedTuple):
+class Power(NamedTuple):
     """One power of the features in one irrep of the result."""
 
     tensor: Array
@@ -95,7 +95,7 @@ class Term(NamedTuple):
     """(species, paths, channels)."""
 
 
-def _by_element(x: Array, terms: list[list[Term]], index: Array) -> Array:
+def _by_element(x: Array, terms: list[list[Power]], index: Array) -> Array:
     """(nodes, channels, irreps) from (channels, nodes, components)."""
     lower = jnp.concatenate(_lower(x, len(terms[0])), axis=-1)
     weighted = [
@@ -115,7 +115,7 @@ def _by_element(x: Array, terms: list[list[Term]], index: Array) -> Array:
     return jnp.einsum("knci,knc->nki", chosen, x)
 
 
-def _by_node(x: Array, terms: list[list[Term]], index: Array) -> Array:
+def _by_node(x: Array, terms: list[list[Power]], index: Array) -> Array:
     """The same with the weights of each node's element last."""
     lower = _lower(x, len(terms[0]))
     sums = []

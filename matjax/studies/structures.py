@@ -16,7 +16,7 @@ from pydantic import Field, PositiveFloat, StrictInt
 from matjax.config import ExperimentConfig, Section
 from matjax.crystals import Crystal, read
 from matjax.elements import atomic_number
-from matjax.force_constants import Path, band_path
+from matjax.force_constants import BandPath, band_path
 
 Site = tuple[float, float, float]
 
@@ -183,7 +183,7 @@ def described_path(
     *,
     spacing: float,
     symprec: float | None = None,
-) -> Path:
+) -> BandPath:
     """The path of a config; without a description that of the crystal's lattice.
 
     Raises:

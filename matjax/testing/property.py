@@ -41,6 +41,13 @@ def _stacked(predictor: PropertyPredictor, graph: Graph) -> Array:
 _values = jax.jit(_stacked)
 
 
+@jax.jit
+@jax.grad
+def _gradient(predictor: PropertyPredictor, graph: Graph) -> Array:
+    """Gradient of a loss with respect to the parameters."""
+    return jnp.sum(_stacked(predictor, graph) ** 2)
+
+
 def _graph(predictor: PropertyPredictor, *crystals: Crystal, n_nodes: int) -> Graph:
     return predictor.graph(crystals, n_nodes=n_nodes, degree=DEGREE, n_graphs=3)
 
@@ -179,10 +186,7 @@ def check_parameter_gradients(predictor: PropertyPredictor, crystal: Crystal) ->
     )
     graph = _graph(predictor, crystal, lonely, n_nodes=3 * crystal.n_atoms)
 
-    def loss(p: PropertyPredictor) -> jax.Array:
-        return jnp.sum(_stacked(p, graph) ** 2)
-
-    gradients = jax.tree.leaves(jax.jit(jax.grad(loss))(predictor))
+    gradients = jax.tree.leaves(_gradient(predictor, graph))
     assert all(bool(jnp.isfinite(g).all()) for g in gradients)
     assert any(float(jnp.abs(g).max()) > 0 for g in gradients), "values ignore them all"
 

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, commensurate_q, make_supercell, neighbors
+from matjax.crystals import (
+    Crystal,
+    cell_map,
+    commensurate_q,
+    conventional,
+    make_supercell,
+    neighbors,
+    primitive,
+)
+from tests.force_constants.lattices import silicon
 
 MATRICES = [
     [2, 1, 3],
@@ -129,3 +138,16 @@ def test_matrix_that_is_not_of_integers_raises(bad):
 def test_singular_matrix_raises(bad):
     with pytest.raises(ValueError, match="linearly independent"):
         make_supercell(crystal(), bad)
+
+
+def test_the_map_of_a_cell_leads_every_atom_to_its_image():
+    larger = conventional(silicon())
+    smaller = primitive(larger)
+    found = cell_map(larger, smaller)
+    assert abs(round(np.linalg.det(found.matrix))) == 4
+    images = smaller.fractional[found.atom] + found.translation
+    # Both describe the crystal at the same place, to round-off.
+    assert_allclose(images @ smaller.cell, larger.positions, atol=1e-8)
+    assert_allclose(found.matrix @ smaller.cell, larger.cell, atol=1e-8)
+    with pytest.raises(ValueError, match="the same crystal"):
+        cell_map(larger, smaller.replace(fractional=smaller.fractional + 0.1))

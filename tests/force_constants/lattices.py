@@ -10,6 +10,8 @@ from matjax.predictors import Potential
 STIFFNESS = 3.0  # eV/Å²
 DISTANCE = 2.5  # Å, of nearest neighbors
 
+COMPRESSED = 0.9 * DISTANCE
+
 FCC = DISTANCE / np.sqrt(2) * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
 
 

@@ -8,7 +8,7 @@ from ase.build import bulk, graphene
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
-from matjax.force_constants import band_path, path_through, regular_mesh
+from matjax.force_constants import band_path, mesh_divisions, path_through, regular_mesh
 from matjax.lattice_dynamics import phonons, temperature_range
 from tests.force_constants.lattices import (
     chain,
@@ -212,3 +212,9 @@ def test_bands_know_their_points():
     assert_allclose(bands.at("X")[0], 6.65196, atol=1e-5)  # pinned, as our own number
     with pytest.raises(ValueError, match="the path has the points"):
         bands.at("M")
+
+
+def test_a_default_mesh_divides_equally_what_symmetry_mixes():
+    assert mesh_divisions(silicon()) == (12, 12, 12)
+    slab = silicon().replace(pbc=(True, True, False))
+    assert mesh_divisions(slab)[2] == 1

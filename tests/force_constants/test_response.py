@@ -63,10 +63,10 @@ def test_batches_have_the_shape_of_q_and_the_values_of_single_q(potential, graph
 
 def test_any_batch_gives_the_same_force_constants(potential, graph, monkeypatch):
     whole = force_constants(potential, graph, Q)
-    assert response.batch_of(graph) == (4, 6)
+    assert response.call_size(graph) == (4, 6)
     for rows, columns in ((1, 6), (3, 4)):  # 4 does not divide the 6 columns
-        batch = response.Batch(rows, columns)
-        monkeypatch.setattr(response, "batch_of", lambda _, batch=batch: batch)
+        size = response.CallSize(rows, columns)
+        monkeypatch.setattr(response, "call_size", lambda _, size=size: size)
         parts = force_constants(potential, graph, Q)
         assert_allclose(parts, whole, atol=1e-12)  # round-off
 
@@ -160,7 +160,7 @@ def test_batches_shrink_as_graphs_grow():
     for n in (1, 4, 8):
         crystal = make_supercell(fcc(), (n, n, n)).crystal
         graph = build_graph(crystal, 4 * potential.cutoff)
-        sizes.append(response.batch_of(graph))
+        sizes.append(response.call_size(graph))
     assert sizes[0] == (4, 3)
     assert sizes[2] == (1, 1)
     assert sizes[0].rows >= sizes[1].rows >= sizes[2].rows

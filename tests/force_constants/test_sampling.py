@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import cell_map, conventional, primitive
-from matjax.force_constants import band_path, kriging, mesh_divisions, regular_mesh
+from matjax.force_constants import band_path, regular_mesh
 from matjax.lattice_dynamics import phonons
 from tests.force_constants.lattices import silicon, stillinger_weber
 
@@ -41,13 +40,6 @@ def test_computed_wave_vectors_and_all_others_are_exact(exact, q):
         assert_allclose(found.force_constants(some), expected, atol=1e-8)
 
 
-def test_images_beyond_the_most_are_left_out(exact, q, monkeypatch):
-    monkeypatch.setattr(kriging, "MOST", 120)
-    found = exact.sampled(q, tolerance=0.1)
-    difference = np.abs(found.frequencies(q) - exact.frequencies(q)).max()
-    assert difference < 2 * 0.1  # as above
-
-
 def test_few_wave_vectors_are_all_computed(exact):
     q = np.array([[0.1, 0.2, 0.3], [0.0, 0.0, 0.0], [0.1, 0.2, 0.3]])
     found = exact.sampled(q)
@@ -61,38 +53,3 @@ def test_phonons_on_a_grid_are_not_sampled(exact):
         on_grid.sampled(np.zeros((1, 3)))
     with pytest.raises(ValueError, match="must be positive"):
         exact.sampled(np.zeros((1, 3)), tolerance=0.0)
-
-
-def test_the_map_of_a_cell_leads_every_atom_to_its_image():
-    larger = conventional(silicon())
-    smaller = primitive(larger)
-    found = cell_map(larger, smaller)
-    assert abs(round(np.linalg.det(found.matrix))) == 4
-    images = smaller.fractional[found.atom] + found.translation
-    # Both describe the crystal at the same place, to round-off.
-    assert_allclose(images @ smaller.cell, larger.positions, atol=1e-8)
-    assert_allclose(found.matrix @ smaller.cell, larger.cell, atol=1e-8)
-    with pytest.raises(ValueError, match="the same crystal"):
-        cell_map(larger, smaller.replace(fractional=smaller.fractional + 0.1))
-
-
-def test_phonons_of_a_larger_cell_are_reduced_when_asked():
-    larger, q = conventional(silicon()), np.array([0.1, 0.25, -0.3])
-    found = phonons(stillinger_weber(), larger, primitive=True)
-    assert found.crystal.n_atoms == 2
-    # q of the primitive cell, in the reciprocal vectors of the conventional one.
-    elsewhere = q @ np.linalg.inv(found.crystal.cell).T @ larger.cell.T
-    folded = phonons(stillinger_weber(), larger).frequencies(elsewhere)
-    nearest = np.abs(folded[:, None] - found.frequencies(q)).min(axis=0)
-    assert_allclose(nearest, 0, atol=1e-6)  # round-off
-    masses = np.array(larger.masses)
-    masses[0] = 30.0  # one isotope: the translations of the lattice are gone
-    isotope = phonons(stillinger_weber(), larger, masses=masses, primitive=True)
-    assert isotope.crystal.n_atoms == 8
-    assert_allclose(isotope.masses, masses)
-
-
-def test_a_default_mesh_divides_equally_what_symmetry_mixes():
-    assert mesh_divisions(silicon()) == (12, 12, 12)
-    slab = silicon().replace(pbc=(True, True, False))
-    assert mesh_divisions(slab)[2] == 1

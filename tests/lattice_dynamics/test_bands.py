@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.force_constants import Path, path_through
+from matjax.force_constants import BandPath, path_through
 from matjax.lattice_dynamics import Bands, connect, phonons
 from tests.force_constants.lattices import fcc, silicon, springs, stillinger_weber
 
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(5)
 def straight(n):
     """A line of n points and no geometry."""
     x = np.linspace(0, 1, n)
-    return Path(x[:, None] * [1.0, 0, 0], x, ((0, "A"), (n - 1, "B")), ((0, n),))
+    return BandPath(x[:, None] * [1.0, 0, 0], x, ((0, "A"), (n - 1, "B")), ((0, n),))
 
 
 def ascending(curves, vectors):

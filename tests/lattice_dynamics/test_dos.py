@@ -9,12 +9,9 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.force_constants import regular_mesh
-from matjax.lattice_dynamics import density_of_states, phonons, projections
-from matjax.units import THZ
+from matjax.lattice_dynamics import density_of_states, phonons
 from tests.force_constants.lattices import (
     DISTANCE,
-    STIFFNESS,
-    chain,
     fcc,
     silicon,
     springs,
@@ -42,10 +39,6 @@ def hexagonal():
     return phonons(springs((12, 29)), crystal)
 
 
-def cubic():
-    return Crystal.create([6], 3 * np.eye(3), fractional=[[0, 0, 0]])
-
-
 def integral(dos):
     return dos.density.sum() * (dos.frequencies[1] - dos.frequencies[0])
 
@@ -53,47 +46,6 @@ def integral(dos):
 def test_the_integral_is_the_number_of_modes():
     dos = phonons(stillinger_weber(), silicon()).dos((5, 5, 5), n_bins=37)
     assert_allclose(integral(dos), 6, rtol=1e-12)  # round-off
-
-
-def test_flat_bands_keep_their_weight_between_two_edges():
-    mesh = regular_mesh(cubic(), (4, 4, 4))
-    frequencies = np.tile([2.0, 5.0, 5.0], (len(mesh.q), 1))
-    dos = density_of_states(mesh, frequencies, n_bins=100)
-    assert_allclose(integral(dos), 3, rtol=1e-12)  # round-off
-    assert np.count_nonzero(dos.density) == 2
-    low, high = dos.frequencies[dos.density > 0]
-    assert_allclose([low, high], [2, 5], atol=0.02)  # half an interval
-
-
-def test_a_tight_binding_band_has_its_moments():
-    """ν = Σ cos 2πq_i: mean square 3/2, and vanishing odd moments."""
-    mesh = regular_mesh(cubic(), (24, 24, 24))
-    band = np.cos(2 * np.pi * mesh.q).sum(axis=1, keepdims=True)
-    dos = density_of_states(mesh, band, n_bins=300)
-    share = dos.density * (dos.frequencies[1] - dos.frequencies[0])
-    assert_allclose(share.sum(), 1, rtol=1e-12)
-    # Linear interpolation of a cosine lowers it by (2π/24)²/12 on average, in each of
-    # three directions: 1 % of the square.
-    assert_allclose(share @ dos.frequencies**2, 1.5, rtol=0.02)
-    assert_allclose(share @ dos.frequencies, 0, atol=2e-3)  # anisotropic cutting
-    # 0.1427/t at the center of the band 2t Σ cos (Economou, Green's Functions in
-    # Quantum Physics, chapter 5), here with t = 1/2; linear interpolation
-    center = np.interp(0, dos.frequencies, dos.density)
-    assert_allclose(center, 0.2854, rtol=0.01)
-
-
-def test_a_linear_band_is_exact_inside_a_tetrahedron():
-    """For sound, ν = c|q|, the number of states below ν is 4π/3 (ν/c)³."""
-    mesh = regular_mesh(cubic(), (40, 40, 40))
-    q = mesh.q - np.round(mesh.q)
-    dos = density_of_states(mesh, np.linalg.norm(q, axis=1)[:, None], n_bins=400)
-    width = dos.frequencies[1] - dos.frequencies[0]
-    below = np.cumsum(dos.density) * width
-    edge = dos.frequencies + width / 2
-    inside = (edge > 0.2) & (edge < 0.45)
-    expected = 4 * np.pi / 3 * edge**3
-    # curvature of |q| over a step of 1/40
-    assert_allclose(below[inside], expected[inside], rtol=0.01)
 
 
 def test_shifted_and_reduced_meshes_give_the_same_density():
@@ -133,18 +85,6 @@ def test_intervals_and_widths_that_cannot_be_are_refused():
         density_of_states(mesh, frequencies, weights=weights, labels=("a",))
 
 
-def test_weights_are_as_exact_inside_a_tetrahedron_as_frequencies():
-    """Modes weighted by their frequency have, in each interval, a mean inside it."""
-    mesh = regular_mesh(silicon(), (5, 5, 5))
-    frequencies = np.random.default_rng(0).uniform(2, 9, (len(mesh.q), 2))
-    dos = density_of_states(mesh, frequencies, weights=frequencies[:, :, None])
-    filled = dos.density > 1e-6
-    mean = dos.parts[0][filled] / dos.density[filled]
-    half = (dos.frequencies[1] - dos.frequencies[0]) / 2
-    # intervals, and round-off of small densities
-    assert abs(mean - dos.frequencies[filled]).max() < half * (1 + 1e-6)
-
-
 @pytest.mark.parametrize("smearing", [None, 0.2])
 def test_projections_add_up_and_count_the_coordinates_of_their_part(
     hexagonal, smearing
@@ -157,49 +97,6 @@ def test_projections_add_up_and_count_the_coordinates_of_their_part(
         width = dos.frequencies[1] - dos.frequencies[0]
         # round-off; beyond six widths lie 1e-9 of a Gaussian
         assert_allclose(dos.parts.sum(axis=1) * width, 6 / len(labels), rtol=1e-8)
-
-
-def test_projections_on_a_reduced_mesh_are_those_on_the_full_one(hexagonal):
-    """Of atoms that symmetry relates and of directions that it mixes."""
-    for found in (hexagonal, phonons(stillinger_weber(), silicon())):
-        results = []
-        for symmetry in (True, False):
-            mesh = regular_mesh(found.crystal, (4, 4, 4), symmetry=symmetry)
-            modes = found.modes(mesh.q)
-            _, shares = projections(found.crystal, *modes, onto="coordinates")
-            dos = density_of_states(
-                mesh, modes.frequencies, weights=shares, smearing=0.5, window=(0, 20)
-            )
-            results.append(dos.parts)
-            # Without the average the full mesh gives the same.
-            plain = abs(modes.eigenvectors.swapaxes(1, 2)) ** 2
-            results.append(
-                density_of_states(
-                    mesh, modes.frequencies, weights=plain, smearing=0.5, window=(0, 20)
-                ).parts
-            )
-        reduced, _, full, unaveraged = results
-        # round-off, and its roots at Γ
-        assert_allclose(reduced, full, atol=1e-6)
-        assert_allclose(reduced, unaveraged, atol=1e-6)
-
-
-def test_atoms_of_different_mass_are_not_averaged():
-    heavy = phonons(stillinger_weber(), silicon(), masses=np.array([28.0, 90.0]))
-    dos = heavy.projected_dos((3, 3, 3), onto="atoms", n_bins=30)
-    assert abs(dos.parts[0] - dos.parts[1]).max() > 0.1
-
-
-def test_next_to_the_gap_of_a_chain_only_one_kind_of_atom_moves():
-    """At the zone boundary ω² = 2k/M and 2k/m, with the other kind at rest."""
-    found = phonons(springs((11, 17)), chain())
-    dos = found.projected_dos((200, 1, 1), n_bins=300)
-    assert dos.labels == ("Na", "Cl")
-    light, heavy = THZ * np.sqrt(2 * STIFFNESS / found.masses)
-    share = dos.parts[0] / np.where(dos.density > 0, dos.density, 1)
-    # one interval away from either edge of the gap
-    assert share[np.searchsorted(dos.frequencies, heavy) - 1] < 0.1
-    assert share[np.searchsorted(dos.frequencies, light) + 1] > 0.9
 
 
 def test_smeared_densities_are_differentiable_in_the_frequencies():

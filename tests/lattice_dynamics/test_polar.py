@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, commensurate_q, space_group
+from matjax.crystals import commensurate_q, space_group
 from matjax.force_constants import band_path, regular_mesh
-from matjax.force_constants.ewald import COULOMB, ewald
+from matjax.force_constants.ewald import COULOMB
 from matjax.lattice_dynamics import path_with_limits, with_polar
 from matjax.units import THZ
 from tests.force_constants.ionic import rocksalt, spring_phonons, triclinic, wurtzite
@@ -115,56 +115,12 @@ def test_symmetry_of_the_crystal_is_kept(method):
     assert_allclose(frequencies, np.tile(frequencies[0], (len(images), 1)), atol=1e-7)
 
 
-def test_ewald_sums_do_not_depend_on_their_width():
-    found = low()
-    dipoles = found.source.dipoles
-    zero = np.zeros(3)
-    width = float(found.source.correction.width)
-    results = [
-        ewald(dipoles, (2, 1, 3), width=factor * width)(dipoles, Q, zero)
-        for factor in (0.7, 1.0, 1.5)
-    ]
-    # eV/Å², of some 1: both sums end at exp(−5.5²)
-    assert_allclose(results[0], results[1], atol=1e-11)
-    assert_allclose(results[2], results[1], atol=1e-11)
-
-
-def test_chains_of_dipoles_have_the_field_of_textbooks():
-    """Between q = ½ c and Γ, Φ_zz of a chain changes by 4 (η(3) + ζ(3)) e²/4πε₀c³."""
-    crystal = Crystal.create(
-        ["Na", "Cl"], np.diag([60.0, 60.0, 3.0]), fractional=[[0, 0, 0], [0.5, 0.5, 0]]
-    )
-    charges = np.array([np.eye(3), -np.eye(3)])
-    found = with_polar(
-        spring_phonons(crystal, (1, 1, 1)), charges, np.eye(3), [1, 1, 1]
-    )
-    (change,) = found.source.correction(
-        found.source.dipoles, np.array([[0, 0, 0.5]]), np.zeros(3)
-    )
-    ones = 0.9015426773696957 + 1.2020569031595942  # η(3) + ζ(3)
-    expected = COULOMB / 3.0**3 * 4 * ones
-    assert_allclose(change[2, 2], expected, rtol=1e-3)
-    # Other chains are 42 Å away: at Γ they are lines of dipoles, 1e-3 of the nearest
-    # atoms' field.
-    assert_allclose(change[0, 0], -expected / 2, rtol=5e-3)
-    assert_allclose(change[:3, 3:], 0, atol=5e-3 * expected)
-
-
 def test_a_finer_grid_leaves_less_to_correct():
     sizes = [
         abs(found.source.correction(found.source.dipoles, Q, np.zeros(3))).max()
         for found in (salt(grid=(n, n, n)) for n in (2, 4, 8))
     ]
     assert sizes[0] > 2 * sizes[1] > 4 * sizes[2]
-
-
-def test_charges_are_made_neutral_and_the_rest_is_reported():
-    charges = np.array([1.1 * np.eye(3), -1.0 * np.eye(3)])
-    found = with_polar(spring_phonons(rocksalt()), charges, 2 * np.eye(3), (2, 2, 2))
-    dipoles = found.source.dipoles
-    assert_allclose(dipoles.residual, 0.1 * np.eye(3), atol=1e-15)
-    assert_allclose(dipoles.charges[0], 1.05 * np.eye(3), atol=1e-15)
-    assert_allclose(dipoles.charges.sum(axis=0), 0, atol=1e-15)
 
 
 @pytest.mark.parametrize("method", METHODS)

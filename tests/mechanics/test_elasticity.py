@@ -140,7 +140,7 @@ def test_padding_and_the_number_of_columns_at_a_time_change_nothing(monkeypatch)
     found = elastic(potential, crystal)
     assert chunk_size(potential.graph(crystal)) == 14  # 27 columns in two calls
     padded = potential.graph(crystal, n_nodes=9)
-    module = importlib.import_module("matjax.mechanics.elastic")
+    module = importlib.import_module("matjax.mechanics.elasticity")
     monkeypatch.setattr(module, "MEMORY", 5 * 9 * 12 * module.EDGE_REALS * 8)
     assert chunk_size(padded) == 5
     other = elastic(potential, crystal, graph=padded)

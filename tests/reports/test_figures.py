@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.force_constants import Path, regular_mesh
+from matjax.force_constants import BandPath, regular_mesh
 from matjax.lattice_dynamics import (
     Bands,
     DensityOfStates,
@@ -32,7 +32,7 @@ X = np.linspace(0, 1, 5)
 @pytest.fixture
 def bands():
     """Two branches that cross in the middle of a line from A to B."""
-    path = Path(X[:, None] * [1.0, 0, 0], X, ((0, "A"), (4, "B")), ((0, 5),))
+    path = BandPath(X[:, None] * [1.0, 0, 0], X, ((0, "A"), (4, "B")), ((0, 5),))
     branches = np.array([[0, 1], [0, 1], [0, 1], [1, 0], [1, 0]])
     return Bands(path, np.sort(np.stack([1 + 2 * X, 3 - 2 * X], 1), axis=1), branches)
 

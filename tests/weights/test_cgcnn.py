@@ -1,7 +1,11 @@
 """Published CGCNN weights: the original code's numbers; files that are not right."""
 
+from __future__ import annotations
+
 import json
 import os
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import ase.io
@@ -14,7 +18,42 @@ from numpy.testing import assert_allclose
 import matjax as mj
 from matjax.crystals import Crystal
 from matjax.graphs import build_graph, nearest_neighbors
-from matjax.weights import Converted, find, load_predictor, pretrained, read_cgcnn
+from matjax.weights import Converted, find, load_predictor, read_cgcnn
+from tests.weights.damaged_files import (
+    HUGE,
+    refused,
+)
+from tests.weights.nequix_files import described, npy
+
+ARGS = {
+    "task": "regression",
+    "atom_fea_len": 2,
+    "h_fea_len": 2,
+    "n_conv": 1,
+    "n_h": 1,
+}
+
+
+def npz(folder: Path, args: object = None, **members: object) -> Path:
+    """A CGCNN archive that lacks its network, beside a table of elements."""
+    (folder / "atom_init.json").write_text('{"1": [0.5, 1.0], "6": [1.0, 0.0]}')
+    content = {
+        "args": np.array(args if isinstance(args, str) else json.dumps(args or ARGS)),
+        "normalizer/mean": np.float64(1.0),
+        "normalizer/std": np.float64(2.0),
+        **members,
+    }
+    path = folder / "gap.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in content.items():
+            record = BytesIO()
+            if not isinstance(value, bytes):
+                np.save(record, value)
+            archive.writestr(
+                f"{name}.npy", value if isinstance(value, bytes) else record.getvalue()
+            )
+    return path
+
 
 # Predictions of the original code (torch, float32), which lie beside the data.
 DATA = Path(os.environ.get("MATJAX_DATA", "nowhere"))
@@ -144,7 +183,7 @@ def test_weights_are_found_in_named_folders(variable, small, monkeypatch, tmp_pa
         monkeypatch.setenv(other, str(tmp_path / "none"))
     path = small()
     monkeypatch.setenv(variable, str(path.parent))
-    assert find(Converted("gap.npz", "gap", "eV", False)) == path
+    assert find(GAP) == path
 
 
 @pytest.fixture
@@ -266,3 +305,50 @@ def test_pickled_arrays_are_not_read(small):
     path = small(**{"state/fc_out.bias": np.array([{}], dtype=object)})
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         read_cgcnn(path, GAP)
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ({"normalizer/std": np.float64(np.inf)}, "mean and deviation must be finite"),
+        ({"normalizer/std": np.float64(0)}, "mean and deviation must be finite"),
+        ({"normalizer/mean": np.float64(np.nan)}, "mean and deviation must be finite"),
+        ({"normalizer/mean": np.zeros(3)}, "CGCNN weights are an npz file"),
+        ({"normalizer/mean": np.array("x")}, "CGCNN weights are an npz file"),
+        ({"args": {**ARGS, "n_conv": HUGE}}, "n_conv must be 1 to 32"),
+        ({"args": {**ARGS, "n_h": 0}}, "n_h must be 1 to 32; it is 0"),
+        ({"args": {**ARGS, "atom_fea_len": "64"}}, "atom_fea_len must be 1 to 4096"),
+        ({"args": {**ARGS, "h_fea_len": True}}, "h_fea_len must be 1 to 4096"),
+        ({"args": {**ARGS, "task": "classification"}}, "a regression with one output"),
+        ({"args": "[" * 10_000}, "CGCNN weights are an npz file"),
+        ({"args": "[]"}, "CGCNN weights are an npz file"),
+        ({"args": "{}"}, "CGCNN weights are an npz file"),
+        ({"state/a": npy(described((HUGE,)))}, "is more than the file holds"),
+        ({"state/a": npy(described((2,), "'|O'"), b"\0" * 16)}, "Object arrays"),
+        ({"state/a": npy(described((2,)), b"\0" * 12)}, "holds more than an array"),
+        ({"state/a": b""}, "CGCNN weights are an npz file"),
+        ({}, "missing: convs.0"),
+    ],
+)
+def test_cgcnn_archive_that_is_none_is_refused(tmp_path, change, answer):
+    path = npz(tmp_path, **change)
+    assert answer in refused(lambda p: read_cgcnn(p, GAP), path)
+
+
+@pytest.mark.parametrize("position", [60, 150, 400, 600])
+def test_flipped_bit_of_an_archive_is_found(tmp_path, position):
+    path = npz(tmp_path, **{"state/a": np.zeros(100)})
+    content = bytearray(path.read_bytes())
+    content[position] ^= 4
+    path.write_bytes(content)
+    refused(lambda p: read_cgcnn(p, GAP), path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"x": [1]}', '{"1": [NaN, 1]}', '{"200": [1, 2]}', "{}"]
+)
+def test_table_of_elements_that_is_none_is_named(tmp_path, text):
+    path = npz(tmp_path)
+    table = tmp_path / "atom_init.json"
+    table.write_text(text)
+    refused(lambda _: read_cgcnn(path, GAP), table)

@@ -1,5 +1,7 @@
 """Loading by name and path, and the safetensors format."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
@@ -134,3 +136,9 @@ def test_safetensors_with_other_arrays_say_what_is_off(tmp_path):
         load_potential(path)
     assert "missing: strength" in str(error.value)
     assert "epsilon: " in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "complex64", "bool", "x", int, "str"])
+def test_precision_that_is_none_is_refused(dtype):
+    with pytest.raises(ValueError, match="a precision such as float32 or float64"):
+        load_potential("lennard-jones-ar", dtype=dtype)

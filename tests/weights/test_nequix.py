@@ -1,5 +1,7 @@
 """Published Nequix weights: the original code's numbers; files that are not right."""
 
+from __future__ import annotations
+
 import gzip
 import json
 import os
@@ -13,14 +15,18 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.predictors import evaluate, hessian_product
-from matjax.weights import Published, find, load_potential, pretrained, read_nequix
-
-PUBLISHED = pretrained(Published)
+from matjax.weights import find, load_potential, read_nequix
+from tests.weights.damaged_files import (
+    HUGE,
+    refused,
+)
+from tests.weights.nequix_files import NQX
 
 # Energies, forces, stresses and Hessians of six crystals by the original code (nequix,
 # float32), which lie beside the data.
 DATA = Path(os.environ.get("MATJAX_DATA", "nowhere"))
 REFERENCE = DATA.parent / "reference" / "nequix.json.gz"
+PUBLISHED = pretrained(Published)
 N_NODES, DEGREE = 8, 88  # one shape, so one compilation, for all six crystals
 EVALUATE = jax.jit(evaluate)
 
@@ -206,3 +212,34 @@ def test_other_files_are_not_taken_for_weights(tmp_path):
     path.write_bytes(b"\x80\x04 not json\n")
     with pytest.raises(ValueError, match="one line of JSON"):
         read_nequix(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("scale", v) for v in (float("inf"), float("nan"), "1.0", None, [1])),
+        *(("avg_n_neighbors", v) for v in (0, -1, 0.0, float("nan"), "30")),
+        *(("cutoff", v) for v in (0, 1e6, -6.0, "6", None)),
+        *(("n_layers", v) for v in (0, HUGE, -1, 2.5, None)),
+        *(("lmax", v) for v in (-1, 30, HUGE)),
+        *(("hidden_irreps", v) for v in ("", "128", 5, None, "1e9x0e")),
+        *(("radial_mlp_layers", v) for v in (-1, HUGE)),
+        *(("radial_mlp_size", v) for v in (0, -1, HUGE)),
+        *(("radial_basis_size", v) for v in (0, HUGE)),
+        *(("atomic_numbers", v) for v in ([], [200], [1, 1], {"1": 1}, "H", None)),
+        *(("index_weights", v) for v in (1, "yes")),
+    ],
+)
+def test_nequix_config_out_of_bounds_is_refused(tmp_path, key, value):
+    path = tmp_path / "a.nqx"
+    path.write_bytes(json.dumps({**NQX, key: value}).encode() + b"\n")
+    refused(read_nequix, path)
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[]", b"null", b"{}", b"[" * 10**5, b"\x80\x04", b"9" * 5000]
+)
+def test_nequix_file_without_a_config_is_refused(tmp_path, line):
+    path = tmp_path / "a.nqx"
+    path.write_bytes(line + b"\n")
+    refused(read_nequix, path)

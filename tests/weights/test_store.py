@@ -1,13 +1,25 @@
 """Finding weights: folders, cache, and downloads from a server on this machine."""
 
+from __future__ import annotations
+
 import hashlib
 import http.server
 import threading
 
 import pytest
 
-from matjax.weights import Published, find, pretrained
+from matjax.weights import (
+    PRETRAINED,
+    Published,
+    find,
+    load_potential,
+    pretrained,
+    store,
+)
 from matjax.weights.store import fetch
+from tests.weights.damaged_files import (
+    refused,
+)
 
 BYTES = b"weights" * 1000
 
@@ -86,3 +98,26 @@ def test_every_published_file_has_a_checksum_and_a_pinned_address():
         assert entry.file == f"{name}.nqx"
         assert len(entry.sha256) == 64
         assert entry.url.startswith("https://")
+
+
+@pytest.mark.parametrize("name", ["nequix-mp-1.nqx", "nequix-oam-1-pft.nqx"])
+def test_file_with_a_published_name_and_another_content_is_refused(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.setenv("MATJAX_MODELS", str(tmp_path))
+    path = tmp_path / name
+    path.write_bytes(b"other")
+    for given_name in (name.removesuffix(".nqx"), path):
+        told = refused(lambda _, x=given_name: load_potential(x), path)
+        assert PRETRAINED[name.removesuffix(".nqx")].sha256 in told
+    assert "take a copy from https://" in told
+
+
+def test_file_that_changes_is_verified_again(tmp_path, monkeypatch):
+    path = tmp_path / "nequix-mp-1.nqx"
+    monkeypatch.setattr(store, "_DIGESTS", {})
+    path.write_bytes(b"one")
+    first = store._digest(path)
+    path.write_bytes(b"other")
+    assert store._digest(path) != first
+    assert len(store._DIGESTS) == 2

@@ -11,7 +11,8 @@ from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.force_constants import regular_mesh
 from matjax.force_constants.qpoints import SYMPREC
-from matjax.lattice_dynamics.harmonic import Phonons, phonons
+from matjax.lattice_dynamics.from_potential import phonons
+from matjax.lattice_dynamics.harmonic import Phonons
 from matjax.lattice_dynamics.thermal import (
     SOFTEST,
     require_temperatures,

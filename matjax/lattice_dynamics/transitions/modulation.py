@@ -22,7 +22,8 @@ from matjax.crystals import (
     reciprocal,
     space_group,
 )
-from matjax.lattice_dynamics.harmonic import Phonons, phonons
+from matjax.lattice_dynamics.from_potential import phonons
+from matjax.lattice_dynamics.harmonic import Phonons
 from matjax.lattice_dynamics.transitions.order_parameter import (
     commensurate_cell,
     displacement_patterns,

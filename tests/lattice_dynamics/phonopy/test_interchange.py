@@ -1,7 +1,5 @@
 """Phonopy's files against phonopy itself, that made them of forces of springs."""
 
-import gzip
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -14,10 +12,8 @@ from tests.force_constants.ionic import spring_constants
 from tests.lattice_dynamics.phonopy.calculations import (
     CASES,
     CONSTANTS,
-    FCC,
     Q,
     atoms,
-    conventional_rocksalt,
     displaced,
     file_io,
     first_zone,
@@ -26,31 +22,6 @@ from tests.lattice_dynamics.phonopy.calculations import (
     with_born,
     write_disp,
 )
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_force_sets_give_phonopys_force_constants(name, tmp_path):
-    made = displaced(name)
-    write_disp(made, tmp_path)
-    made.produce_force_constants()
-    found = mj.read_phonopy(tmp_path, symmetrize=False)
-    assert found.crystal.symbols == list(made.primitive.symbols)
-    assert_allclose(found.masses, made.primitive.masses)
-    assert np.isnan(found.max_force)
-    made.run_qpoints(Q, with_dynamical_matrices=True)
-    phases = np.exp(2j * np.pi * np.repeat(Q @ made.primitive.scaled_positions.T, 3, 1))
-    roots = np.sqrt(np.repeat(found.masses, 3))
-    expected = made.qpoints.dynamical_matrices * np.outer(roots, roots)
-    expected = phases[:, :, None] * expected * phases.conj()[:, None, :]
-    constants = found.force_constants(Q)
-    constants = (constants + constants.conj().swapaxes(1, 2)) / 2
-    offset = made.primitive.positions - np.asarray(found.crystal.positions)
-    cells = offset @ np.linalg.inv(made.primitive.cell)
-    shift = np.exp(2j * np.pi * np.repeat(Q @ np.rint(cells).T, 3, 1))
-    expected = shift.conj()[:, :, None] * expected * shift[:, None, :]
-    # eV/Å²: FORCE_SETS has 1e-10 eV/Å, over displacements of 0.02 Å
-    assert_allclose(constants, expected, atol=2e-8)
-    assert_allclose(found.frequencies(Q), frequencies(made), atol=CONSTANTS)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -71,35 +42,6 @@ def test_symmetrized_force_constants_are_those_of_phonopys_loader(name, tmp_path
     gamma = mj.read_phonopy(tmp_path).force_constants(np.zeros(3))
     sums = gamma.reshape(len(gamma), -1, 3).sum(axis=1)
     assert_allclose(sums, 0, atol=1e-13)  # round-off
-
-
-@pytest.mark.parametrize("name", ["rocksalt", "wurtzite"])
-def test_random_displacements_give_the_force_constants_of_the_springs(name, tmp_path):
-    made = displaced(name, random=4)
-    write_disp(made, tmp_path)
-    found = mj.read_phonopy(tmp_path)
-    ordered = displaced(name)
-    ordered.produce_force_constants()
-    # FORCE_SETS of all atoms has eight digits: 1e-8 eV/Å over 0.02 Å
-    assert_allclose(found.frequencies(Q), frequencies(ordered), atol=1e-4)
-
-
-def test_noisy_forces_on_random_displacements_are_fitted_as_by_symfc(tmp_path):
-    pytest.importorskip("symfc", reason="symfc is not installed")
-    made = displaced("wurtzite", random=6)
-    rng = np.random.default_rng(1)
-    made.forces = made.forces + rng.normal(scale=1e-3, size=made.forces.shape)
-    write_disp(made, tmp_path)
-    made.produce_force_constants(fc_calculator="symfc")
-    # THz; eight digits of FORCE_SETS, where the noise makes 0.02
-    found = mj.read_phonopy(tmp_path).frequencies(Q)
-    assert_allclose(found, frequencies(made), atol=1e-5)
-
-
-def test_too_few_random_displacements_are_refused(tmp_path):
-    write_disp(displaced("triclinic", random=2), tmp_path)
-    with pytest.raises(ValueError, match="more are needed"):
-        mj.read_phonopy(tmp_path)
 
 
 @pytest.mark.parametrize("form", ["full", "compact", "in yaml", "forces in yaml"])
@@ -123,36 +65,6 @@ def test_force_constants_are_read_in_all_forms(form, tmp_path):
     assert_allclose(mj.read_phonopy(path).frequencies(Q), found.frequencies(Q))
 
 
-def test_compressed_files_are_read(tmp_path):
-    made = displaced("rocksalt")
-    write_disp(made, tmp_path)
-    expected = mj.read_phonopy(tmp_path).frequencies(Q)
-    for name in ("phonopy_disp.yaml", "FORCE_SETS"):
-        path = tmp_path / name
-        with gzip.open(tmp_path / f"{name}.gz", "wb") as file:
-            file.write(path.read_bytes())
-        path.unlink()
-    assert_allclose(mj.read_phonopy(tmp_path).frequencies(Q), expected)
-
-
-def test_units_of_other_codes_are_converted(tmp_path):
-    """Quantum ESPRESSO: Bohr and Rydberg; the same crystal, frequencies alike."""
-    made = displaced("rocksalt")
-    bohr, rydberg = 0.529177210903, 13.605693122994
-    scaled = conventional_rocksalt()
-    scaled = scaled.replace(cell=scaled.cell / bohr)
-    other = phonopy.Phonopy(
-        atoms(scaled), np.eye(3), primitive_matrix=FCC, calculator="qe"
-    )
-    other.generate_displacements(distance=0.02 / bohr)
-    other.forces = made.forces / (rydberg / bohr)
-    write_disp(other, tmp_path)
-    made.produce_force_constants()
-    found = mj.read_phonopy(tmp_path, symmetrize=False)
-    assert_allclose(found.crystal.volume, made.primitive.volume, rtol=1e-8)
-    assert_allclose(found.frequencies(Q), frequencies(made), atol=CONSTANTS)
-
-
 @pytest.mark.parametrize("method", ["gonze", "wang"])
 @pytest.mark.parametrize("name", ["rocksalt", "wurtzite"])
 def test_polar_frequencies_are_phonopys(name, method, tmp_path):
@@ -170,55 +82,6 @@ def test_polar_frequencies_are_phonopys(name, method, tmp_path):
         limit = found.towards(direction).frequencies(np.zeros(3))
         expected = frequencies(made, [[0, 0, 0]], direction)[0]
         assert_allclose(limit[3:], expected[3:], atol=CONSTANTS)
-
-
-@pytest.mark.parametrize("name", ["rocksalt", "wurtzite"])
-def test_born_files_are_expanded_by_symmetry(name, tmp_path):
-    made = with_born(displaced(name))
-    params = made.nac_params
-    write_disp(made, tmp_path)
-    in_yaml = mj.read_phonopy(tmp_path)
-    made.nac_params = None
-    write_disp(made, tmp_path)
-    plain = mj.read_phonopy(tmp_path)
-    file_io.write_BORN(
-        made.primitive, params["born"], params["dielectric"], tmp_path / "BORN"
-    )
-    found = mj.read_phonopy(tmp_path)
-    without = mj.read_phonopy(tmp_path, polar=False)
-    assert_allclose(without.frequencies(Q), plain.frequencies(Q), rtol=0)
-    lines = (tmp_path / "BORN").read_text().splitlines()
-    assert len(lines) == 4  # two of the four atoms of wurtzite
-    assert_allclose(found.source.dipoles.charges, params["born"], atol=1e-7)  # digits
-    assert_allclose(found.source.dipoles.dielectric, params["dielectric"], atol=1e-7)
-    # 14.4 eV Å in the one, 14.39964 in the other
-    assert_allclose(found.frequencies(Q), in_yaml.frequencies(Q), atol=1e-3)
-    (tmp_path / "BORN").write_text("\n".join(["14.400", *lines[1:]]))
-    found = mj.read_phonopy(tmp_path)
-    assert_allclose(found.frequencies(Q), in_yaml.frequencies(Q), atol=1e-6)  # digits
-    assert abs(found.frequencies(Q) - plain.frequencies(Q)).max() > 0.1
-
-
-def test_the_primitive_cell_is_found_where_the_file_names_none(tmp_path):
-    made = displaced("rocksalt")
-    write_disp(made, tmp_path)
-    path = tmp_path / "phonopy_disp.yaml"
-    expected = mj.read_phonopy(tmp_path)
-    text = path.read_text()
-    start = text.index("primitive_matrix:")
-    path.write_text(text[:start] + text[text.index("supercell_matrix:") :])
-    found = mj.read_phonopy(tmp_path)
-    assert_allclose(found.crystal.cell, made.primitive.cell, atol=1e-9)
-    assert_allclose(found.frequencies(Q), expected.frequencies(Q), atol=1e-7)
-    with pytest.raises(ValueError, match="3 x 3 and not singular"):
-        mj.read_phonopy(tmp_path, primitive_matrix=[[1, 0, 0]])
-    with pytest.raises(ValueError, match="must be lattice vectors"):
-        mj.read_phonopy(tmp_path, primitive_matrix=np.diag([1, 1, 0.3]))
-    whole = mj.read_phonopy(tmp_path, primitive_matrix=np.eye(3))
-    assert whole.crystal.n_atoms == 8
-    top = whole.frequencies(np.zeros(3)).max()
-    everywhere = [found.frequencies(q) for q in ([0, 0, 0], [0.5, 0.5, 0])]
-    assert_allclose(top, np.max(everywhere), atol=1e-7)
 
 
 def loose_rutile():

@@ -1,30 +1,24 @@
 """Soft modes: lattices whose instabilities and phases below follow on paper."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, make_supercell
+from matjax.crystals import Crystal
 from matjax.force_constants import RealSpaceForceConstants
 from matjax.lattice_dynamics import Phonons, phonons
 from matjax.lattice_dynamics.transitions import (
     FollowSettings,
-    SoftMode,
-    commensurate_cell,
     descend,
     examine_stability,
     follow_mode,
     lowest_mode,
     mode_at,
 )
-from matjax.lattice_dynamics.transitions.order_parameter import (
-    displacement_patterns,
-    symmetric_directions,
-)
 from matjax.lattice_dynamics.transitions.stability import SOUND
 from matjax.units import THZ
 from tests.force_constants.lattices import (
+    COMPRESSED,
     DISTANCE,
     STIFFNESS,
     silicon,
@@ -125,84 +119,6 @@ def test_of_a_stable_crystal_the_translations_are_the_lowest_modes(stages):
         follow_mode(stillinger_weber(), stage.phonons, stability.lowest)
 
 
-@pytest.mark.parametrize(
-    ("q", "size"),
-    [
-        ([[0.5, 0.5, 0.5]], 2),
-        ([[0.5, 0.5, 0]], 2),
-        ([[1 / 3, 1 / 3, 0]], 3),
-        ([[0.25, 0.5, 1 / 3]], 12),
-        ([[-0.4, 0.2, 0]], 5),
-        ([[0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]], 8),
-        ([[0, 0, 0]], 1),
-    ],
-)
-def test_commensurate_cells_are_the_smallest(q, size):
-    q = np.array(q, dtype=float)
-    matrix = commensurate_cell(q, silicon())
-    assert_allclose(np.linalg.det(matrix), size)  # round-off
-    phases = matrix @ q.T
-    assert_allclose(phases, np.round(phases), atol=1e-9)  # round-off
-    longest = np.linalg.norm(matrix @ silicon().cell, axis=1).max()
-    assert longest < 1.8 * (size * float(silicon().volume)) ** (1 / 3) * size ** (1 / 3)
-
-
-def test_waves_that_never_repeat_have_no_cell():
-    with pytest.raises(ValueError, match="commensurate"):
-        commensurate_cell(np.array([[1 / np.pi, 0, 0]]), silicon())
-
-
-def test_turning_octahedra_have_the_three_directions_of_glazer():
-    """a⁰a⁰c⁻, a⁰b⁻b⁻ and a⁻a⁻a⁻: lines (1,0,0), (1,1,0), (1,1,1) of the R point."""
-    fractional = [[0, 0, 0], [0.5] * 3, [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
-    crystal = Crystal.create([38, 22, 8, 8, 8], 3.9 * np.eye(3), fractional=fractional)
-    about = np.eye(3)[:, None] * np.ones((5, 1))  # (axis, atoms, 3)
-    arms = np.array(fractional) - 0.5
-    turns = np.cross(about, arms) * np.array([0, 0, 1, 1, 1])[:, None]
-    # Of the three oxygens of the cell each is shared by octahedra that turn oppositely:
-    # the face that lies at −1/2 of the center carries the turn of the home cell.
-    turns = turns.reshape(3, 15) / np.linalg.norm(turns.reshape(3, 15), axis=1)[0]
-    q = np.full(3, 0.5)
-    found = chain(1.0).replace(crystal=crystal, masses=np.asarray(crystal.masses))
-    mode = SoftMode(q, "R", -1.0, turns.T.astype(complex), q[None], False)
-    supercell = make_supercell(crystal, commensurate_cell(q[None], crystal))
-    patterns = displacement_patterns(found, mode, [q], supercell)
-    flat = patterns.reshape(3, -1)
-    assert_allclose(flat @ flat.T, np.eye(3), atol=1e-12)  # round-off
-    directions = symmetric_directions(patterns, supercell.crystal)
-    # In the basis of turns about x, y and z.
-    axes = np.stack(
-        [
-            displacement_patterns(
-                found,
-                mode._replace(eigenvectors=mode.eigenvectors[:, [i]]),
-                [q],
-                supercell,
-            )[0].reshape(-1)
-            for i in range(3)
-        ]
-    )
-    seen = sorted(
-        tuple(np.sort(abs(axes @ (d @ flat))).round(6).tolist()) for d in directions
-    )
-    expected = [(0, 0, 1), (0, 0.5**0.5, 0.5**0.5), (3**-0.5,) * 3]
-    assert_allclose(seen, sorted(expected, key=lambda x: x[0]), atol=1e-5)  # rounded
-
-
-COMPRESSED = 0.9 * DISTANCE
-
-
-@pytest.fixture(scope="module")
-def buckled():
-    """A row of springs 10 % too short, far from its images."""
-    crystal = Crystal.create([29], np.diag([COMPRESSED, 12, 12]), fractional=[[0] * 3])
-    potential = springs()
-    found = phonons(potential, crystal)
-    stability = examine_stability(found, mesh=(4, 1, 1), n_starts=1)
-    settings = FollowSettings(cell=False, fmax=1e-5, n_steps=4, max_displacement=0.6)
-    return stability, follow_mode(potential, found, stability.lowest, settings)
-
-
 def test_a_compressed_row_buckles_at_the_zone_boundary(buckled):
     """Transverse λ = (4T/ma) sin²(πq) with the tension T = k(a − r₀)."""
     stability, _ = buckled
@@ -214,34 +130,6 @@ def test_a_compressed_row_buckles_at_the_zone_boundary(buckled):
     assert_allclose(lowest.frequency, -THZ * np.sqrt(-value), rtol=1e-9)  # round-off
     assert lowest.degeneracy == 2
     assert not stability.elastically_stable
-
-
-def test_following_it_gains_all_the_energy_of_the_springs(buckled):
-    """In the zigzag every spring has its own length."""
-    _, descent = buckled
-    assert descent.parent_symbol == "P4/mmm"
-    assert abs(np.linalg.det(descent.supercell)) == 2
-    energy = STIFFNESS * (COMPRESSED - DISTANCE) ** 2 / 2
-    assert len(descent.branches) == 3  # along a side, a diagonal, and at random
-    assert [branch.symmetric for branch in descent.branches].count(True) == 2
-    for branch in descent.branches:
-        assert branch.converged
-        assert_allclose(branch.energy, -energy, atol=1e-8)  # fmax²/k
-        zero = branch.amplitudes == 0
-        assert_allclose(branch.energies[zero], 0, atol=1e-12)  # round-off
-        half = (branch.energies - branch.energies[::-1])[~zero]
-        assert_allclose(half, 0, atol=1e-9)  # both signs are equal; round-off
-        bond = jnp.hypot(COMPRESSED, 2 * branch.amplitudes)
-        curve = STIFFNESS / 2 * (bond - DISTANCE) ** 2 - energy
-        assert_allclose(branch.energies, curve, atol=1e-9)  # round-off
-        positions = np.asarray(branch.crystal.positions)
-        assert len(positions) == 2
-        shift = abs((positions[1] - positions[0]) @ np.diag([0, 1, 1]))
-        shift = np.linalg.norm(np.minimum(shift, 12 - shift))
-        assert_allclose(np.hypot(COMPRESSED, shift), DISTANCE, atol=1e-5)  # fmax/k
-    symbols = {branch.symbol for branch in descent.branches if branch.symmetric}
-    assert symbols == {"Pmma", "Cmcm"}
-    assert_allclose(descent.gain_per_formula, energy, atol=1e-8)
 
 
 def test_what_cannot_be_followed_is_refused(buckled):

@@ -1,42 +1,24 @@
-"""Each file of phonopy that is damaged is refused in a message that names it."""
+"""phonopy's YAML: its units, its cells, and files that are damaged."""
 
-import gzip
-
+import numpy as np
 import pytest
 import yaml
+from numpy.testing import assert_allclose
 
 import matjax as mj
 from tests.lattice_dynamics.phonopy.calculations import (
+    CONSTANTS,
+    FCC,
+    Q,
+    atoms,
+    conventional_rocksalt,
     displaced,
-    file_io,
-    with_born,
+    frequencies,
+    phonopy,
     write_disp,
 )
 
 YAML = "phonopy_disp.yaml"
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory):
-    """Files of a calculation, by name."""
-    folder = tmp_path_factory.mktemp("calculation")
-    made = with_born(displaced("rocksalt"))
-    params = made.nac_params
-    file_io.write_BORN(
-        made.primitive, params["born"], params["dielectric"], folder / "BORN"
-    )
-    made.save(folder / "phonopy_params.yaml")
-    made.nac_params = None
-    write_disp(made, folder)
-    made.produce_force_constants()
-    file_io.write_FORCE_CONSTANTS(made.force_constants, folder / "FORCE_CONSTANTS")
-    return {path.name: path.read_text() for path in folder.iterdir()}
-
-
-def test_the_files_are_good_before_they_are_damaged(texts, tmp_path):
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    assert mj.read_phonopy(tmp_path).crystal.n_atoms == 2
 
 
 def put(*path_and_value):
@@ -61,7 +43,11 @@ def drop(*path):
 
 
 NAN, INF = float("nan"), float("inf")
+
+
 POINT = ("supercell", "points", 1)
+
+
 TREES = [
     put("unit_cell", None),
     put("unit_cell", [1, 2, 3]),
@@ -127,6 +113,52 @@ TREES = [
 ]
 
 
+def test_units_of_other_codes_are_converted(tmp_path):
+    """Quantum ESPRESSO: Bohr and Rydberg; the same crystal, frequencies alike."""
+    made = displaced("rocksalt")
+    bohr, rydberg = 0.529177210903, 13.605693122994
+    scaled = conventional_rocksalt()
+    scaled = scaled.replace(cell=scaled.cell / bohr)
+    other = phonopy.Phonopy(
+        atoms(scaled), np.eye(3), primitive_matrix=FCC, calculator="qe"
+    )
+    other.generate_displacements(distance=0.02 / bohr)
+    other.forces = made.forces / (rydberg / bohr)
+    write_disp(other, tmp_path)
+    made.produce_force_constants()
+    found = mj.read_phonopy(tmp_path, symmetrize=False)
+    assert_allclose(found.crystal.volume, made.primitive.volume, rtol=1e-8)
+    assert_allclose(found.frequencies(Q), frequencies(made), atol=CONSTANTS)
+
+
+def test_the_primitive_cell_is_found_where_the_file_names_none(tmp_path):
+    made = displaced("rocksalt")
+    write_disp(made, tmp_path)
+    path = tmp_path / "phonopy_disp.yaml"
+    expected = mj.read_phonopy(tmp_path)
+    text = path.read_text()
+    start = text.index("primitive_matrix:")
+    path.write_text(text[:start] + text[text.index("supercell_matrix:") :])
+    found = mj.read_phonopy(tmp_path)
+    assert_allclose(found.crystal.cell, made.primitive.cell, atol=1e-9)
+    assert_allclose(found.frequencies(Q), expected.frequencies(Q), atol=1e-7)
+    with pytest.raises(ValueError, match="3 x 3 and not singular"):
+        mj.read_phonopy(tmp_path, primitive_matrix=[[1, 0, 0]])
+    with pytest.raises(ValueError, match="must be lattice vectors"):
+        mj.read_phonopy(tmp_path, primitive_matrix=np.diag([1, 1, 0.3]))
+    whole = mj.read_phonopy(tmp_path, primitive_matrix=np.eye(3))
+    assert whole.crystal.n_atoms == 8
+    top = whole.frequencies(np.zeros(3)).max()
+    everywhere = [found.frequencies(q) for q in ([0, 0, 0], [0.5, 0.5, 0])]
+    assert_allclose(top, np.max(everywhere), atol=1e-7)
+
+
+def test_the_files_are_good_before_they_are_damaged(texts, tmp_path):
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert mj.read_phonopy(tmp_path).crystal.n_atoms == 2
+
+
 @pytest.mark.parametrize("number", range(len(TREES)))
 def test_damaged_yaml_is_refused_by_name(texts, tmp_path, number):
     tree = yaml.safe_load(texts[YAML])
@@ -135,69 +167,6 @@ def test_damaged_yaml_is_refused_by_name(texts, tmp_path, number):
     (tmp_path / "FORCE_SETS").write_text(texts["FORCE_SETS"])
     with pytest.raises(ValueError, match=str(tmp_path)):
         mj.read_phonopy(tmp_path)
-
-
-RAW = [
-    (YAML, b"\xff\xfe\x00a"),
-    (YAML, "Größe: ä".encode("latin-1")),
-    (YAML, b""),
-    (YAML, b"42"),
-    (YAML, b"- 1\n- 2"),
-    (YAML, b"unit_cell: {\n"),
-    (YAML, b"unit_cell: 2001-99-99\nsupercell: 1"),
-    (YAML, b"\x00\x00"),
-    (YAML, b"? [a]\n: 1\nunit_cell: 1\nsupercell: 1"),
-    (YAML + ".gz", b"no gzip"),
-    (YAML + ".gz", gzip.compress(b"unit_cell: 1\n" * 99)[:-12]),
-    (YAML + ".xz", b"no xz"),
-    ("FORCE_SETS", b""),
-    ("FORCE_SETS", b"8"),
-    ("FORCE_SETS", b"8\n0\n"),
-    ("FORCE_SETS", b"8\n-2\n"),
-    ("FORCE_SETS", b"8\n1e300\n"),
-    ("FORCE_SETS", b"8\n1.5\n"),
-    ("FORCE_SETS", b"8.2\n2\n"),
-    ("FORCE_SETS", b"eight"),
-    ("FORCE_SETS", b"\xff\xff"),
-    ("FORCE_SETS", b"1 2 3 4 5 6\n" * 7),
-    ("FORCE_SETS", b"1 2 3 nan 5 6\n" * 8),
-    ("FORCE_CONSTANTS", b""),
-    ("FORCE_CONSTANTS", b"2 8\n"),
-    ("FORCE_CONSTANTS", b"-2 -8\n" + b"1 1\n0 0 0\n0 0 0\n0 0 0\n" * 16),
-    ("FORCE_CONSTANTS", b"2 8\n" + b"9 9\n0 0 0\n0 0 0\n0 0 0\n" * 16),
-    ("FORCE_CONSTANTS", b"2 8\n" + b"1 1\n0 0 0\n0 0 0\n0 0 0\n" * 16),
-    ("FORCE_CONSTANTS", b"2 8\n" + b"1.5 1\n0 0 0\n0 0 0\n0 0 0\n" * 16),
-    ("FORCE_CONSTANTS", b"inf 8\n"),
-    ("FORCE_CONSTANTS", b"two eight\n"),
-    ("BORN", b""),
-    ("BORN", b"14.4\n"),
-    ("BORN", b"14.4\n1 0 0 0 1 0 0 0 1\n1 0 0 0 x 0 0 0 1\n1 0 0 0 1 0 0 0 1"),
-    ("BORN", b"14.4\n1 0 0 0 1 0 0 0 nan\n1 0 0 0 1 0 0 0 1\n1 0 0 0 1 0 0 0 1"),
-    *(
-        ("BORN", f"{factor}\n2 0 0 0 2 0 0 0 2\n{row}\n-{row}".encode())
-        for factor in ("0.0", "-14.4", "nan", "inf")
-        for row in ("1 0 0 0 1 0 0 0 1",)
-    ),
-]
-
-
-@pytest.mark.parametrize("number", range(len(RAW)))
-def test_damaged_files_are_refused_by_name(texts, tmp_path, number):
-    name, content = RAW[number]
-    kept = {YAML, "FORCE_SETS"} - {name.partition(".gz")[0].partition(".xz")[0]}
-    if name == "FORCE_CONSTANTS":
-        kept.discard("FORCE_SETS")
-    for other in kept:
-        (tmp_path / other).write_text(texts[other])
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=str(tmp_path / name)):
-        mj.read_phonopy(tmp_path)
-
-
-def test_a_byte_order_mark_is_no_damage(texts, tmp_path):
-    (tmp_path / YAML).write_text(texts[YAML], encoding="utf-8-sig")
-    (tmp_path / "FORCE_SETS").write_text(texts["FORCE_SETS"], encoding="utf-8-sig")
-    assert mj.read_phonopy(tmp_path).crystal.n_atoms == 2
 
 
 @pytest.mark.parametrize("symprec", [0.0, -1e-3, 0.5, NAN, INF])
