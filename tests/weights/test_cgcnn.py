@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose
 import matjax as mj
 from matjax.crystals import Crystal
 from matjax.graphs import build_graph, nearest_neighbors
-from matjax.weights import Converted, find, load_predictor, read_cgcnn
+from matjax.weights import Converted, find, load_predictor, pretrained, read_cgcnn
 from tests.weights.damaged_files import (
     HUGE,
     refused,

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.predictors import evaluate, hessian_product
-from matjax.weights import find, load_potential, read_nequix
+from matjax.weights import Published, find, load_potential, pretrained, read_nequix
 from tests.weights.damaged_files import (
     HUGE,
     refused,
