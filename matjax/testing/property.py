@@ -1,8 +1,8 @@
 """The contract of a property network, as checks that anyone can run on their own.
 
 Beside :mod:`matjax.testing.potential`, the contract of a potential. Every check takes a
-predictor in float64 of scalar properties of crystals and a small crystal, and raises
-AssertionError where the physics is wrong. ``check_property_model`` runs them all:
+predictor in float64 and a small crystal, and raises AssertionError where the physics is
+wrong. ``check_property_model`` runs them all:
 
     predictor = PropertyPredictor.create(MyModel(...), ["eV/atom"])
     check_property_model(predictor, crystal)
@@ -13,7 +13,7 @@ only: its atoms have many at one distance.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -29,55 +29,110 @@ DEGREE = 128
 """Edge slots of each node: one shape for all variants of a crystal, and few compiles.
 A network of few neighbors leaves most of them empty."""
 
-_SKEW = np.array([[1, 2, 0], [0, 1, -3], [0, 0, 1]])
+
+def _outputs_of(predictor: PropertyPredictor, graph: Graph) -> dict[str, Array]:
+    """All properties by name, (graphs, ...) or (nodes, ...)."""
+    return predictor.outputs(graph)
 
 
-def _stacked(predictor: PropertyPredictor, graph: Graph) -> Array:
-    """All properties, (graphs, properties)."""
-    outputs = predictor.outputs(graph)
-    return jnp.stack([outputs[name] for name in predictor.properties], axis=-1)
-
-
-_values = jax.jit(_stacked)
+_values = jax.jit(_outputs_of)
 
 
 @jax.jit
 @jax.grad
 def _gradient(predictor: PropertyPredictor, graph: Graph) -> Array:
     """Gradient of a loss with respect to the parameters."""
-    return jnp.sum(_stacked(predictor, graph) ** 2)
+    outputs = predictor.outputs(graph)
+    return jnp.sum(jnp.stack([jnp.sum(x**2) for x in outputs.values()]))
+
+
+_SKEW = np.array([[1, 2, 0], [0, 1, -3], [0, 0, 1]])
 
 
 def _graph(predictor: PropertyPredictor, *crystals: Crystal, n_nodes: int) -> Graph:
     return predictor.graph(crystals, n_nodes=n_nodes, degree=DEGREE, n_graphs=3)
 
 
-def _result(predictor: PropertyPredictor, crystal: Crystal, of: Crystal) -> Array:
+def _taken(
+    predictor: PropertyPredictor, values: dict[str, Array], graph: int, atoms: slice
+) -> dict[str, np.ndarray]:
+    """Values of one crystal of a batch."""
+    return {
+        x.name: np.asarray(values[x.name][atoms if x.of_atoms else graph])
+        for x in predictor.labels
+    }
+
+
+def _result(
+    predictor: PropertyPredictor, crystal: Crystal, of: Crystal
+) -> dict[str, np.ndarray]:
     """Values of a variant of a crystal, which has up to twice its atoms."""
-    graph = _graph(predictor, crystal, n_nodes=3 * of.n_atoms)
-    values = _values(predictor, graph)
-    assert_allclose(values[1:], 0, err_msg="padding has properties")
-    return values[0]
+    n = crystal.n_atoms
+    values = _values(predictor, _graph(predictor, crystal, n_nodes=3 * of.n_atoms))
+    for label in predictor.labels:
+        padding = values[label.name][n if label.of_atoms else 1 :]
+        assert_allclose(padding, 0, err_msg=f"padding has a value of {label.name}")
+    return _taken(predictor, values, 0, slice(n))
 
 
-def _assert_same(a: Array, b: Array, tolerance: float = 1e-9) -> None:
+def _assert_same(
+    a: Mapping[str, Array], b: Mapping[str, Array], tolerance: float = 1e-9
+) -> None:
     """Equality to the round-off of float64 sums of some hundred terms, reordered."""
-    assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    for name, values in a.items():
+        assert_allclose(values, b[name], rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def _turned(tensors: np.ndarray, shape: tuple[int, ...], turn: np.ndarray) -> Array:
+    """Tensors (..., *shape) in a frame that a matrix has turned: all axes of three."""
+    for axis in range(tensors.ndim - len(shape), tensors.ndim):
+        if tensors.shape[axis] != 3:
+            continue
+        tensors = np.moveaxis(np.tensordot(tensors, turn, (axis, 1)), -1, axis)
+    return tensors
 
 
 def _assert_unchanged(
-    predictor: PropertyPredictor, crystal: Crystal, variant: Crystal
+    predictor: PropertyPredictor,
+    crystal: Crystal,
+    variant: Crystal,
+    *,
+    rows: Array | None = None,
+    turn: np.ndarray | None = None,
+    n_cells: int = 1,
 ) -> None:
+    """Properties of a variant are those of the crystal.
+
+    Args:
+        predictor: of the properties.
+        crystal: as it was.
+        variant: with up to twice its atoms.
+        rows: atom of the crystal that each atom of the variant is; by default the same.
+        turn: matrix that turns positions of the crystal into those of the variant.
+        n_cells: cells of the crystal in that of the variant.
+    """
     expected = _result(predictor, crystal, crystal)
+    for label in predictor.labels:
+        values = np.asarray(expected[label.name])
+        if label.of_atoms and rows is not None:
+            values = values[rows]
+        if not label.intensive:
+            values = np.asarray(n_cells * values)
+        if turn is not None and label.per != "spectrum":
+            values = _turned(values, label.shape, turn)
+        expected[label.name] = np.asarray(values)
     _assert_same(_result(predictor, variant, crystal), expected)
 
 
 def check_rotation(predictor: PropertyPredictor, crystal: Crystal) -> None:
-    """Properties are unchanged under rotations and mirrors."""
+    """Numbers are unchanged under rotations and mirrors, tensors turn with them.
+
+    Axes of three in the shape of a label are taken for Cartesian ones.
+    """
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     for matrix in (turn, -turn):
         turned = crystal.replace(cell=crystal.cell @ matrix.T)
-        _assert_unchanged(predictor, crystal, turned)
+        _assert_unchanged(predictor, crystal, turned, turn=matrix)
 
 
 def check_translation(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -94,7 +149,7 @@ def check_permutation(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """Atoms have no order."""
     order = np.random.default_rng(2).permutation(crystal.n_atoms)[::-1]
     swapped = crystal.taken(order)
-    _assert_unchanged(predictor, crystal, swapped)
+    _assert_unchanged(predictor, crystal, swapped, rows=order)
 
 
 def check_cell_choice(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -109,22 +164,26 @@ def check_cell_choice(predictor: PropertyPredictor, crystal: Crystal) -> None:
 
 
 def check_supercell(predictor: PropertyPredictor, crystal: Crystal) -> None:
-    """Two cells have the properties of one."""
+    """Two cells have the properties of one, and twice its totals."""
     for size in ((1, 1, 2), (2, 1, 1)):
-        double = make_supercell(crystal, size).crystal
-        _assert_unchanged(predictor, crystal, double)
+        double = make_supercell(crystal, size)
+        _assert_unchanged(
+            predictor, crystal, double.crystal, rows=double.atom, n_cells=2
+        )
 
 
 def check_padding_and_batch(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """Empty nodes, slots and graphs change nothing, nor do other crystals beside."""
     other = crystal.strained(np.diag([0.02, 0.0, -0.01]))
     n_nodes = 3 * crystal.n_atoms
+    n = crystal.n_atoms
     both = _values(predictor, _graph(predictor, other, crystal, n_nodes=n_nodes))
-    _assert_same(both[0], _result(predictor, other, crystal))
-    _assert_same(both[1], _result(predictor, crystal, crystal))
-    assert_allclose(both[2], 0)
+    second = _taken(predictor, both, 1, slice(n, 2 * n))
+    first = _taken(predictor, both, 0, slice(n))
+    _assert_same(first, _result(predictor, other, crystal))
+    _assert_same(second, _result(predictor, crystal, crystal))
     tight = _values(predictor, predictor.graph(crystal))
-    _assert_same(both[1], tight[0])
+    _assert_same(second, _taken(predictor, tight, 0, slice(n)))
 
 
 def check_neighbors(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -135,14 +194,15 @@ def check_neighbors(predictor: PropertyPredictor, crystal: Crystal) -> None:
         n_nodes=3 * crystal.n_atoms,
         dtype=predictor.dtype,
     )
-    _assert_same(_values(predictor, graph)[0], _result(predictor, crystal, crystal))
+    found = _taken(predictor, _values(predictor, graph), 0, slice(crystal.n_atoms))
+    _assert_same(found, _result(predictor, crystal, crystal))
 
 
 def check_jit(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """Compiled and uncompiled values agree."""
     graph = _graph(predictor, crystal, n_nodes=3 * crystal.n_atoms)
     with jax.disable_jit():
-        plain = _stacked(predictor, graph)
+        plain = predictor.outputs(graph)
     _assert_same(plain, _values(predictor, graph))
 
 
@@ -150,16 +210,19 @@ def check_precision(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """float32 gives the float64 values to its round-off."""
     double = _result(predictor, crystal, crystal)
     single = _result(predictor.astype(jnp.float32), crystal, crystal)
-    assert single.dtype == jnp.float32, "float32 was promoted on the way"
+    for name, values in single.items():
+        assert values.dtype == np.float32, f"{name}: float32 was promoted on the way"
+    largest = max(float(np.abs(values).max()) for values in double.values())
     # 1e-7 of round-off grows by the depth of the network and cancelling terms.
-    _assert_same(single, double, 1e-4 * max(1.0, float(jnp.abs(double).max())))
+    _assert_same(single, double, 1e-4 * max(1.0, largest))
 
 
 def check_one_atom(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """One atom in its own cell, and one without any neighbor, have finite values."""
     for cell in (crystal.cell, np.eye(3) * 3 * predictor.model.cutoff):
         atom = Crystal.create(crystal.numbers[:1], cell, fractional=[[0.3, -1.2, 0.9]])
-        assert jnp.isfinite(_result(predictor, atom, crystal)).all()
+        for name, values in _result(predictor, atom, crystal).items():
+            assert np.isfinite(values).all(), name
 
 
 def check_distances_matter(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -170,8 +233,9 @@ def check_distances_matter(predictor: PropertyPredictor, crystal: Crystal) -> No
     numbers = np.array(crystal.numbers)
     numbers[0] = other
     for variant in (swelled, crystal.replace(numbers=numbers)):
-        change = jnp.abs(_result(predictor, variant, crystal) - before)
-        assert float(change.max()) > 0, "the values ignore elements or distances"
+        after = _result(predictor, variant, crystal)
+        change = max(float(np.abs(after[name] - x).max()) for name, x in before.items())
+        assert change > 0, "the values ignore elements or distances"
 
 
 def check_parameter_gradients(predictor: PropertyPredictor, crystal: Crystal) -> None:
