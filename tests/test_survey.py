@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matjax.survey import choose, crystal_item, read_records, survey, teacher
 
 from matjax.crystals import Crystal
-from matjax.survey import choose, crystal_item, read_records, survey, teacher
 from matjax.weights import save_potential
 from tests.train.argon import student
 

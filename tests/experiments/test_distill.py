@@ -10,16 +10,6 @@ import ase.io
 import numpy as np
 import pytest
 import yaml
-from numpy.testing import assert_allclose
-
-from matjax.config import build_config
-from matjax.crystals import Crystal, space_group
-from matjax.elements import atomic_number
-from matjax.lattice_dynamics import phonons
-from matjax.lattice_dynamics.phonopy import write_phonopy
-from matjax.models.potentials import LennardJones
-from matjax.predictors import Potential
-from matjax.studies import Run, catalog
 from matjax.survey import (
     Cotraining,
     Labels,
@@ -32,6 +22,16 @@ from matjax.survey import (
     label_crystals,
 )
 from matjax.survey.substitution import substituted
+from numpy.testing import assert_allclose
+
+from matjax.config import build_config
+from matjax.crystals import Crystal, space_group
+from matjax.elements import atomic_number
+from matjax.lattice_dynamics import phonons
+from matjax.lattice_dynamics.phonopy import write_phonopy
+from matjax.models.potentials import LennardJones
+from matjax.predictors import Potential
+from matjax.studies import Run, catalog
 from matjax.weights import load_potential, save_potential
 
 NOBLE = {"Ne": 10, "Ar": 18, "Kr": 36, "Xe": 54}

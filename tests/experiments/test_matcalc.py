@@ -8,11 +8,6 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import write
-from numpy.testing import assert_allclose
-
-from matjax.config import build_config
-from matjax.lattice_dynamics import phonons
-from matjax.studies import Run, catalog
 from matjax.survey import (
     SizedPotential,
     choose,
@@ -23,6 +18,11 @@ from matjax.survey import (
     small_first,
 )
 from matjax.survey.sizes import DEGREES, NODES
+from numpy.testing import assert_allclose
+
+from matjax.config import build_config
+from matjax.lattice_dynamics import phonons
+from matjax.studies import Run, catalog
 from tests.force_constants.lattices import silicon, stillinger_weber
 
 CV = catalog.load_experiment(catalog.experiments()["matcalc_cv"])

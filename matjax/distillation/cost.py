@@ -1,31 +1,40 @@
-"""What ``distill.py`` asks of a process of its own: time and memory of columns."""
+"""What columns cost on the primitive cell and on a supercell: time and memory.
+
+Measured in a process of its own, where nothing else is at work.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from matjax.crystals import Crystal, make_supercell
+from matjax.crystals import Crystal, crystal_from_json, crystal_to_json, make_supercell
 from matjax.data import Shape, Shapes
 from matjax.predictors import evaluate
-from matjax.survey import item_crystal
+from matjax.processes import all_values, survey
+from matjax.progress import Progress
 from matjax.train import (
     ColumnExample,
     ColumnLoader,
     OptimizerConfig,
     Term,
     TrainState,
+    common_shape,
     make_optimizer,
     make_train_step,
     potential_predictions,
 )
 from matjax.weights import load_potential
+
+CRYSTALS = 3
+"""The smallest that are trained on; the median of what they cost counts."""
 
 REPEATS = 5
 """Times that a call is measured after its compilation; the shortest counts."""
@@ -38,14 +47,59 @@ Settings = Mapping[str, Any]
 _COMPILED: dict[Any, Any] = {}
 
 
-def cost(item: Settings, settings: Settings) -> dict[str, float]:
-    """One column of force constants, of the cell at some q and of its supercell at 0.
+def column_costs(
+    teacher: str,
+    student: Path,
+    crystals: Mapping[str, Crystal],
+    records: Path,
+    *,
+    n_atoms: int,
+    precision: str,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, float]:
+    """Medians over some crystals of what columns and evaluations take.
 
+    Args:
+        teacher: name or file of a potential.
+        student: file of another one, whose columns are measured.
+        crystals: of which the smallest are taken.
+        records: JSON Lines file; made anew.
+        n_atoms: of supercells, at least.
+        precision: of both potentials, ``float32`` or ``float64``.
+        seed: of the q of columns.
+        progress: shows the crystals as they end.
+    """
+    chosen = sorted(crystals, key=lambda k: crystals[k].n_atoms)[:CRYSTALS]
+    cutoff = load_potential(student, dtype=jnp.float32).cutoff
+    records.unlink(missing_ok=True)  # a training that went on has another potential
+    found = survey(
+        f"{__file__}:cost",
+        {k: crystal_to_json(crystals[k]) for k in chosen},
+        records,
+        settings={
+            "teacher": teacher,
+            "student": str(student),
+            "precision": precision,
+            "n_atoms": n_atoms,
+            "degree": common_shape([crystals[k] for k in chosen], cutoff).degree,
+            "seed": seed,
+        },
+        progress=progress,
+    )
+    values = list(all_values(found).values())
+    return {key: float(np.median([v[key] for v in values])) for key in values[0]}
+
+
+def cost(item: Settings, settings: Settings) -> dict[str, float]:
+    """The answer to :func:`column_costs` for one crystal.
+
+    One column of force constants, of the cell at some q and of its supercell at 0.
     Memory is what the compiled function needs beside its arguments and results, as XLA
     has planned it. A step of training on this column is measured likewise. Student and
     teacher are timed on the supercell: energy, forces and stress.
     """
-    cell = item_crystal(item)
+    cell = crystal_from_json(item)
     large = make_supercell(cell, _repeats(settings["n_atoms"], cell.n_atoms)).crystal
     q = np.random.default_rng(settings["seed"]).uniform(-0.5, 0.5, 3)
     found: dict[str, float] = {"cost_supercell_atoms": large.n_atoms}

@@ -16,16 +16,10 @@ from pydantic import Field, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal, neighbors, primitive
-from matjax.survey.benchmark import (
-    REFUSED,
-    composition,
-    crystal_item,
-    item_crystal,
-    read_items,
-)
-from matjax.survey.substitution import Items, substituted
+from matjax.data import composition, read_items
+from matjax.distillation.substitution import Crystals, substituted
 
-LOG = logging.getLogger("matjax.survey")
+LOG = logging.getLogger("matjax.distillation")
 
 
 class Pool(Section):
@@ -96,7 +90,7 @@ class Cotraining(Section):
 class Drawn(NamedTuple):
     """Primitive cells, and the part of each."""
 
-    items: Items
+    crystals: Crystals
     """By identifier."""
     parts: dict[str, str]
     """``train``, ``held_out`` or ``test``."""
@@ -123,30 +117,30 @@ def draw(pool: Pool, species: Collection[int], cutoff: float, *, seed: int) -> D
         ("held_out", pool.held_out),
         ("train", pool.train),
     ):
-        had = len(drawn.items)
-        while len(drawn.items) - had < wanted and waiting:
+        had = len(drawn.crystals)
+        while len(drawn.crystals) - had < wanted and waiting:
             group = waiting.pop(0)
-            drawn.items.update(group)
+            drawn.crystals.update(group)
             drawn.parts.update(dict.fromkeys(group, part))
-        if len(drawn.items) - had < wanted:
+        if len(drawn.crystals) - had < wanted:
             raise ValueError(
                 f"{pool.data} must hold as many crystals as are wanted; of at most "
                 f"{pool.max_atoms} atoms and {pool.max_neighbors} neighbors it has "
-                f"{len(drawn.items)}: want fewer, or allow larger ones"
+                f"{len(drawn.crystals)}: want fewer, or allow larger ones"
             )
-    more: Items = {}
+    more: Crystals = {}
     if pool.further:
         more |= _further(pool, set(groups), set(species), cutoff, seed)
     if pool.substituted:
         more |= substituted(
-            {k: item for k, item in drawn.items.items() if drawn.parts[k] == "train"},
+            {k: c for k, c in drawn.crystals.items() if drawn.parts[k] == "train"},
             species,
             groups.keys(),
             lambda crystal: pool.holds(crystal, cutoff),
             count=pool.substituted,
             seed=seed,
         )
-    drawn.items.update(more)
+    drawn.crystals.update(more)
     drawn.parts.update(dict.fromkeys(more, "train"))
     return drawn
 
@@ -158,7 +152,7 @@ def draw_cotraining(
     cutoff: float,
     *,
     seed: int,
-) -> Items:
+) -> Crystals:
     """Primitive cells by file and identifier, of compositions the pool does not have.
 
     Args:
@@ -174,13 +168,13 @@ def draw_cotraining(
     pooled = partial(_is_small, pool, cutoff)
     known = set(_compositions(pool.data, set(species), pooled))
     small = partial(_is_small, cotraining, cutoff)
-    found: Items = {}
+    found: Crystals = {}
     names: set[str] = set()
     for number, data in enumerate(cotraining.data):
         for name, group in _compositions(data, set(species), small).items():
             if name not in known:
                 names.add(name)
-                found |= {f"{number}/{key}": item for key, item in group.items()}
+                found |= {f"{number}/{key}": crystal for key, crystal in group.items()}
     if not found:
         raise ValueError(
             f"cotraining needs crystals of at most {cotraining.max_atoms} atoms and "
@@ -189,7 +183,7 @@ def draw_cotraining(
         )
     if (count := cotraining.substituted) == 0:
         return found
-    parents = {key: item for key, item in found.items() if key.startswith("0/")}
+    parents = {k: crystal for k, crystal in found.items() if k.startswith("0/")}
     return found | substituted(
         parents, species, known | names, small, count=count, seed=seed
     )
@@ -202,18 +196,18 @@ def _is_small(limits: Pool | Cotraining, cutoff: float, crystal: Crystal) -> boo
 
 def _further(
     pool: Pool, known: set[str], species: set[int], cutoff: float, seed: int
-) -> Items:
+) -> Crystals:
     """Crystals of the further file whose compositions are not known."""
     wanted = {atomic_numbers[x] for x in pool.further_elements} or species
     groups = _compositions(
         pool.further_data, species, lambda crystal: pool.holds(crystal, cutoff)
     )
     found = {
-        key: item
+        key: crystal
         for name, group in groups.items()
         if name not in known
-        for key, item in group.items()
-        if wanted.intersection(item["numbers"])
+        for key, crystal in group.items()
+        if wanted.intersection(np.asarray(crystal.numbers).tolist())
     }
     if len(found) < pool.further:
         raise ValueError(
@@ -227,16 +221,16 @@ def _further(
 
 def _compositions(
     data: str, species: set[int], admits: Callable[[Crystal], bool]
-) -> Mapping[str, Items]:
+) -> Mapping[str, Crystals]:
     """Primitive cells of a file by composition in alphabetical order."""
-    groups: dict[str, Items] = {}
-    for key, given in read_items(data, ()).items():
-        if not species.issuperset(given["numbers"]):
+    groups: dict[str, Crystals] = {}
+    for key, item in read_items(data, ()).items():
+        if not species.issuperset(item.numbers):
             continue
-        if REFUSED in given:
-            LOG.warning("left out: %s", given[REFUSED])
+        if item.crystal is None:
+            LOG.warning("left out: %s", item.refusal)
             continue
-        crystal = primitive(item_crystal(given))
+        crystal = primitive(item.crystal)
         if admits(crystal):
-            groups.setdefault(composition(crystal), {})[key] = crystal_item(crystal)
+            groups.setdefault(composition(crystal), {})[key] = crystal
     return {name: groups[name] for name in sorted(groups)}

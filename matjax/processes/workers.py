@@ -15,12 +15,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from matjax.progress import Progress
 
@@ -91,7 +89,7 @@ def survey(
     return {key: found[key] for key in items}
 
 
-def read_records(records: Path) -> dict[str, dict[str, Any]]:
+def read_answers(records: Path) -> dict[str, dict[str, Any]]:
     """The records of a file by key; a line cut short by a crash is left out."""
     return {r["key"]: r for r in _lines(records) if "key" in r}
 
@@ -106,16 +104,6 @@ def all_values(records: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
         if "error" in record:
             raise ValueError(f"every item must succeed; {key}: {record['error']}")
     return {key: record["values"] for key, record in records.items()}
-
-
-def choose(keys: Iterable[str], limit: int | None, *, seed: int) -> list[str]:
-    """A random part of the keys, the same for a seed; all of them without a limit.
-
-    A smaller limit gives a part of a larger one's choice.
-    """
-    keys = sorted(keys)
-    order = np.random.default_rng(seed).permutation(len(keys))
-    return [keys[i] for i in order[:limit]]
 
 
 class _Pool:
@@ -302,7 +290,7 @@ def _continue(records: Path, settings: dict[str, Any]) -> dict[str, dict[str, An
             f"{records} can be continued with the settings it was made with, "
             f"{made_with}; received {settings}: choose another folder"
         )
-    return read_records(records)
+    return read_answers(records)
 
 
 def _lines(records: Path) -> Iterator[dict[str, Any]]:

@@ -9,27 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from matjax.crystals import Crystal, space_group
-from matjax.survey.benchmark import composition, crystal_item, item_crystal
+from matjax.data import composition
 
 HALOGENS, NOBLE_GASES = (17, False), (18, False)
 
-Items = dict[str, dict[str, Any]]
+Crystals = dict[str, Crystal]
+"""By identifier."""
 
 
 def substituted(
-    parents: Mapping[str, Mapping[str, Any]],
+    parents: Mapping[str, Crystal],
     species: Collection[int],
     known: Collection[str],
     admits: Callable[[Crystal], bool],
     *,
     count: int,
     seed: int,
-) -> Items:
+) -> Crystals:
     """Crystals drawn by chance from all that have elements of the parents' groups.
 
     The volume is the parent's, times the ratio of what pymatgen's bond lengths give for
@@ -50,8 +50,7 @@ def substituted(
         ValueError: if there are fewer.
     """
     found: dict[tuple[str, int, int], tuple[str, Crystal, Crystal]] = {}
-    for key, item in sorted(parents.items()):
-        parent = item_crystal(item)
+    for key, parent in sorted(parents.items()):
         group = space_group(parent).number
         for child in _children(parent, species):
             name = composition(child)
@@ -60,13 +59,13 @@ def substituted(
                 found.setdefault(same, (f"{key}:{name}", parent, child))
     order = np.random.default_rng(seed).permutation(len(found))
     every = list(found.values())
-    chosen: Items = {}
+    chosen: Crystals = {}
     for key, parent, child in (every[k] for k in order):
         if len(chosen) == count:
             break
         scaled = _scaled(child, parent)
         if admits(scaled):
-            chosen[key] = crystal_item(scaled)
+            chosen[key] = scaled
     if len(chosen) < count:
         raise ValueError(
             f"{len(parents)} crystals must give as many others as are wanted, {count}; "

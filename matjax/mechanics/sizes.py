@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from matjax.crystals import Crystal, heights, neighbors, symmetrized
 from matjax.graphs import Graph, bucket
 from matjax.predictors import Potential, ase_calculator
-from matjax.weights import load_potential
 
 NODES = (6, 12, 24, 40, 64, 104, 192)
 """Numbers of nodes."""
@@ -42,16 +39,9 @@ class SizedPotential(Potential):
         )
 
 
-@lru_cache(maxsize=1)
-def sized_potential(name: str, precision: str) -> SizedPotential:
-    """A potential by name or file, loaded once in a process.
-
-    Args:
-        name: see :func:`matjax.load_potential`.
-        precision: ``float32`` or ``float64``.
-    """
-    loaded = load_potential(name, dtype=jnp.dtype(precision))
-    return SizedPotential(params=loaded.params, model=loaded.model)
+def sized(potential: Potential) -> SizedPotential:
+    """The same potential on graphs of few sizes."""
+    return SizedPotential(params=potential.params, model=potential.model)
 
 
 class Rest(NamedTuple):
@@ -67,7 +57,7 @@ class Rest(NamedTuple):
 
 
 def relax_sized(
-    potential: SizedPotential,
+    potential: Potential,
     crystal: Crystal,
     *,
     fmax: float = 1e-3,
@@ -81,7 +71,7 @@ def relax_sized(
     Here ASE's L-BFGS drives the potential on graphs of few sizes.
 
     Args:
-        potential: any.
+        potential: such as :func:`sized` gives.
         crystal: periodic in three directions.
         fmax: largest force at the end, and largest virial by atom, eV/Å and eV.
         max_steps: after which the crystal is returned as not converged.

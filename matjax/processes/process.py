@@ -1,4 +1,4 @@
-"""What a worker of :mod:`matjax.survey.workers` runs: lines of JSON in and out.
+"""What a worker of :mod:`matjax.processes.workers` runs: lines of JSON in and out.
 
 The first line names a function and the settings, each further one an item; each is
 answered by a line. Nothing of matjax is imported here.
@@ -34,7 +34,7 @@ def main() -> None:
 
 def _load(path: Path) -> Any:
     """The module of a file that need not lie on the path of imports."""
-    name = f"matjax_survey_{path.stem}"
+    name = f"matjax_worker_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

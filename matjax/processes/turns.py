@@ -1,7 +1,7 @@
 """Several codes on the same work, each in a process of its own, in turns.
 
-A worker is a script: it reads a job (JSON), works once, answers with what it found, and
-then, for each further line, works again and answers with the time that took.
+A process reads a job (JSON), works once, answers with what it found, and then, for each
+further line, works again and answers with the time that took (:mod:`.peer`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+PEER = str(Path(__file__).with_name("peer.py"))
+"""Run as a file: an interpreter that knows nothing of matjax can do so."""
 
 
 class Code(NamedTuple):
@@ -35,7 +38,9 @@ def in_turns(
     """Results of codes that work alternately, so that a busy machine slows all.
 
     Args:
-        worker: script that works.
+        worker: file whose ``CODES`` hold what each code does, by task and name, as
+            :mod:`matjax.processes.peer` wants them; they know their own interpreter's
+            packages alone.
         codes: by name; all answer their job before the first turn.
         repeats: turns.
         log: file for what the processes print.
@@ -68,7 +73,7 @@ class _Process:
         self.peak = 0.0
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [code.python, worker],
+                [code.python, PEER, worker],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
