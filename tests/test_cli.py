@@ -37,7 +37,7 @@ from typing import Literal
 import jax.numpy as jnp
 
 from matjax.config import ExperimentConfig, Section
-from matjax.runs import Run
+from matjax.studies import Run
 
 
 class Mesh(Section):

@@ -53,7 +53,7 @@ has been held against an exact one: in quartz they once agreed to half their err
 NEVER = 1e-10
 """Variance below which only round-off remains."""
 
-log = logging.getLogger("matjax.phonons")
+log = logging.getLogger("matjax.force_constants")
 
 Frequencies = Callable[[Array], Array]
 """From force constants (q, 3n, 3n) to frequencies (q, 3n), THz."""

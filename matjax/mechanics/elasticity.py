@@ -52,7 +52,8 @@ MEMORY = 2 * 2**30
 
 EDGE_REALS = 25_000
 """Numbers that a column keeps for each edge slot; measured 24,000 for the network for
-which :mod:`matjax.phonons` measured 46,000, for the two parts of a complex column."""
+which :mod:`matjax.force_constants` measured 46,000, for the two parts of a complex
+column."""
 
 Scalar = Float[Array, ""] | float
 """A number of NumPy's, or a traced one."""

@@ -221,8 +221,8 @@ def hessian_product(
 ) -> Float[Array, "nodes 3"]:
     """Product of the Hessian ∂²E/∂x∂x with displacements of the atoms, eV/Å.
 
-    Displacements repeat in every cell; :mod:`matjax.phonons` treats those that do not.
-    Costs about two evaluations of the forces; memory is that of one.
+    Displacements repeat in every cell; :mod:`matjax.force_constants` treats those that
+    do not. Costs about two evaluations of the forces; memory is that of one.
     """
 
     def gradient(positions: Array) -> Array:

@@ -20,7 +20,7 @@ from tests.train.argon import dataset, student
 COMMAND = """
 import sys
 from matjax import cli
-from matjax.runs import Run
+from matjax.studies import Run
 
 def interrupted(self, items, description, *, total=None):
     for k, item in enumerate(items):
