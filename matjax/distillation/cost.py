@@ -91,7 +91,7 @@ def column_costs(
     return {key: float(np.median([v[key] for v in values])) for key in values[0]}
 
 
-def cost(item: Settings, settings: Settings) -> dict[str, float]:
+def cost(item: Settings, settings: Settings) -> dict[str, float | int]:
     """The answer to :func:`column_costs` for one crystal.
 
     One column of force constants, of the cell at some q and of its supercell at 0.
@@ -102,7 +102,7 @@ def cost(item: Settings, settings: Settings) -> dict[str, float]:
     cell = crystal_from_json(item)
     large = make_supercell(cell, _repeats(settings["n_atoms"], cell.n_atoms)).crystal
     q = np.random.default_rng(settings["seed"]).uniform(-0.5, 0.5, 3)
-    found: dict[str, float] = {"cost_supercell_atoms": large.n_atoms}
+    found: dict[str, float | int] = {"cost_supercell_atoms": large.n_atoms}
     for kind, crystal, at in (("primitive", cell, q), ("supercell", large, 0 * q)):
         for key, value in _column(crystal, at, settings).items():
             what, _, unit = key.rpartition("_")

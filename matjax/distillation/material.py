@@ -49,7 +49,7 @@ class Material(NamedTuple):
         names = {copy.source for copy in self.copies["train"]}
         return {k: c.crystal for k, c in self.crystals.items() if k in names}
 
-    def counts(self) -> dict[str, float]:
+    def counts(self) -> dict[str, int]:
         """Numbers of crystals and of copies."""
         copies = self.copies
         unstable = [found.imaginary_fraction > 0 for found in self.judged.values()]

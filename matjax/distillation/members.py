@@ -40,7 +40,7 @@ def blended(start: Potential, trained: Sequence[Any], way: float = 1.0) -> Poten
     return start.replace(params=mean)
 
 
-def joint_metrics(fits: Sequence[Fitted]) -> dict[str, float]:
+def joint_metrics(fits: Sequence[Fitted]) -> dict[str, float | int]:
     """Those of one training; of several what holds for all: each has its own errors."""
     each = [found.metrics for found in fits]
     if len(each) == 1:

@@ -67,7 +67,7 @@ def accuracy_metrics(
     units: Mapping[str, str],
     *,
     per_atom: Sequence[str] = (),
-) -> dict[str, float]:
+) -> dict[str, float | int]:
     """Mean errors of the crystals that have a result, and their numbers.
 
     Args:
@@ -76,7 +76,7 @@ def accuracy_metrics(
         units: of each property, as names of metrics end.
         per_atom: properties of the cell whose errors by atom are given as well.
     """
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float | int] = {}
     for key, unit in units.items():
         sets = [(f"{key}_{{}}_{unit}", errors(answers, items, key))]
         if key in per_atom:

@@ -84,7 +84,7 @@ def report(
     run: Run,
     *,
     per_atom: Sequence[str] = (),
-) -> dict[str, float]:
+) -> dict[str, float | int]:
     """Writes table, parity plots and list of failures, and gives the mean errors.
 
     Args:

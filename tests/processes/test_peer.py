@@ -43,9 +43,8 @@ def test_a_job_is_answered_once_and_each_further_line_with_a_time(tmp_path):
 
 
 def test_the_peak_of_memory_stays_when_memory_is_given_back():
-    before = peak_memory()
-    block = bytearray(os.urandom(1)) * (200 * 2**20)
+    block = bytearray(b"x") * (200 * 2**20)
     grown = peak_memory()
     del block
-    assert peak_memory() >= grown
-    assert grown >= before
+    assert peak_memory() > grown - 2  # the kernel counts pages of a thread in batches
+    assert grown > 200

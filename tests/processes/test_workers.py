@@ -7,15 +7,10 @@ import subprocess
 import sys
 import textwrap
 import time
-from itertools import pairwise
 
-import numpy as np
 import pytest
-from matjax.survey import choose, crystal_item, read_answers, survey, teacher
 
-from matjax.crystals import Crystal
-from matjax.weights import save_potential
-from tests.train.argon import student
+from matjax.processes import read_answers, survey
 
 FUNCTIONS = """
     import os, signal, time
@@ -144,9 +139,6 @@ def test_a_killed_survey_continues_where_it_was(tmp_path, functions):
     )
 
 
-
-
-
 def test_nonsense_is_refused_before_anything_starts(tmp_path, functions):
     with pytest.raises(ValueError, match=r"file\.py:name.*nowhere"):
         survey("nowhere.py:root", items(1), tmp_path / "records.jsonl")
@@ -154,6 +146,3 @@ def test_nonsense_is_refused_before_anything_starts(tmp_path, functions):
         survey(f"{functions}:root", items(1), tmp_path / "r.jsonl", n_workers=0)
     with pytest.raises(RuntimeError, match=r"did not start.*says more"):
         survey(f"{functions}:cube", items(1), tmp_path / "r.jsonl")
-
-
-

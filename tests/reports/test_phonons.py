@@ -11,19 +11,11 @@ from matjax.lattice_dynamics import (
     Bands,
     DensityOfStates,
     density_of_states,
-    thermal_properties,
 )
 from matjax.reports import (
     band_points,
-    figure_title,
-    learning_figure,
-    parity_figure,
     phonon_figure,
-    thermal_figure,
 )
-from matjax.studies import Prototype, described_crystal
-from matjax.train import Comparison
-from matjax.units import BOLTZMANN, J_PER_MOL
 from tests.force_constants.lattices import fcc
 
 X = np.linspace(0, 1, 5)
@@ -69,36 +61,6 @@ def test_tails_of_smeared_densities_are_not_taken_for_imaginary_modes(bands):
     assert "imaginary" not in left.get_ylabel()
 
 
-def test_thermal_figures_have_units_and_the_classical_limit():
-    mesh = regular_mesh(fcc(), (2, 2, 2), shift=(0.5, 0.5, 0.5))
-    nu = np.full((len(mesh.q), 3), 5.0)
-    thermal = thermal_properties(mesh, nu, np.linspace(0, 900, 10))
-    energies, entropy, heat = thermal_figure(thermal, n_atoms=1).axes
-    assert energies.get_ylabel() == "Energy per cell (eV)"
-    assert "J/(mol K)" in entropy.get_ylabel()
-    assert heat.get_xlabel() == "Temperature (K)"
-    assert_allclose(heat.get_lines()[0].get_ydata(), thermal.heat_capacity)
-    assert_allclose(heat.get_lines()[1].get_ydata(), 3 * BOLTZMANN * J_PER_MOL)
-    assert len(thermal_figure(thermal).axes[2].get_lines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("prototype", "expected"),
-    [
-        ({"symbols": "Si", "prototype": "diamond"}, r"Si, $Fd\bar{3}m$, sw"),
-        ({"symbols": "TiO2", "prototype": "rutile", "c": 2.9}, "TiO$_{2}$, $P4_2/mnm$"),
-    ],
-)
-def test_titles_name_reduced_formula_space_group_and_potential(prototype, expected):
-    crystal = described_crystal(Prototype(a=4.6, **prototype))
-    assert figure_title(crystal, "models/sw" if "sw" in expected else "") == expected
-
-
-def test_titles_of_slabs_have_no_space_group():
-    slab = described_crystal(Prototype(prototype="hcp", symbols="Mg", a=3.2))
-    assert figure_title(slab.replace(pbc=(True, True, False)), "x") == "Mg, x"
-
-
 def test_title_stands_above_and_remarks_above_the_first_panel(bands):
     figure = phonon_figure(
         bands, density([1.0], ("Si",)), max_force=0.2, title="Si", remarks=["16 GPa"]
@@ -108,14 +70,6 @@ def test_title_stands_above_and_remarks_above_the_first_panel(bands):
     assert "largest force 0.2 eV/Å" in remark
     assert "16 GPa" in remark
     assert phonon_figure(bands).axes[0].get_title(loc="left") == ""
-
-
-def test_imaginary_modes_are_said_where_they_are_missing():
-    mesh = regular_mesh(fcc(), (2, 2, 2), shift=(0.5, 0.5, 0.5))
-    nu = np.tile([-1.0, 2.0, 3.0], (len(mesh.q), 1))
-    thermal = thermal_properties(mesh, nu, np.linspace(0, 900, 10))
-    remark = thermal_figure(thermal).axes[0].get_title(loc="left")
-    assert remark == "33 % of the modes are imaginary and left out"
 
 
 def test_labels_of_points_close_to_one_another_do_not_overlap(bands):
@@ -143,17 +97,3 @@ def test_curves_of_points_do_not_bury_the_bands(bands):
     lines = {line.get_label(): line.get_zorder() for line in panel.get_lines()}
     ours = panel.get_lines()[0].get_zorder()
     assert lines["phonopy"] < ours < lines["measured"]
-
-
-def test_one_epoch_is_visible():
-    record = {"epoch": 1, "train_energy_mae_eV": 0.2, "val_energy_mae_eV": 0.3}
-    (panel,) = learning_figure([record]).axes
-    assert [line.get_marker() for line in panel.get_lines()] == ["o", "o"]
-    left, right = panel.get_xlim()
-    assert [x for x in panel.get_xticks() if left <= x <= right] == [1]
-
-
-def test_parity_figures_state_their_error():
-    pair = Comparison(np.array([1.0, 2.5]), np.array([1.0, 2.0]))
-    (panel,) = parity_figure({"energy": pair}).axes
-    assert panel.get_title() == "energy: MAE 0.25 eV/atom"
