@@ -19,6 +19,14 @@ from matjax.weights import load_potential
 from tests.distillation.noble import TRUTH, noble_crystals, pair_potential
 
 
+def run(folder, settings, *, resume=False):
+    experiment = catalog.load_experiment(catalog.experiments()["distill"])
+    config = build_config(experiment.Config, settings, [])
+    output = Run(folder, resume=resume)
+    output.save_config("distill", config)
+    return output.save_metrics(experiment.main(config, output))
+
+
 @pytest.fixture
 def crystals(tmp_path):
     return noble_crystals(tmp_path / "crystals.extxyz")
