@@ -83,7 +83,7 @@ class Config(ExperimentConfig):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The trained potential as a file, figures, and errors with units."""
     terms = _terms(config.losses)
-    labels = [term.label for term in terms]
+    labels = [term.name for term in terms]
     names = {config.train: 1.0} if isinstance(config.train, str) else config.train
     training, held_out = _divided(config, list(names), labels)
     test = None if config.test is None else read_dataset(config.test, labels)
@@ -176,7 +176,7 @@ def _parts(whole: LabeledGraphs, training: Sequence[Dataset]) -> list[LabeledGra
     """Graphs of each data set, as those of the whole are."""
     if len(training) == 1:
         return [whole]
-    return [LabeledGraphs(part, whole.cutoff, labels=whole.labels) for part in training]
+    return [whole.of(part) for part in training]
 
 
 def _show(judgment: Judgment, run: Run, title: str) -> None:

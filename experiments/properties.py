@@ -12,8 +12,9 @@ from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
 from matjax.data import Dataset, Example, LabeledGraphs, read_dataset, split
-from matjax.models import PROPERTY_MODELS, make_model
-from matjax.predictors import PropertyPredictor
+from matjax.models import make_model
+from matjax.predictors import Label, PropertyPredictor
+from matjax.predictors.labels import Per
 from matjax.reports import learning_figure, parity_figure
 from matjax.studies import Data, Run, fit_graphs, judge
 from matjax.train import FitConfig, Kind, Task, Term, property_predictions, read_records
@@ -30,7 +31,13 @@ class Config(ExperimentConfig):
     label: str
     """Name of the property in the data."""
     unit: str
-    """Of the property, such as ``eV`` or ``eV/atom``."""
+    """Unit of the property, such as ``eV`` or ``eV/atom``."""
+    per: Per = "graph"
+    """What has a value: the crystal (graph), each atom (atom), or the crystal at each
+    point of an axis (spectrum)."""
+    shape: tuple[PositiveInt, ...] = ()
+    """Shape of one value: [] of a number, [3, 3] of a tensor, [points] of a
+    spectrum."""
     held_out: float = Field(default=0.1, gt=0, lt=1)
     """Share of the training data on which the best parameters are chosen."""
     model: dict[str, Any] = Field(default_factory=lambda: {"name": "cgcnn"})
@@ -42,30 +49,31 @@ class Config(ExperimentConfig):
     """Crystals in a step."""
     fit: FitConfig = FitConfig()
     baselines: bool = True
-    """Whether gradient boosting on the composition is trained too (scikit-learn)."""
+    """Whether gradient boosting on the composition is trained too, for numbers of
+    crystals (scikit-learn)."""
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The network as a file, figures, and errors beside those of the baselines."""
-    whole = read_dataset(config.train, (config.label,))
-    test = read_dataset(config.test, (config.label,))
+    label = Label(config.label, config.per, config.shape, config.unit)
+    whole = read_dataset(config.train, (label,))
+    test = read_dataset(config.test, (label,))
     parts = (1 - config.held_out, config.held_out)
     training, validation = split(whole, parts, seed=config.seed)
     for unseen in (validation, test):
         unseen.require_species(training.species, "the training set")
-    predictor, spread = _start(config, training)
+    predictor, spread = _start(config, label, training)
     model = predictor.model
     graphs = partial(
         LabeledGraphs,
         cutoff=model.cutoff,
-        labels=(config.label,),
-        n_nearest=getattr(model, "n_nearest", None),
+        labels=(label,),
+        n_nearest=predictor.n_nearest,
     )
     task = Task(
         predict=property_predictions(model),
         params=predictor.params,
-        terms=[Term(config.label, 1.0, config.loss, scale=spread)],
-        units={config.label: config.unit.replace("/", "_per_")},
+        terms=[Term(label, 1.0, config.loss, scale=spread)],
         identity={"model": repr(model), "loss": config.loss},
     )
     data = Data(
@@ -99,37 +107,45 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         "n_train": len(training),
         "n_test": len(test),
     }
-    simple = _baselines(config, training, test)
+    simple = _baselines(config, label, training, test)
     return metrics | {f"test_{name}_{kind}": value for kind, value in simple.items()}
 
 
-def _start(config: Config, training: Dataset) -> tuple[PropertyPredictor, float]:
+def _start(
+    config: Config, label: Label, training: Dataset
+) -> tuple[PropertyPredictor, float]:
     """The untrained network, and the standard deviation of the property."""
-    values = _values(training.examples, config.label)
+    values = _values(training.examples, label)
+    # A tensor other than a multiple of the unit tensor must not be added to others.
+    shift = 0.0 if label.shape and label.per != "spectrum" else float(values.mean())
     model = make_model(
         config.model,
-        PROPERTY_MODELS,
+        "property",
         species=training.species,
         properties=(config.label,),
         scale=float(values.std()),
-        shift=float(values.mean()),
+        shift=shift,
     )
     require_settings(model, "the key model")
     training.require_species(model.species, "the key model")
-    predictor = PropertyPredictor.create(model, (config.unit,), seed=config.seed)
+    predictor = PropertyPredictor.create(model, [label], seed=config.seed)
     return predictor.astype(jnp.float32), float(values.std())
 
 
-def _values(examples: Sequence[Example], label: str) -> np.ndarray:
-    return np.array([float(example.labels[label]) for example in examples])
+def _values(examples: Sequence[Example], label: Label) -> np.ndarray:
+    """Values of all crystals, or of all their atoms, along the first axis."""
+    values = [np.asarray(example.labels[label.name]) for example in examples]
+    return np.concatenate(values) if label.of_atoms else np.array(values)
 
 
-def _baselines(config: Config, training: Dataset, test: Dataset) -> dict[str, float]:
+def _baselines(
+    config: Config, label: Label, training: Dataset, test: Dataset
+) -> dict[str, float]:
     """Test errors of the mean, and of gradient boosting on the composition."""
-    y = _values(training.examples, config.label)
-    expected = _values(test.examples, config.label)
-    found = {"of_mean": float(np.abs(expected - y.mean()).mean())}
-    if not config.baselines:
+    y = _values(training.examples, label)
+    expected = _values(test.examples, label)
+    found = {"of_mean": float(np.abs(expected - y.mean(axis=0)).mean())}
+    if not config.baselines or label.shape or label.of_atoms:
         return found
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor

@@ -184,14 +184,7 @@ def predict(options: argparse.Namespace) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """List experiments, configurations, pretrained potentials and properties."""
-    from matjax.weights import (
-        EMBEDDED,
-        PROPERTIES,
-        PUBLISHED,
-        SHIPPED,
-        find,
-        find_property,
-    )
+    from matjax.weights import PRETRAINED, whereabouts
 
     _tell("experiment", "what it does")
     for name, path in catalog.experiments().items():
@@ -199,14 +192,11 @@ def show(options: argparse.Namespace) -> None:
     _tell("\nconfiguration", "file")
     for name, path in catalog.configs().items():
         _tell(name, path)
-    _tell("\npotential", "where")
-    for name in (*EMBEDDED, *SHIPPED):
-        _tell(name, "part of matjax")
-    for name, published in PUBLISHED.items():
-        _tell(name, find(published) or "downloaded when first used")
-    _tell("\nproperty network", "where")
-    for name, published in PROPERTIES.items():
-        _tell(name, find_property(published.file) or "not found")
+    for kind, title in (("potential", "potential"), ("property", "property network")):
+        _tell(f"\n{title}", "where")
+        for name, entry in PRETRAINED.items():
+            if entry.kind == kind:
+                _tell(name, whereabouts(entry))
 
 
 def set_up_jax(config: ExperimentConfig) -> None:

@@ -28,3 +28,17 @@ PLANCK_THZ = _si.h / EV * 1e12
 
 J_PER_MOL = EV * _si.N_A
 """Energy in J/mol of 1 eV per particle."""
+
+
+def unit_name(unit: str) -> str:
+    """A unit as names of metrics and columns hold it.
+
+    >>> unit_name("meV/Å²"), unit_name("J/(mol K)")
+    ('meV_per_A2', 'J_per_mol_K')
+    """
+    for symbol, word in (
+        *(("/", "_per_"), ("Å", "A"), ("²", "2"), ("³", "3"), ("μ", "mu")),
+        *(("(", ""), (")", ""), ("%", "percent")),
+    ):
+        unit = unit.replace(symbol, word)
+    return "_".join(unit.split())

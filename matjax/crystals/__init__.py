@@ -33,6 +33,9 @@ from matjax.crystals.lattice import reciprocal as reciprocal
 from matjax.crystals.lattice import volume as volume
 from matjax.crystals.neighbor_search import Neighbors as Neighbors
 from matjax.crystals.neighbor_search import neighbors as neighbors
+from matjax.crystals.neighbor_search import (
+    require_separate_atoms as require_separate_atoms,
+)
 from matjax.crystals.plain import bare as bare
 from matjax.crystals.plain import crystal_from_json as crystal_from_json
 from matjax.crystals.plain import crystal_to_json as crystal_to_json

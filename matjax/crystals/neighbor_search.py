@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import vesin
+from scipy.spatial import KDTree
 
 from matjax.arrays import Array
 from matjax.crystals.crystal import Crystal
@@ -107,6 +108,31 @@ def pairs_within(
         near = distances < cutoff
         i, j, shifts, distances = i[near], j[near], shifts[near], distances[near]
     return i, j, shifts, distances
+
+
+def require_separate_atoms(crystal: Crystal) -> None:
+    """Refuse two atoms on one place, without a search for neighbors.
+
+    Args:
+        crystal: with concrete arrays.
+
+    Raises:
+        ValueError: naming them, if two atoms are closer than :data:`MIN_DISTANCE`.
+    """
+    cell = np.asarray(crystal.cell, dtype=np.float64)
+    pbc = np.asarray(crystal.pbc)
+    fractional = np.array(crystal.fractional, dtype=np.float64)
+    fractional[:, pbc] %= 1
+    fractional[:, pbc] %= 1  # a number just below zero has become 1
+    # Along no cell vector do atoms that close differ by more than this.
+    reach = MIN_DISTANCE * np.linalg.norm(np.linalg.inv(cell), axis=0).max()
+    near = KDTree(fractional, boxsize=pbc.astype(float)).query_pairs(
+        np.sqrt(3) * reach, output_type="ndarray"
+    )
+    steps = fractional[near[:, 1]] - fractional[near[:, 0]]
+    steps -= np.where(pbc, np.rint(steps), 0)
+    distances = np.linalg.norm(steps @ cell, axis=1)
+    _require_separate_atoms(crystal, near[:, 0], near[:, 1], distances)
 
 
 def _required_search(crystal: Crystal, positions: np.ndarray, cutoff: float) -> float:

@@ -23,7 +23,6 @@ from matjax.data.items import read_items as read_items
 from matjax.data.items import small_first as small_first
 from matjax.data.labeled_graphs import Batch as Batch
 from matjax.data.labeled_graphs import LabeledGraphs as LabeledGraphs
-from matjax.data.labeled_graphs import Shape as Shape
 from matjax.data.loader import Batches as Batches
 from matjax.data.loader import Loader as Loader
 from matjax.data.loader import in_order as in_order

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matjax.data.labeled_graphs import Batch, LabeledGraphs, Shape, join, stacked
+from matjax.data.labeled_graphs import Batch, LabeledGraphs, join, stacked
 from matjax.data.statistics import Shapes
+from matjax.graphs import Shape
 
 
 @dataclass(frozen=True)

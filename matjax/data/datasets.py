@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,23 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matjax.crystals import Crystal, neighbors, read
+from matjax.crystals import Crystal, read, require_separate_atoms
 from matjax.crystals.io import read_atoms
 from matjax.data.sources import find_data
 from matjax.elements import symbols
+from matjax.predictors import Label, as_label
 
 if TYPE_CHECKING:
     import ase
-
-Label = np.ndarray | float
-
-LARGEST = {"energy": 1e7, "forces": 1e6, "stress": 1e6}
-"""Beyond this, in eV per atom, eV/Å and eV/Å³, a label is none. With all its electrons
-an atom of the heaviest elements has some 1e6 eV; bare protons 0.01 Å apart repel each
-other with 1.4e5 eV/Å; inside white dwarfs the pressure is 1e4 eV/Å³."""
-
-LARGEST_PROPERTY = 1e15
-"""Of any other label, whatever its unit: losses square it in float32."""
 
 _DATABASES = (".db", ".json", ".aselmdb")
 _TABLE = "id_prop.csv"
@@ -45,9 +37,10 @@ class Example:
     """A crystal with what is known of it."""
 
     crystal: Crystal
-    labels: Mapping[str, Label]
-    """``energy`` (eV of the cell), ``forces`` ((atoms, 3), eV/Å), ``stress`` ((3, 3),
-    eV/Å³, tension positive), and scalar properties by their names."""
+    labels: Mapping[str, np.ndarray | float]
+    """Values by name, as :data:`matjax.predictors.LABELS` has them: ``energy`` (eV of
+    the cell), ``forces`` ((atoms, 3), eV/Å), ``stress`` ((3, 3), eV/Å³, tension
+    positive) and others; scalars as floats."""
     source: str
     """The frame, for errors: ``train.extxyz.gz#17``, counted from 0."""
     group: str = ""
@@ -94,7 +87,7 @@ class Dataset:
 
 def read_dataset(
     spec: str | os.PathLike[str],
-    labels: Sequence[str],
+    labels: Sequence[Label | str],
     *,
     keys: Mapping[str, str] | None = None,
     group: str = "group",
@@ -108,7 +101,8 @@ def read_dataset(
 
     Args:
         spec: a path or a name.
-        labels: what each example must have.
+        labels: what each example must have; a name that
+            :data:`matjax.predictors.LABELS` lacks is a scalar of the crystal.
         keys: names under which the file keeps labels, where they are not its own.
         group: name of the text that tells the kind of configuration.
 
@@ -120,12 +114,12 @@ def read_dataset(
             place, or there is no frame.
     """
     path = find_data(spec)
-    wanted = {label: (keys or {}).get(label, label) for label in labels}
+    wanted = [as_label(label) for label in labels]
     if path.is_dir():
-        frames = _folder(path, list(wanted))
+        frames = _folder(path, wanted)
     else:
-        frames = _file(path, wanted, group)
-    examples = tuple(_checked(example) for example in frames)
+        frames = _file(path, wanted, keys or {}, group)
+    examples = tuple(frames)
     if not examples:
         raise ValueError(f"{path} must hold at least one labeled crystal; it has none")
     return Dataset(examples=examples, name=str(spec), fingerprint=fingerprint(path))
@@ -163,7 +157,9 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _file(path: Path, wanted: Mapping[str, str], group: str) -> Iterator[Example]:
+def _file(
+    path: Path, wanted: Sequence[Label], keys: Mapping[str, str], group: str
+) -> Iterator[Example]:
     for number, atoms in enumerate(_frames(path)):
         source = f"{path.name}#{number}"
         try:
@@ -171,9 +167,11 @@ def _file(path: Path, wanted: Mapping[str, str], group: str) -> Iterator[Example
             crystal = Crystal.from_ase(atoms, constraints=False)
         except ValueError as error:
             raise ValueError(f"{source}: {error}") from error
-        labels = {
-            name: _stored(atoms, name, key, source) for name, key in wanted.items()
+        stored = {
+            label.name: _stored(atoms, label, keys.get(label.name, label.name), source)
+            for label in wanted
         }
+        labels = _checked(crystal, stored, wanted, source)
         kind = str(atoms.info.get(group, ""))
         yield Example(crystal=crystal, labels=labels, source=source, group=kind)
 
@@ -203,23 +201,23 @@ def _frames(path: Path) -> Iterator[ase.Atoms]:
         raise ValueError(f"{path} must be a database of ASE: {error}") from error
 
 
-def _stored(atoms: ase.Atoms, name: str, key: str, source: str) -> Any:
+def _stored(atoms: ase.Atoms, label: Label, key: str, source: str) -> Any:
     """What a frame stores under a key: a result, a value of it, or of its atoms."""
     # The stored results themselves: ASE's get_forces would zero those of fixed atoms.
     results: Mapping[str, Any] = getattr(atoms.calc, "results", {})
-    for place in (results, atoms.info, atoms.arrays if name == "forces" else {}):
+    for place in (results, atoms.info, atoms.arrays if label.of_atoms else {}):
         if place.get(key) is not None:
             return place[key]
     there = sorted({*results, *atoms.info, *(set(atoms.arrays) - {"numbers"})})
-    instead = "; free_energy is another quantity" if name == "energy" else ""
+    instead = "; free_energy is another quantity" if label.name == "energy" else ""
     raise ValueError(
-        f"{source}: every frame must have the label {name!r} (stored as {key!r}); this "
-        f"one stores {there}{instead}: choose other labels, name its key, or remove "
-        "the frame"
+        f"{source}: every frame must have the label {label.name!r} (stored as "
+        f"{key!r}); this one stores {there}{instead}: choose other labels, name its "
+        "key, or remove the frame"
     )
 
 
-def _folder(path: Path, labels: list[str]) -> Iterator[Example]:
+def _folder(path: Path, labels: Sequence[Label]) -> Iterator[Example]:
     tables = (
         [path / _TABLE] if (path / _TABLE).is_file() else sorted(path.glob("*.csv"))
     )
@@ -233,12 +231,13 @@ def _folder(path: Path, labels: list[str]) -> Iterator[Example]:
     if not rows:
         return
     if any(_is_number(cell) for cell in rows[0][1:]):
-        header = ["", *labels]
+        names = [label.name for label in labels]
+        header = ["", *names]
         if len(labels) != 1 or len(rows[0]) != 2:
             raise ValueError(
                 f"{tables[0]} has no header, so that it must have two columns, file "
                 f"and property, and labels one name; received {len(rows[0])} columns "
-                f"and labels {labels}: add a header"
+                f"and labels {names}: add a header"
             )
     else:
         header, rows = [cell.strip() for cell in rows[0]], rows[1:]
@@ -251,65 +250,42 @@ def _folder(path: Path, labels: list[str]) -> Iterator[Example]:
             raise ValueError(
                 f"{tables[0]} names {row[0]!r}, but {path} has no such file (.cif)"
             )
-        taken: dict[str, Label] = {}
+        taken: dict[str, Any] = {}
         for label in labels:
-            if not values.get(label, "").strip():
+            if not values.get(label.name, "").strip():
                 raise ValueError(
-                    f"{source}: every row must have the label {label!r}; columns of "
-                    f"{tables[0].name} are {header[1:]} and this row is {row}"
+                    f"{source}: every row must have the label {label.name!r}; columns "
+                    f"of {tables[0].name} are {header[1:]} and this row is {row}"
                 )
-            taken[label] = _number(values[label], label, source)
-        yield Example(crystal=read(file), labels=taken, source=source)
+            taken[label.name] = _parsed(values[label.name], label, source)
+        crystal = read(file)
+        checked = _checked(crystal, taken, labels, source)
+        yield Example(crystal=crystal, labels=checked, source=source)
 
 
-def _checked(example: Example) -> Example:
-    """The example with labels as finite numbers of the right shapes."""
-    source, crystal = example.source, example.crystal
+def _parsed(text: str, label: Label, source: str) -> Any:
+    """What a cell of a table says: a number, or lists of numbers as JSON has them."""
+    if not label.shape and not label.of_atoms:
+        return text
     try:
-        neighbors(crystal, 2.0)  # any cutoff refuses two atoms on one place
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{source}: {label.name} must be lists of numbers such as [1.0, 2.0]; "
+            f"received {text[:40]!r}"
+        ) from error
+
+
+def _checked(
+    crystal: Crystal, values: Mapping[str, Any], labels: Sequence[Label], source: str
+) -> dict[str, np.ndarray | float]:
+    """Labels as finite numbers of the right shapes, of a crystal that can be one."""
+    try:
+        require_separate_atoms(crystal)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
-    shapes = {"forces": (crystal.n_atoms, 3), "stress": (3, 3)}
-    labels: dict[str, Label] = {}
-    for name, value in example.labels.items():
-        if name not in shapes:
-            labels[name] = _number(value, name, source)
-            _require_sane(np.asarray(labels[name]), name, source, crystal.n_atoms)
-            continue
-        array = np.asarray(value, dtype=np.float64)
-        if name == "stress" and array.shape == (6,):
-            xx, yy, zz, yz, xz, xy = array
-            array = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        if array.shape != shapes[name]:
-            raise ValueError(
-                f"{source}: {name} of {crystal.n_atoms} atoms must have shape "
-                f"{shapes[name]}; received {array.shape}"
-            )
-        _require_finite(array, name, source)
-        _require_sane(array, name, source, crystal.n_atoms)
-        labels[name] = array
-    return dataclasses.replace(example, labels=labels)
-
-
-def _number(value: Any, name: str, source: str) -> float:
-    array = np.asarray(value)
-    if array.ndim or not (array.dtype.kind in "fiu" or _is_number(str(value))):
-        raise ValueError(f"{source}: {name} must be a number; received {value!r}")
-    _require_finite(array.astype(np.float64), name, source)
-    return float(value)
-
-
-def _require_sane(array: np.ndarray, name: str, source: str, n_atoms: int) -> None:
-    """Refuse numbers that no calculation gives; a few of them decide a training."""
-    most = LARGEST.get(name, LARGEST_PROPERTY)
-    if name == "energy":
-        most *= n_atoms
-    largest = float(np.abs(array).max(initial=0))
-    if largest > most:
-        raise ValueError(
-            f"{source}: {name} may be {most:g} at most; received {largest:g}: correct "
-            "its unit, or remove the frame"
-        )
+    n = crystal.n_atoms
+    return {x.name: x.checked(values[x.name], n, source) for x in labels}
 
 
 def _is_number(text: str) -> bool:
@@ -318,12 +294,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _require_finite(array: np.ndarray, name: str, source: str) -> None:
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{source}: {name} must be finite; received "
-            f"{array if array.size < 10 else array[~np.isfinite(array)][:3]}: remove "
-            "the frame"
-        )

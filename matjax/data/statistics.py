@@ -10,8 +10,9 @@ from itertools import combinations
 import numpy as np
 
 from matjax.data.datasets import Example
-from matjax.data.labeled_graphs import LabeledGraphs, Shape
+from matjax.data.labeled_graphs import LabeledGraphs
 from matjax.elements import symbols
+from matjax.graphs import Shape
 
 LOG = logging.getLogger("matjax.train")
 
@@ -55,9 +56,9 @@ class Statistics:
     force_rms: float | None
     """Root mean square of the components, eV/Å, where forces are."""
     means: dict[str, float]
-    """Of each scalar property."""
+    """Mean of each scalar of the crystal."""
     deviations: dict[str, float]
-    """Standard deviation of each scalar property."""
+    """Standard deviation of each of them."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,12 @@ class Shapes:
 def dataset_statistics(graphs: LabeledGraphs) -> Statistics:
     """Numbers of a data set; warns if its energies seem to have several references."""
     examples, sizes = graphs.dataset.examples, graphs.sizes
-    scalars = [x for x in graphs.labels if x not in ("energy", "forces", "stress")]
-    values = {x: np.array([e.labels[x] for e in examples]) for x in scalars}
-    has = set(graphs.labels).__contains__
+    values = {
+        label.name: np.array([e.labels[label.name] for e in examples])
+        for label in graphs.labels
+        if label.per == "graph" and not label.shape
+    }
+    has = {label.name for label in graphs.labels}.__contains__
     return Statistics(
         n_examples=len(examples),
         n_atoms=int(sizes.n_atoms.sum()),

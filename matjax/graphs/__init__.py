@@ -21,8 +21,12 @@ from matjax.graphs.neighbor_list import (
 )
 from matjax.graphs.neighbor_list import empty_neighbor_list as empty_neighbor_list
 from matjax.graphs.neighbor_list import update_neighbor_list as update_neighbor_list
+from matjax.graphs.padding import Edges as Edges
+from matjax.graphs.padding import Shape as Shape
 from matjax.graphs.padding import bucket as bucket
 from matjax.graphs.padding import build_graph as build_graph
+from matjax.graphs.padding import find_edges as find_edges
+from matjax.graphs.padding import pad_crystals as pad_crystals
 from matjax.graphs.reciprocal_space import integer_wave_vectors as integer_wave_vectors
 from matjax.graphs.shells import nearest_neighbors as nearest_neighbors
 from matjax.graphs.shells import shell_weights as shell_weights

@@ -77,6 +77,11 @@ class Graph(struct.PyTreeNode):
         return self.cell.shape[0]
 
     @property
+    def n_atoms(self) -> Float[Array, "graphs"]:
+        """Number of atoms of each graph; 0 for padding."""
+        return self.graph_sum(self.node_mask.astype(self.positions.dtype))
+
+    @property
     def degree(self) -> int:
         """Number of edge slots of each node."""
         return self.senders.shape[0] // self.n_nodes

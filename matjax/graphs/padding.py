@@ -1,16 +1,85 @@
-"""From crystals to padded graphs whose sizes come from a few buckets."""
+"""From crystals to padded graphs whose sizes come from a few buckets.
+
+The edges of a crystal are found once (:func:`find_edges`) and laid into graphs of any
+size as often as is wanted (:func:`pad_crystals`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from matjax.crystals import Crystal, Neighbors
+from matjax.crystals import Crystal
 from matjax.graphs.graph import Graph
 from matjax.graphs.shells import nearest_neighbors
+
+
+class Shape(NamedTuple):
+    """Size of a padded graph."""
+
+    n_nodes: int
+    degree: int
+    n_graphs: int
+
+    @property
+    def n_slots(self) -> int:
+        """Number of edge slots, to which the cost of a step is about proportional."""
+        return self.n_nodes * self.degree
+
+
+class Edges(NamedTuple):
+    """Neighbors of each atom of a crystal, in its first slots; host arrays."""
+
+    senders: np.ndarray
+    """(atoms, degree); an empty slot is an edge of an atom with itself."""
+    shifts: np.ndarray
+    """(atoms, degree, 3)."""
+    mask: np.ndarray
+    """(atoms, degree)."""
+
+    @property
+    def degree(self) -> int:
+        """Number of neighbors of the atom that has most."""
+        return self.mask.shape[1]
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges of the crystal."""
+        return int(self.mask.sum())
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that it takes."""
+        return sum(array.nbytes for array in self)
+
+
+def find_edges(crystal: Crystal, cutoff: float, n_nearest: int | None = None) -> Edges:
+    """Edges of a crystal in the dense layout of a graph.
+
+    Args:
+        crystal: with concrete arrays.
+        cutoff: Å.
+        n_nearest: edges kept of each atom, as :func:`build_graph` has it.
+
+    Raises:
+        ValueError: if ``n_nearest`` is not positive, or two atoms lie on one place.
+    """
+    n = crystal.n_atoms
+    pairs = nearest_neighbors(crystal, cutoff, n_nearest)  # sorted by receiver
+    counts = np.bincount(pairs.receivers, minlength=n)
+    slots = np.arange(counts.max(initial=0))
+    mask = slots < counts[:, None]
+    senders = np.repeat(np.arange(n, dtype=np.int32)[:, None], len(slots), axis=1)
+    senders[mask] = pairs.senders
+    small = np.abs(pairs.shifts).max(initial=0) < 2**7  # a quarter of the memory
+    shifts = np.zeros((*mask.shape, 3), dtype=np.int8 if small else np.int32)
+    shifts[mask] = pairs.shifts
+    return Edges(senders=senders, shifts=shifts, mask=mask)
 
 
 def bucket(size: int, parts: int = 8) -> int:
@@ -61,66 +130,66 @@ def build_graph(
     crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
     if not crystals:
         raise ValueError("a graph needs at least one crystal; received none")
-    lists = [nearest_neighbors(crystal, cutoff, n_nearest) for crystal in crystals]
-    counts = [
-        _count(edges, c.n_atoms) for edges, c in zip(lists, crystals, strict=True)
-    ]
-    n_atoms = sum(c.n_atoms for c in crystals)
-    n_nodes = _size(n_nodes, n_atoms, parts, "n_nodes")
-    degree = _size(degree, max(int(count.max()) for count in counts), parts, "degree")
+    edges = [find_edges(crystal, cutoff, n_nearest) for crystal in crystals]
+    n_atoms = sum(crystal.n_atoms for crystal in crystals)
     n_graphs = len(crystals) if n_graphs is None else n_graphs
     if n_graphs < len(crystals):
         raise ValueError(f"{len(crystals)} crystals do not fit n_graphs={n_graphs}")
-
-    senders, shifts, edge_mask = _slots(lists, counts, n_nodes, degree)
-    padding = n_nodes - n_atoms
-    sizes = [c.n_atoms for c in crystals]
-    cells = np.zeros((n_graphs, 3, 3))
-    cells[: len(crystals)] = [np.asarray(c.cell) for c in crystals]
-    dtype = dtype or jnp.zeros(()).dtype
-    return Graph(
-        numbers=jnp.asarray(
-            _padded([np.asarray(c.numbers, dtype=np.int32) for c in crystals], padding)
-        ),
-        positions=jnp.asarray(
-            _padded([np.asarray(c.positions) for c in crystals], padding), dtype
-        ),
-        cell=jnp.asarray(cells, dtype),
-        senders=jnp.asarray(senders),
-        shifts=jnp.asarray(shifts),
-        edge_mask=jnp.asarray(edge_mask),
-        node_mask=jnp.arange(n_nodes) < n_atoms,
-        graph_mask=jnp.arange(n_graphs) < len(crystals),
-        node_graph=jnp.asarray(
-            np.repeat(
-                np.append(np.arange(len(crystals)), n_graphs - 1), [*sizes, padding]
-            ).astype(np.int32)
-        ),
+    shape = Shape(
+        n_nodes=_size(n_nodes, n_atoms, parts, "n_nodes"),
+        degree=_size(degree, max(e.degree for e in edges), parts, "degree"),
+        n_graphs=n_graphs,
     )
+    dtype = jnp.zeros((), dtype or float).dtype
+    return jax.tree.map(jnp.asarray, pad_crystals(crystals, edges, shape, dtype))
 
 
-def _slots(
-    lists: Sequence[Neighbors], counts: Sequence[np.ndarray], n_nodes: int, degree: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Senders, shifts and mask of the dense layout, from edges sorted by receiver."""
+def pad_crystals(
+    crystals: Sequence[Crystal],
+    edges: Sequence[Edges],
+    shape: Shape,
+    dtype: DTypeLike,
+) -> Graph:
+    """Padded graph of crystals whose edges are known; NumPy arrays of the host.
+
+    Args:
+        crystals: with concrete arrays; there may be none.
+        edges: of each of them.
+        shape: which holds them.
+        dtype: precision of the coordinates.
+    """
+    n_nodes, degree, n_graphs = shape
     # An empty slot is an edge of a node with itself; the mask tells it apart.
-    senders = np.repeat(np.arange(n_nodes, dtype=np.int32), degree)
-    shifts = np.zeros((n_nodes * degree, 3), dtype=np.int32)
-    mask = np.zeros(n_nodes * degree, dtype=bool)
+    senders = np.repeat(np.arange(n_nodes, dtype=np.int32)[:, None], degree, axis=1)
+    shifts = np.zeros((n_nodes, degree, 3), dtype=np.int32)
+    edge_mask = np.zeros((n_nodes, degree), dtype=bool)
+    numbers = np.zeros(n_nodes, dtype=np.int32)
+    positions = np.zeros((n_nodes, 3), dtype=dtype)
+    cell = np.zeros((n_graphs, 3, 3), dtype=dtype)
+    node_graph = np.full(n_nodes, n_graphs - 1, dtype=np.int32)
     start = 0
-    for edges, count in zip(lists, counts, strict=True):
-        first = np.repeat(np.cumsum(count) - count, count)
-        rank = np.arange(len(edges.receivers)) - first
-        place = (edges.receivers + start) * degree + rank
-        senders[place] = edges.senders + start
-        shifts[place] = edges.shifts
-        mask[place] = True
-        start += len(count)
-    return senders, shifts, mask
-
-
-def _count(edges: Neighbors, n_atoms: int) -> np.ndarray:
-    return np.bincount(edges.receivers, minlength=n_atoms)
+    for place, (crystal, found) in enumerate(zip(crystals, edges, strict=True)):
+        rows = slice(start, start + crystal.n_atoms)
+        filled = (rows, slice(found.degree))
+        senders[filled] = found.senders + start
+        shifts[filled] = found.shifts
+        edge_mask[filled] = found.mask
+        numbers[rows] = crystal.numbers
+        positions[rows] = crystal.positions
+        cell[place] = crystal.cell
+        node_graph[rows] = place
+        start = rows.stop
+    return Graph(
+        numbers=numbers,
+        positions=positions,
+        cell=cell,
+        senders=senders.reshape(-1),
+        shifts=shifts.reshape(-1, 3),
+        edge_mask=edge_mask.reshape(-1),
+        node_mask=np.arange(n_nodes) < start,
+        graph_mask=np.arange(n_graphs) < len(crystals),
+        node_graph=node_graph,
+    )
 
 
 def _size(given: int | None, needed: int, parts: int, name: str) -> int:
@@ -129,8 +198,3 @@ def _size(given: int | None, needed: int, parts: int, name: str) -> int:
     if given < needed:
         raise ValueError(f"{name} must be at least {needed}; received {given}")
     return given
-
-
-def _padded(arrays: list[np.ndarray], padding: int) -> np.ndarray:
-    joined = np.concatenate(arrays)
-    return np.pad(joined, [(0, padding)] + [(0, 0)] * (joined.ndim - 1))

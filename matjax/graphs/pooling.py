@@ -26,8 +26,8 @@ def pool(
     graph: Graph, values: Float[Array, "nodes *features"]
 ) -> Float[Array, "graphs *features"]:
     """Mean over the atoms of each graph; 0 for padding."""
-    counts = graph.graph_sum(graph.node_mask.astype(values.dtype))
-    counts = jnp.maximum(counts, 1).reshape(-1, *(1,) * (values.ndim - 1))
+    counts = jnp.maximum(graph.n_atoms.astype(values.dtype), 1)
+    counts = counts.reshape(-1, *(1,) * (values.ndim - 1))
     return _of_crystal(graph, graph.graph_sum(values) / counts)
 
 

@@ -6,6 +6,7 @@ embedding      elements as inputs, one on each atom or mixed
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
+tensors        Cartesian tensors from equivariant features
 symmetric_contraction    symmetric powers of node features, weighted by element
 bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
@@ -32,3 +33,5 @@ from matjax.nn.radial import bessel_basis as bessel_basis
 from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
 from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction
+from matjax.nn.tensors import TensorReadout as TensorReadout
+from matjax.nn.tensors import tensor_basis as tensor_basis

@@ -6,44 +6,25 @@ here, so that all models share one definition of strain, sign and unit.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Float, Leaf
 from matjax.crystals import Crystal
-from matjax.elements import symbols
-from matjax.graphs import Graph, build_graph
+from matjax.graphs import Graph
+from matjax.predictors.network import Model, Network, initial_parameters
 
 
 @runtime_checkable
-class EnergyModel(Protocol):
-    """What a network must offer to be a potential: a Flax module with two attributes.
+class EnergyModel(Model, Protocol):
+    """What a network must offer to be a potential.
 
     Called with a :class:`matjax.graphs.Graph` it returns node energies (nodes,), eV.
     """
-
-    @property
-    def cutoff(self) -> float:
-        """Interaction radius, Å."""
-        ...
-
-    @property
-    def species(self) -> tuple[int, ...]:
-        """Atomic numbers it knows."""
-        ...
-
-    def init(self, *args: Any, **kwargs: Any) -> Any:
-        """As ``flax.linen.Module.init``."""
-        ...
-
-    def apply(self, *args: Any, **kwargs: Any) -> Any:
-        """As ``flax.linen.Module.apply``."""
-        ...
 
 
 class Prediction(NamedTuple):
@@ -59,24 +40,20 @@ class Prediction(NamedTuple):
     """(atoms,), eV; their sum is the energy."""
 
 
-class Potential(struct.PyTreeNode):
-    """A model with its parameters: the parameters are the leaves of the pytree.
+class Potential(Network):
+    """A model of energies with its parameters, which are the leaves of the pytree.
 
     Calling it with a crystal gives a :class:`Prediction` and compiles once for each
     bucket of sizes; inside ``jax.jit`` and ``jax.grad`` use :func:`energy` and
     :func:`evaluate`, which are pure functions of a graph.
     """
 
-    params: Any
-    model: EnergyModel = struct.field(pytree_node=False)
+    NOUN: ClassVar[str] = "potential"
 
     @classmethod
     def create(cls, model: EnergyModel, *, seed: int = 0) -> Potential:
         """Potential of a model with its initial parameters."""
-        init = jax.jit(model.init)
-        return cls(
-            params=init(jax.random.key(seed), probe(model))["params"], model=model
-        )
+        return cls(params=initial_parameters(model, seed), model=model)
 
     def __call__(self, crystal: Crystal) -> Prediction:
         """Energy, forces and stress of a crystal with concrete arrays.
@@ -102,61 +79,9 @@ class Potential(struct.PyTreeNode):
             )
         return prediction
 
-    def graph(
-        self,
-        crystal: Crystal,
-        *,
-        n_nodes: int | None = None,
-        degree: int | None = None,
-    ) -> Graph:
-        """Graph of a crystal at this potential's cutoff and precision, checked.
-
-        Args:
-            crystal: with concrete arrays.
-            n_nodes: nodes with padding; see :func:`matjax.graphs.build_graph`.
-            degree: edge slots of each node; likewise.
-
-        Raises:
-            ValueError: if the model does not know an element of the crystal.
-        """
-        self.require_species(crystal)
-        return build_graph(
-            crystal, self.cutoff, n_nodes=n_nodes, degree=degree, dtype=self.dtype
-        )
-
-    def require_species(self, crystal: Crystal) -> None:
-        """Raises ValueError if the crystal has an element that the model lacks."""
-        unknown = sorted(set(np.asarray(crystal.numbers).tolist()) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"the potential knows {_listed(self.species)}; the crystal holds "
-                f"{_listed(tuple(unknown))}: choose another potential"
-            )
-
-    @property
-    def cutoff(self) -> float:
-        """Interaction radius, Å."""
-        return self.model.cutoff
-
-    @property
-    def species(self) -> tuple[int, ...]:
-        """Atomic numbers the model knows."""
-        return self.model.species
-
-    @property
-    def dtype(self) -> jnp.dtype:
-        """Precision of the parameters, in which everything is computed."""
-        return jnp.result_type(*jax.tree.leaves(self.params))
-
-    def astype(self, dtype: DTypeLike) -> Potential:
-        """The same potential in another precision."""
-        return self.replace(
-            params=jax.tree.map(lambda x: jnp.asarray(x, dtype), self.params)
-        )
-
     def node_energies(self, graph: Graph) -> Float[Array, "nodes"]:
         """Energy of each node, eV; 0 for padding."""
-        energies = self.model.apply({"params": self.params}, graph)
+        energies = self.apply(graph)
         return jnp.where(graph.node_mask, energies, 0)
 
 
@@ -229,16 +154,3 @@ def hessian_product(
         return -forces(potential, graph.replace(positions=positions))
 
     return jax.jvp(gradient, (graph.positions,), (displacements,))[1]
-
-
-def probe(model: EnergyModel) -> Graph:
-    """A graph of one atom, on which a model's parameters are initialised."""
-    atom = Crystal.create([model.species[0]], np.eye(3) * 10, fractional=[[0, 0, 0]])
-    return build_graph(atom, 1.0)
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    named = symbols(numbers)
-    if len(named) <= 12:
-        return ", ".join(named)
-    return f"{', '.join(named[:6])} … {named[-1]} ({len(named)} elements)"

@@ -1,79 +1,96 @@
-"""Networks that give properties of whole crystals, with their parameters and units.
+"""Networks that give properties of crystals, with their parameters and units.
 
-They sit beside potentials: a property has a name and a unit, and no derivative of it is
-taken here.
+They sit beside potentials: no derivative of a property is taken here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jax.typing import DTypeLike
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array
 from matjax.crystals import Crystal
-from matjax.elements import symbols
-from matjax.graphs import Graph, build_graph
-from matjax.predictors.potential import probe
+from matjax.graphs import Graph
+from matjax.predictors.labels import Label, as_label
+from matjax.predictors.network import Model, Network, initial_parameters
 
 
 @runtime_checkable
-class PropertyModel(Protocol):
-    """What a network must offer: a Flax module with three attributes.
+class PropertyModel(Model, Protocol):
+    """What a network must offer to predict properties.
 
-    Called with a :class:`matjax.graphs.Graph` it returns (graphs, properties). One
-    that keeps only some neighbors says how many by an attribute ``n_nearest``.
+    Called with a :class:`matjax.graphs.Graph` it returns a dictionary from the names of
+    its properties to their values: (graphs, ...) for those of crystals and spectra,
+    (nodes, ...) for those of atoms. What it gives for padding has no meaning.
     """
-
-    @property
-    def cutoff(self) -> float:
-        """Interaction radius, Å."""
-        ...
-
-    @property
-    def species(self) -> tuple[int, ...]:
-        """Atomic numbers it knows."""
-        ...
 
     @property
     def properties(self) -> tuple[str, ...]:
         """Names of its outputs."""
         ...
 
-    def init(self, *args: Any, **kwargs: Any) -> Any:
-        """As ``flax.linen.Module.init``."""
-        ...
 
-    def apply(self, *args: Any, **kwargs: Any) -> Any:
-        """As ``flax.linen.Module.apply``."""
-        ...
+@dataclass(frozen=True)
+class Properties:
+    """What a property network says of one crystal, on the host.
 
-
-class PropertyPredictor(struct.PyTreeNode):
-    """A property model with its parameters, which are the leaves of the pytree.
-
-    Calling it with a crystal, or with several, gives the value of each property by its
-    name and compiles once for each bucket of sizes; inside ``jax.jit`` use
-    :meth:`values`, a pure function of a graph.
+    ``properties["gap"]`` is a value by its name; of a network with one property,
+    ``value`` and ``unit`` are short for it.
     """
 
-    params: Any
-    model: PropertyModel = struct.field(pytree_node=False)
-    units: tuple[str, ...] = struct.field(pytree_node=False)
-    """Of each property, such as ``eV/atom``."""
+    values: Mapping[str, float | np.ndarray]
+    """Values by name: numbers, tensors (...), or (atoms, ...) for those of atoms."""
+    units: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> float | np.ndarray:
+        return self.values[name]
+
+    @property
+    def value(self) -> float | np.ndarray:
+        """Value of the only property."""
+        return self.values[self._only()]
+
+    @property
+    def unit(self) -> str:
+        """Unit of the only property."""
+        return self.units[self._only()]
+
+    def _only(self) -> str:
+        if len(self.values) != 1:
+            raise ValueError(
+                "value and unit are those of a single property; this network gives "
+                f"{list(self.values)}: name the one that is wanted, as in "
+                f"result[{next(iter(self.values))!r}]"
+            )
+        return next(iter(self.values))
+
+
+class PropertyPredictor(Network):
+    """A property model with its parameters, which are the leaves of the pytree.
+
+    Calling it with a crystal gives its :class:`Properties`, with several a list of
+    them, and compiles once for each bucket of sizes; inside ``jax.jit`` use
+    :meth:`outputs`, a pure function of a graph.
+    """
+
+    NOUN: ClassVar[str] = "predictor"
+
+    labels: tuple[Label, ...] = struct.field(pytree_node=False)
+    """Kind, shape and unit of each property, in the order of the model."""
     logarithmic: tuple[bool, ...] = struct.field(pytree_node=False)
-    """Whether the network gives the decimal logarithm of the property."""
+    """Whether the network gives the decimal logarithm of a property, for each."""
 
     @classmethod
     def create(
         cls,
         model: PropertyModel,
-        units: tuple[str, ...],
+        labels: Sequence[Label | str],
         *,
         logarithmic: tuple[bool, ...] | None = None,
         params: Any | None = None,
@@ -83,105 +100,77 @@ class PropertyPredictor(struct.PyTreeNode):
 
         Args:
             model: the network.
-            units: of each property.
+            labels: kind, shape and unit of each property; a text is the unit of one
+                that is a scalar of the crystal, or of the kind known by its name.
             logarithmic: which outputs are decimal logarithms; by default none.
             params: the model's parameters; by default those of ``seed``.
             seed: of the initial parameters.
 
         Raises:
-            ValueError: unless there is one unit for each property.
+            ValueError: unless there is one label for each property, of its name.
         """
         n = len(model.properties)
         logarithmic = (False,) * n if logarithmic is None else logarithmic
-        if len(units) != n or len(logarithmic) != n:
+        if len(labels) != n or len(logarithmic) != n:
             raise ValueError(
                 f"one unit for each of the properties {model.properties} is needed; "
-                f"received {units} (logarithmic: {logarithmic})"
+                f"received {labels} (logarithmic: {logarithmic})"
             )
-        if params is None:
-            params = jax.jit(model.init)(jax.random.key(seed), probe(model))["params"]
-        return cls(params=params, model=model, units=units, logarithmic=logarithmic)
+        named = tuple(
+            x if isinstance(x, Label) else replace(as_label(name), unit=x)
+            for x, name in zip(labels, model.properties, strict=True)
+        )
+        if tuple(x.name for x in named) != model.properties:
+            raise ValueError(
+                f"labels must be those of {model.properties}; received "
+                f"{[x.name for x in named]}"
+            )
+        return cls(
+            params=initial_parameters(model, seed) if params is None else params,
+            model=model,
+            labels=named,
+            logarithmic=logarithmic,
+        )
 
     def __call__(
         self, crystals: Crystal | Sequence[Crystal]
-    ) -> dict[str, float] | dict[str, np.ndarray]:
-        """Properties by name, in :attr:`units`; arrays (crystals,) for several.
+    ) -> Properties | list[Properties]:
+        """Properties of a crystal, or of each of several.
 
         Raises:
             ValueError: if the model does not know an element, two atoms lie on one
                 place, or a result is not finite.
         """
-        if isinstance(crystals, Crystal):
-            values = self.of_graph(self.graph(crystals))
-            return {name: float(value[0]) for name, value in values.items()}
-        return self.of_graph(self.graph(crystals))
+        several = [crystals] if isinstance(crystals, Crystal) else list(crystals)
+        if not several:
+            return []
+        properties = self.of_graph(self.graph(several))
+        return properties[0] if isinstance(crystals, Crystal) else properties
 
-    def of_graph(self, graph: Graph) -> dict[str, np.ndarray]:
-        """Properties by name of the crystals of a graph that :meth:`graph` made.
+    def of_graph(self, graph: Graph) -> list[Properties]:
+        """Properties of the crystals of a graph that :meth:`graph` made.
 
         Raises:
             ValueError: if one is not finite.
         """
-        values = np.asarray(_values(self, graph))[np.asarray(graph.graph_mask)]
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(bad):
-            raise ValueError(
-                f"predictions must be finite; those of crystal {bad[0]} are "
-                f"{values[bad[0]]}: are the parameters damaged?"
-            )
-        return dict(zip(self.properties, values.T, strict=True))
-
-    def graph(
-        self,
-        crystals: Crystal | Sequence[Crystal],
-        *,
-        n_nodes: int | None = None,
-        degree: int | None = None,
-        n_graphs: int | None = None,
-        parts: int = 8,
-    ) -> Graph:
-        """Graph of crystals as the model wants it, checked.
-
-        Args:
-            crystals: with concrete arrays.
-            n_nodes: nodes with padding; see :func:`matjax.graphs.build_graph`.
-            degree: edge slots of each node; likewise.
-            n_graphs: graphs with padding; likewise.
-            parts: of a power of two, for sizes not given; likewise.
-
-        Raises:
-            ValueError: if the model does not know an element of a crystal.
-        """
-        crystals = [crystals] if isinstance(crystals, Crystal) else list(crystals)
-        for crystal in crystals:
-            self.require_species(crystal)
-        return build_graph(
-            crystals,
-            self.model.cutoff,
-            n_nearest=getattr(self.model, "n_nearest", None),
-            n_nodes=n_nodes,
-            degree=degree,
-            n_graphs=n_graphs,
-            parts=parts,
-            dtype=self.dtype,
-        )
-
-    def require_species(self, crystal: Crystal) -> None:
-        """Raises ValueError if the crystal has an element that the model lacks."""
-        unknown = sorted(set(np.asarray(crystal.numbers).tolist()) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"the predictor knows {len(self.species)} elements; the crystal holds "
-                f"{', '.join(symbols(tuple(unknown)))}, which are not among them: "
-                "choose another predictor"
-            )
-
-    def values(self, graph: Graph) -> Float[Array, "graphs properties"]:
-        """Properties of every crystal of a graph, in :attr:`units`; 0 for padding."""
-        outputs = self.model.apply({"params": self.params}, graph)
-        powers = jnp.where(jnp.asarray(self.logarithmic), outputs, 0)
-        values = jnp.where(jnp.asarray(self.logarithmic), 10**powers, outputs)
-        return jnp.where(graph.graph_mask[:, None], values, 0)
+        outputs, graph = jax.device_get((_outputs(self, graph), graph))
+        ends = np.cumsum(np.bincount(graph.node_graph[graph.node_mask]))
+        units = {label.name: label.unit for label in self.labels}
+        properties = []
+        for k in np.flatnonzero(graph.graph_mask):
+            atoms = slice(ends[k - 1] if k else 0, ends[k])
+            values = {
+                x.name: outputs[x.name][atoms if x.of_atoms else k] for x in self.labels
+            }
+            for name, value in values.items():
+                if not np.isfinite(value).all():
+                    raise ValueError(
+                        f"predictions must be finite; {name} of crystal {k} is "
+                        f"{value}: are the parameters damaged?"
+                    )
+            plain = {n: v if np.ndim(v) else float(v) for n, v in values.items()}
+            properties.append(Properties(values=plain, units=units))
+        return properties
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -189,20 +178,24 @@ class PropertyPredictor(struct.PyTreeNode):
         return self.model.properties
 
     @property
-    def species(self) -> tuple[int, ...]:
-        """Atomic numbers the model knows."""
-        return self.model.species
+    def units(self) -> tuple[str, ...]:
+        """Unit of each property, such as ``eV/atom``."""
+        return tuple(label.unit for label in self.labels)
 
-    @property
-    def dtype(self) -> jnp.dtype:
-        """Precision of the parameters, in which everything is computed."""
-        return jnp.result_type(*jax.tree.leaves(self.params))
+    def outputs(self, graph: Graph) -> dict[str, Array]:
+        """Properties of all crystals or atoms of a graph, in :attr:`units`.
 
-    def astype(self, dtype: DTypeLike) -> PropertyPredictor:
-        """The same predictor in another precision."""
-        return self.replace(
-            params=jax.tree.map(lambda x: jnp.asarray(x, dtype), self.params)
-        )
+        Padding has zeros.
+        """
+        raw = self.apply(graph)
+        found = {}
+        for label, logarithmic in zip(self.labels, self.logarithmic, strict=True):
+            values = raw[label.name]
+            mask = label.mask(values, graph)
+            values = jnp.where(mask, values, 0)  # powers of padding could overflow
+            values = 10**values if logarithmic else values
+            found[label.name] = jnp.where(mask, values, 0)
+        return found
 
 
-_values = jax.jit(PropertyPredictor.values)
+_outputs = jax.jit(PropertyPredictor.outputs)

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from matjax.crystals import Crystal, read_each
 from matjax.files import cell, draft
+from matjax.graphs import Graph
 from matjax.predictors import PropertyPredictor
 from matjax.progress import Progress
 from matjax.studies.messages import reason
-from matjax.weights import PROPERTIES, find_property, load_predictor
+from matjax.units import unit_name
+from matjax.weights import Converted, find, load_predictor, pretrained
 
 BATCH = 64
 """Crystals evaluated at once."""
@@ -59,9 +59,10 @@ def available_predictors() -> list[PropertyPredictor]:
     Raises:
         FileNotFoundError: if there is none.
     """
-    found = [name for name, p in PROPERTIES.items() if find_property(p.file)]
+    known = pretrained(Converted)
+    found = [name for name, entry in known.items() if find(entry)]
     if not found:
-        load_predictor(next(iter(PROPERTIES)))  # says where its file may be put
+        load_predictor(next(iter(known)))  # says where its file may be put
     return [load_predictor(name) for name in found]
 
 
@@ -104,7 +105,7 @@ def write_table(
 ) -> None:
     """Write the rows as CSV, with the units in the names of the columns."""
     columns = {
-        name: f"{name}_{unit.replace('/', '_per_')}"
+        name: f"{name}_{unit_name(unit)}"
         for predictor in predictors
         for name, unit in zip(predictor.properties, predictor.units, strict=True)
     }
@@ -170,27 +171,24 @@ def _fill(
         at = waiting[0][0]
         rows[at] = rows[at]._replace(failure=reason(error))
         return
-    for i, (at, _) in enumerate(waiting):
-        mine = {name: float(value[i]) for name, value in values.items()}
-        off = [f"{name} is {x}" for name, x in mine.items() if not np.isfinite(x)]
-        if off:
-            failure = f"a property must be a finite number; {', '.join(off)}"
-            rows[at] = rows[at]._replace(failure=failure)
-        else:
-            rows[at] = rows[at]._replace(values=mine)
+    for (at, _), mine in zip(waiting, values, strict=True):
+        rows[at] = rows[at]._replace(values=mine)
 
 
 def _values(
     crystals: list[Crystal], predictors: Sequence[PropertyPredictor]
-) -> dict[str, np.ndarray]:
-    """Values by property; predictors that see the same graph share it."""
-    graphs, values = {}, {}
+) -> list[dict[str, float]]:
+    """Values of each crystal by property; predictors of the same graph share it."""
+    graphs: dict[tuple, Graph] = {}
+    values: list[dict[str, float]] = [{} for _ in crystals]
     for predictor in predictors:
-        model = predictor.model
-        places = getattr(model, "n_nearest", None)
-        kind = (model.cutoff, places, model.species, predictor.dtype)
+        kind = (
+            *(predictor.cutoff, predictor.n_nearest),
+            *(predictor.species, predictor.dtype),
+        )
         if kind not in graphs:
             # Compiling takes longer than what is computed: few sizes, more padding.
             graphs[kind] = predictor.graph(crystals, n_graphs=BATCH, parts=1)
-        values |= predictor.of_graph(graphs[kind])
+        for row, found in zip(values, predictor.of_graph(graphs[kind]), strict=True):
+            row |= {name: float(value) for name, value in found.values.items()}
     return values

@@ -175,7 +175,7 @@ def judge(task: Task, params: Any, graphs: LabeledGraphs, batch_size: int) -> Ju
         graphs: of the test set.
         batch_size: crystals evaluated together.
     """
-    labels = [term.label for term in task.terms]
+    labels = [term.what for term in task.terms]
     batches = (batch for _, batch in in_order(graphs, batch_size=batch_size))
     found = compare(task.predict, params, batches, labels)
-    return Judgment(found, mean_absolute_errors(found, task.units))
+    return Judgment(found, mean_absolute_errors(found, labels))

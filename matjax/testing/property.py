@@ -1,10 +1,10 @@
 """The contract of a property network, as checks that anyone can run on their own.
 
 Beside :mod:`matjax.testing.potential`, the contract of a potential. Every check takes a
-predictor in float64 of intensive properties and a small crystal, and raises
+predictor in float64 of scalar properties of crystals and a small crystal, and raises
 AssertionError where the physics is wrong. ``check_property_model`` runs them all:
 
-    predictor = PropertyPredictor.create(MyModel(...), units=("eV/atom",))
+    predictor = PropertyPredictor.create(MyModel(...), ["eV/atom"])
     check_property_model(predictor, crystal)
 
 A crystal of high symmetry is the harder case for networks that keep some neighbors
@@ -29,8 +29,16 @@ DEGREE = 128
 """Edge slots of each node: one shape for all variants of a crystal, and few compiles.
 A network of few neighbors leaves most of them empty."""
 
-_values = jax.jit(PropertyPredictor.values)
 _SKEW = np.array([[1, 2, 0], [0, 1, -3], [0, 0, 1]])
+
+
+def _stacked(predictor: PropertyPredictor, graph: Graph) -> Array:
+    """All properties, (graphs, properties)."""
+    outputs = predictor.outputs(graph)
+    return jnp.stack([outputs[name] for name in predictor.properties], axis=-1)
+
+
+_values = jax.jit(_stacked)
 
 
 def _graph(predictor: PropertyPredictor, *crystals: Crystal, n_nodes: int) -> Graph:
@@ -127,7 +135,7 @@ def check_jit(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """Compiled and uncompiled values agree."""
     graph = _graph(predictor, crystal, n_nodes=3 * crystal.n_atoms)
     with jax.disable_jit():
-        plain = predictor.values(graph)
+        plain = _stacked(predictor, graph)
     _assert_same(plain, _values(predictor, graph))
 
 
@@ -172,7 +180,7 @@ def check_parameter_gradients(predictor: PropertyPredictor, crystal: Crystal) ->
     graph = _graph(predictor, crystal, lonely, n_nodes=3 * crystal.n_atoms)
 
     def loss(p: PropertyPredictor) -> jax.Array:
-        return jnp.sum(p.values(graph) ** 2)
+        return jnp.sum(_stacked(p, graph) ** 2)
 
     gradients = jax.tree.leaves(jax.jit(jax.grad(loss))(predictor))
     assert all(bool(jnp.isfinite(g).all()) for g in gradients)

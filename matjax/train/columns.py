@@ -17,11 +17,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from matjax.crystals import Crystal, neighbors
-from matjax.data import Batch, Example, Shape, Shapes, bucket_sizes
+from matjax.crystals import Crystal
+from matjax.data import Batch, Example, Shapes, bucket_sizes
 from matjax.data.labeled_graphs import stacked
 from matjax.force_constants import ForceConstants, Response
-from matjax.graphs import Graph, build_graph
+from matjax.graphs import Edges, Shape, find_edges, pad_crystals
+from matjax.predictors import as_label
 
 DEGREES = 8
 """Numbers of edge slots of a node are multiples of it, so that other choices of
@@ -105,15 +106,15 @@ def random_columns(
 
 def common_shape(crystals: Sequence[Crystal], cutoff: float) -> Shape:
     """The shape that holds each of these crystals by itself."""
-    return _largest(_needed(crystals, cutoff))
+    return _largest(_needed([find_edges(c, cutoff) for c in crystals]))
 
 
 def common_shapes(
     crystals: Sequence[Crystal], cutoff: float, *, n_shapes: int = 3
 ) -> Shapes:
     """At most so many shapes; each of these crystals by itself fits one of them."""
-    needed = _needed(crystals, cutoff)
-    return bucket_sizes(needed, _largest(needed), n_shapes=n_shapes, node_step=1)
+    edges = [find_edges(crystal, cutoff) for crystal in crystals]
+    return _common_shapes(_needed(edges), n_shapes)
 
 
 class ColumnLoader:
@@ -171,12 +172,12 @@ class ColumnLoader:
                 )
         self.examples, self.batch_size = tuple(examples), batch_size
         self.n_columns, self.seed, self.dtype = n_columns, seed, np.dtype(dtype)
-        shapes = shapes or common_shapes([e.crystal for e in examples], cutoff)
-        needed = _needed([e.crystal for e in examples], cutoff)
+        edges = [find_edges(e.crystal, cutoff) for e in examples]
+        needed = _needed(edges)
+        shapes = shapes or _common_shapes(needed)
         fitting = [shapes.smallest(n, degree) for n, degree, _ in needed.tolist()]
         self.parts = [
-            _padded(e, cutoff, shape, dtype)
-            for e, shape in zip(examples, fitting, strict=True)
+            _padded(*each, dtype) for each in zip(examples, edges, fitting, strict=True)
         ]
         self._alike = [
             np.array([k for k, found in enumerate(fitting) if found == shape])
@@ -185,9 +186,11 @@ class ColumnLoader:
         ]
         self._per_batch = per_crystal * batch_size
         if beside:
-            shape = common_shape([e.crystal for e in beside], cutoff)
+            edges = [find_edges(e.crystal, cutoff) for e in beside]
+            shape = _largest(_needed(edges))
             self.beside = [
-                _part(e.crystal, e.labels, cutoff, shape, dtype) for e in beside
+                _part(example, found, shape, dtype)
+                for example, found in zip(beside, edges, strict=True)
             ]
         else:
             self.beside = []
@@ -283,14 +286,18 @@ class ColumnBatches:
         """Nothing is open."""
 
 
-def _needed(crystals: Sequence[Crystal], cutoff: float) -> np.ndarray:
+def _needed(edges: Sequence[Edges]) -> np.ndarray:
     """Atoms, edge slots of an atom (rounded up) and edges, (crystals, 3)."""
-    rows = []
-    for crystal in crystals:
-        found = neighbors(crystal, cutoff)
-        degree = max(1, -(-found.degree // DEGREES)) * DEGREES
-        rows.append((crystal.n_atoms, degree, len(found.receivers)))
-    return np.array(rows)
+    return np.array(
+        [
+            (len(e.mask), max(1, -(-e.degree // DEGREES)) * DEGREES, e.n_edges)
+            for e in edges
+        ]
+    )
+
+
+def _common_shapes(needed: np.ndarray, n_shapes: int = 3) -> Shapes:
+    return bucket_sizes(needed, _largest(needed), n_shapes=n_shapes, node_step=1)
 
 
 def _largest(needed: np.ndarray) -> Shape:
@@ -300,13 +307,10 @@ def _largest(needed: np.ndarray) -> Shape:
 
 
 def _padded(
-    example: ColumnExample,
-    cutoff: float,
-    shape: Shape,
-    dtype: np.dtype | type,
+    example: ColumnExample, edges: Edges, shape: Shape, dtype: np.dtype | type
 ) -> ColumnBatch:
     """All columns of a crystal, as one part of a batch; host arrays."""
-    part = _part(example.crystal, example.labels, cutoff, shape, dtype)
+    part = _part(example, edges, shape, dtype)
     empty = shape.n_nodes - example.crystal.n_atoms
 
     def atoms_last(array: np.ndarray) -> np.ndarray:
@@ -323,25 +327,19 @@ def _padded(
 
 
 def _part(
-    crystal: Crystal,
-    labels: Mapping[str, np.ndarray | float],
-    cutoff: float,
+    example: ColumnExample | Example,
+    edges: Edges,
     shape: Shape,
     dtype: np.dtype | type,
 ) -> Batch:
     """A crystal as one part of a batch; host arrays."""
-    n_nodes, degree, _ = shape
-    graph: Graph = build_graph(
-        crystal, cutoff, n_nodes=n_nodes, degree=degree, dtype=dtype
-    )
-    empty = n_nodes - crystal.n_atoms
-    padded = {}
-    for name, value in labels.items():
-        array = np.asarray(value, dtype)
-        padded[name] = (
-            np.pad(array, [(0, empty), (0, 0)]) if name == "forces" else array[None]
-        )
-    return Batch(graph=jax.device_get(graph), labels=padded)
+    labels = {}
+    for label in map(as_label, example.labels):
+        labels[label.name] = label.zeros(shape, dtype)
+        where = slice(example.crystal.n_atoms) if label.of_atoms else 0
+        labels[label.name][where] = example.labels[label.name]
+    graph = pad_crystals([example.crystal], [edges], shape, dtype)
+    return Batch(graph=graph, labels=labels)
 
 
 def _taken(part: ColumnBatch, some: np.ndarray) -> ColumnBatch:

@@ -97,8 +97,6 @@ class Task:
     """Where training starts."""
     terms: Sequence[Term]
     """Of the loss."""
-    units: Mapping[str, str] = field(default_factory=dict)
-    """Of properties, by label; as metrics are named."""
     identity: Mapping[str, Any] = field(default_factory=dict)
     """What else a checkpoint must agree with, plain JSON: the model's configuration."""
 
@@ -330,7 +328,7 @@ class _Fit:
 
     def _described(self, prefix: str, sums: Mapping[str, Sums]) -> dict[str, float]:
         found = {"loss": float(total(self.task.terms, sums))}
-        found |= errors(sums, self.task.units)
+        found |= errors(sums, [term.what for term in self.task.terms])
         return {f"{prefix}_{key}": value for key, value in found.items()}
 
     def _is_over(self) -> bool:

@@ -21,6 +21,7 @@ from matjax.arrays import Array
 from matjax.elements import MASSES
 from matjax.graphs import Graph
 from matjax.numerics import safe_norm
+from matjax.predictors import Label, as_label
 from matjax.units import THZ
 
 Kind = Literal["mae", "mse", "huber", "norm"]
@@ -36,9 +37,8 @@ a frequency."""
 class Term(NamedTuple):
     """One term of a loss."""
 
-    label: str
-    """``energy`` (counts by atom), ``forces``, ``stress``, ``columns`` or the name of a
-    property of the whole crystal."""
+    label: Label | str
+    """What it is of; a name as :func:`matjax.predictors.as_label` understands it."""
     weight: float
     kind: Kind = "mae"
     delta: float = 1.0
@@ -48,6 +48,16 @@ class Term(NamedTuple):
     in_frequency: bool = False
     """Of columns only: errors count by what they change in a frequency, THz, and delta
     and scale are in this unit; see :func:`frequency_weights`."""
+
+    @property
+    def what(self) -> Label:
+        """The label."""
+        return as_label(self.label)
+
+    @property
+    def name(self) -> str:
+        """Name of the label."""
+        return self.what.name
 
 
 class Sums(NamedTuple):
@@ -71,11 +81,11 @@ def require_terms(terms: Sequence[Term]) -> None:
     for term in terms:
         if term.kind not in KINDS:
             raise ValueError(
-                f"a term's kind must be one of {KINDS}; {term.label} has {term.kind!r}"
+                f"a term's kind must be one of {KINDS}; {term.name} has {term.kind!r}"
             )
-        if term.in_frequency and term.label != "columns":
+        if term.in_frequency and term.what.per != "column":
             raise ValueError(
-                f"only errors of columns count in frequency; {term.label} has "
+                f"only errors of columns count in frequency; {term.name} has "
                 "in_frequency=True: leave it out"
             )
         positive = term.weight > 0 and term.delta > 0 and term.scale > 0
@@ -83,7 +93,7 @@ def require_terms(terms: Sequence[Term]) -> None:
             raise ValueError(
                 f"weight, delta and scale of a term must be positive; received {term}"
             )
-    names = [term.label for term in terms]
+    names = [term.name for term in terms]
     if len(set(names)) < len(names):
         raise ValueError(f"each label has one term; received {names}")
 
@@ -107,21 +117,17 @@ def term_sums(
     """
     sums = {}
     for term in terms:
-        if term.label not in labels:
+        name = term.name
+        if name not in labels:
             raise ValueError(
-                f"the loss has a term of {term.label!r}; the batch has labels of "
+                f"the loss has a term of {name!r}; the batch has labels of "
                 f"{sorted(labels)} only: remove the term or choose other data"
             )
-        error = predicted[term.label] - labels[term.label]
-        mask = label_mask(term.label, error, graph)
-        if term.label == "energy":
-            n_atoms = graph.graph_sum(graph.node_mask.astype(error.dtype))
-            error = error / jnp.maximum(n_atoms, 1)
-        error = jnp.where(mask, error, 0)
-        weights = (
-            frequency_weights(labels[term.label], graph) if term.in_frequency else 1.0
-        )
-        sums[term.label] = _sums(term, error, weights, mask)
+        error = predicted[name] - labels[name]
+        mask = term.what.mask(error, graph)
+        error = jnp.where(mask, term.what.by_atom(error, graph), 0)
+        weights = frequency_weights(labels[name], graph) if term.in_frequency else 1.0
+        sums[name] = _sums(term, error, weights, mask)
     return sums
 
 
@@ -147,19 +153,10 @@ def frequency_weights(columns: Array, graph: Graph) -> Array:
     return THZ / 2 / jnp.sqrt(stiffness * masses[:, None])
 
 
-def label_mask(label: str, values: Array, graph: Graph) -> Array:
-    """What of the values is not padding, in their shape."""
-    if label in ("forces", "columns"):
-        mask = graph.node_mask[:, None]
-    else:
-        mask = graph.graph_mask.reshape(-1, *[1] * (values.ndim - 1))
-    return jnp.broadcast_to(mask, values.shape)
-
-
 def total(terms: Sequence[Term], sums: Mapping[str, Sums]) -> Array:
     """The loss of a global batch, from its sums."""
     parts = [
-        term.weight * sums[term.label].loss / jnp.maximum(sums[term.label].count, 1)
+        term.weight * sums[term.name].loss / jnp.maximum(sums[term.name].count, 1)
         for term in terms
     ]
     return jnp.sum(jnp.stack(parts))

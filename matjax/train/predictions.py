@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,10 +11,15 @@ import numpy as np
 
 from matjax.arrays import Array
 from matjax.force_constants import force_constant_columns
-from matjax.graphs import Graph
-from matjax.predictors import EnergyModel, Potential, PropertyModel, evaluate
-from matjax.train.losses import Predict, label_mask
-from matjax.train.metrics import metric
+from matjax.predictors import (
+    EnergyModel,
+    Label,
+    Potential,
+    PropertyModel,
+    as_label,
+    evaluate,
+)
+from matjax.train.losses import Predict
 
 COLUMNS = "columns"
 
@@ -53,11 +57,10 @@ def potential_predictions(
 
 
 def property_predictions(model: PropertyModel) -> Predict:
-    """Properties of whole crystals by name."""
+    """Properties of crystals and atoms by name, as the network gives them."""
 
     def predict(params: Any, batch: Any) -> Mapping[str, Array]:
-        values = model.apply({"params": params}, batch.graph)
-        return {name: values[:, k] for k, name in enumerate(model.properties)}
+        return model.apply({"params": params}, batch.graph)
 
     return predict
 
@@ -90,7 +93,10 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    predict: Predict, params: Any, batches: Iterable[Any], labels: Sequence[str]
+    predict: Predict,
+    params: Any,
+    batches: Iterable[Any],
+    labels: Sequence[Label | str],
 ) -> dict[str, Comparison]:
     """All predictions of a data set beside its labels, for figures and errors.
 
@@ -101,36 +107,32 @@ def compare(
         labels: those wanted.
     """
     run = jax.jit(jax.vmap(predict, (None, 0)))
-    found: dict[str, list[np.ndarray]] = {label: [] for label in labels}
+    wanted = [as_label(label) for label in labels]
+    pairs: dict[str, list[np.ndarray]] = {label.name: [] for label in wanted}
     for batch in batches:
         predictions = jax.device_get(run(params, batch))
-        n_atoms = jax.vmap(_atoms)(batch.graph)
-        for label in labels:
-            pair = np.stack([predictions[label], np.asarray(batch.labels[label])])
-            if label == "energy":
-                pair = pair / np.maximum(n_atoms, 1)
-            mask = jax.vmap(partial(label_mask, label))(pair[0], batch.graph)
-            found[label].append(pair[:, np.asarray(mask)])
-    joined = {label: np.concatenate(parts, axis=1) for label, parts in found.items()}
+        for label in wanted:
+            both = (predictions[label.name], np.asarray(batch.labels[label.name]))
+            pair = np.stack([jax.vmap(label.by_atom)(x, batch.graph) for x in both])
+            mask = jax.vmap(label.mask)(pair[0], batch.graph)
+            pairs[label.name].append(pair[:, np.asarray(mask)])
+    joined = {label: np.concatenate(parts, axis=1) for label, parts in pairs.items()}
     return {label: Comparison(*pair) for label, pair in joined.items()}
 
 
 def mean_absolute_errors(
-    comparisons: Mapping[str, Comparison], units: Mapping[str, str] | None = None
+    comparisons: Mapping[str, Comparison], labels: Sequence[Label | str] = ()
 ) -> dict[str, float]:
     """Mean absolute errors by name, the unit in the name.
 
     Args:
-        comparisons: by label.
-        units: of properties, by label, as names of metrics have them.
+        comparisons: by the names of labels.
+        labels: those that :data:`matjax.predictors.LABELS` does not know.
     """
+    known = {label.name: label for label in map(as_label, labels)}
     found = {}
     for label, pair in comparisons.items():
-        name, factor = metric(label, "mae", units)
+        name, factor = known.get(label, as_label(label)).metric("mae")
         error = np.abs(np.float64(pair.predicted) - pair.expected).mean()
         found[name] = factor * float(error)
     return found
-
-
-def _atoms(graph: Graph) -> Array:
-    return graph.graph_sum(graph.node_mask.astype(graph.positions.dtype))

@@ -142,7 +142,7 @@ def _summed(
     found: dict[str, Sums] = {}
     for kind in kinds:
         # A label that no kind has is asked of all, for its error.
-        asked = [t for t in terms if t.label in kind.labels or t.label not in labeled]
+        asked = [t for t in terms if t.name in kind.labels or t.name not in labeled]
         each = jax.vmap(
             lambda part, asked=asked: term_sums(
                 asked, predict(part), part.labels, part.graph

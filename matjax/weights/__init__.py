@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from matjax.weights.header import require_settings as require_settings
     from matjax.weights.load import load_potential as load_potential
     from matjax.weights.load import load_predictor as load_predictor
-    from matjax.weights.names import EMBEDDED as EMBEDDED
-    from matjax.weights.names import PROPERTIES as PROPERTIES
-    from matjax.weights.names import SHIPPED as SHIPPED
+    from matjax.weights.names import PRETRAINED as PRETRAINED
+    from matjax.weights.names import Converted as Converted
+    from matjax.weights.names import Embedded as Embedded
+    from matjax.weights.names import Published as Published
+    from matjax.weights.names import Shipped as Shipped
+    from matjax.weights.names import pretrained as pretrained
     from matjax.weights.nequix import read_nequix as read_nequix
-    from matjax.weights.store import PUBLISHED as PUBLISHED
     from matjax.weights.store import find as find
-    from matjax.weights.store import find_property as find_property
+    from matjax.weights.store import whereabouts as whereabouts
 
 import_when_used(__name__)

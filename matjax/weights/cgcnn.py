@@ -25,11 +25,11 @@ from matjax.elements import N_ELEMENTS
 from matjax.errors import WeightsError
 from matjax.files import bounded_recursion
 from matjax.models.properties import CGCNN
-from matjax.predictors import PropertyPredictor
+from matjax.predictors import PropertyPredictor, parameter_shapes
 from matjax.weights.header import MAX_WIDTH
-from matjax.weights.names import PublishedProperty
+from matjax.weights.names import Converted
 from matjax.weights.npy import read_array
-from matjax.weights.table import Key, fill, parameter_shapes
+from matjax.weights.table import Key, fill
 
 FEATURES = "atom_init.json"
 """File of the element features: JSON, atomic number → list of numbers."""
@@ -47,7 +47,7 @@ class Line(NamedTuple):
     """From the sources, in their order."""
 
 
-def read_cgcnn(path: str | Path, published: PublishedProperty) -> PropertyPredictor:
+def read_cgcnn(path: str | Path, published: Converted) -> PropertyPredictor:
     """Predictor with the weights of a ``.npz`` file, in float32.
 
     Args:

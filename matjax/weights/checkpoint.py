@@ -9,35 +9,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.flax import load as load_arrays
 from safetensors.flax import save as save_arrays
 
 from matjax.errors import WeightsError
 from matjax.files import bounded_recursion, draft
-from matjax.models import MODELS, PROPERTY_MODELS, make_model
-from matjax.predictors import Potential, PropertyPredictor
-from matjax.weights.header import Word, read_settings, require_settings
-from matjax.weights.table import check, parameter_shapes
+from matjax.models import Kind, make_model, registered
+from matjax.predictors import Label, Potential, PropertyPredictor, parameter_shapes
+from matjax.predictors.labels import Per
+from matjax.weights.header import read_settings, require_settings
+from matjax.weights.table import check
 
-FORMAT = "matjax-potential-1"
-PREDICTOR_FORMAT = "matjax-predictor-1"
+FORMATS: dict[Kind, str] = {
+    "potential": "matjax-potential-1",
+    "property": "matjax-predictor-1",
+}
+"""Format of the files of each kind of network."""
 
 DIGEST = "sha256"
 """Key of the digest in the metadata. Files written before there was one lack it."""
 
 _METADATA = {"format", "model", "config", DIGEST}
-_UNITS = {"units": tuple[Word, ...], "logarithmic": tuple[bool, ...]}
+_OF_PROPERTIES: dict[str, Any] = {
+    "units": tuple[Annotated[str, StringConstraints(max_length=100)], ...],
+    "logarithmic": tuple[bool, ...],
+    "per": tuple[Per, ...],
+    "shapes": tuple[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], ...],
+}
+"""One entry for each property; without the last two all are scalars of the crystal."""
 _DTYPES = ("F16", "BF16", "F32", "F64")
-
-Registry = Mapping[str, Callable[..., Any]]
 
 
 def save_potential(
@@ -47,11 +55,11 @@ def save_potential(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not one of ``MODELS``, or a setting is so far out
-            of bounds that the file would be refused.
+        ValueError: if the model is not registered as a potential, or a setting is so
+            far out of bounds that the file would be refused.
     """
     path = Path(path)
-    metadata = {"format": FORMAT, **_described(potential.model, path, MODELS)}
+    metadata = _described(potential.model, path, "potential")
     return _write(potential.params, path, metadata, overwrite=overwrite)
 
 
@@ -62,15 +70,17 @@ def save_predictor(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not one of ``PROPERTY_MODELS``, or as above.
+        ValueError: if the model is not registered as a property network, or as above.
     """
     path = Path(path)
     metadata = {
-        "format": PREDICTOR_FORMAT,
-        **_described(predictor.model, path, PROPERTY_MODELS),
-        "units": json.dumps(predictor.units),
+        **_described(predictor.model, path, "property"),
+        "units": json.dumps(predictor.units, ensure_ascii=False),
         "logarithmic": json.dumps(predictor.logarithmic),
     }
+    if any(x.per != "graph" or x.shape for x in predictor.labels):
+        metadata["per"] = json.dumps([x.per for x in predictor.labels])
+        metadata["shapes"] = json.dumps([x.shape for x in predictor.labels])
     return _write(predictor.params, path, metadata, overwrite=overwrite)
 
 
@@ -81,7 +91,7 @@ def read_potential(path: str | Path) -> Potential:
         WeightsError: if the file is not of this format, is damaged, or its arrays are
             not exactly the model's parameters.
     """
-    model, params, _ = _read(Path(path), FORMAT, MODELS)
+    model, params, _ = _read(Path(path), "potential")
     return Potential(params=params, model=model)
 
 
@@ -92,28 +102,37 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
         WeightsError: as :func:`read_potential`.
     """
     path = Path(path)
-    model, params, metadata = _read(path, PREDICTOR_FORMAT, PROPERTY_MODELS)
+    model, params, metadata = _read(path, "property")
+    n = len(model.properties)
+    scalars = {"per": ["graph"] * n, "shapes": [[]] * n}
     found: dict[str, Any] = {}
-    for key, kind in _UNITS.items():
+    for key, kind in _OF_PROPERTIES.items():
+        text = metadata.get(key, json.dumps(scalars.get(key)))
         try:
-            text = metadata.get(key, "")
             found[key] = TypeAdapter(kind).validate_json(text, strict=True)
         except ValidationError:
             found[key] = ()
-        if len(found[key]) != len(model.properties):
+        if len(found[key]) != n:
             raise WeightsError(
                 f"{path}: its header must list {key} of the properties "
                 f"{model.properties}; it has {metadata.get(key)!r}"
             )
+    kinds = zip(
+        *(model.properties, found["per"], found["shapes"], found["units"]), strict=True
+    )
+    try:
+        labels = [Label(*of_one) for of_one in kinds]
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from error
     return PropertyPredictor.create(
-        model, found["units"], logarithmic=found["logarithmic"], params=params
+        model, labels, logarithmic=found["logarithmic"], params=params
     )
 
 
-def _described(model: Any, path: Path, registry: Registry) -> dict[str, str]:
+def _described(model: Any, path: Path, kind: Kind) -> dict[str, str]:
     """Name and settings of a model, as metadata that can be read again."""
-    name, text = require_settings(model, path, registry)
-    return {"model": name, "config": text}
+    name, text = require_settings(model, path, kind)
+    return {"format": FORMATS[kind], "model": name, "config": text}
 
 
 def _write(
@@ -166,10 +185,9 @@ def _digest(header: Mapping[str, Any], data: bytes) -> str:
     return hashlib.sha256(text.encode() + data).hexdigest()
 
 
-def _read(
-    path: Path, format: str, registry: Registry
-) -> tuple[Any, dict[str, Any], dict[str, str]]:
+def _read(path: Path, kind: Kind) -> tuple[Any, dict[str, Any], dict[str, str]]:
     """Model, parameters and metadata of a file."""
+    format, registry = FORMATS[kind], registered(kind)
     content = path.read_bytes()
     header, data = _parts(content, path)
     metadata: dict[str, Any] = header["__metadata__"]
@@ -184,7 +202,7 @@ def _read(
             f"{path}: its metadata must say format {format!r} and a model of "
             f"{sorted(registry)}; received {metadata.get('format')!r}, {name!r}"
         )
-    known = _METADATA | (_UNITS.keys() if format == PREDICTOR_FORMAT else set())
+    known = _METADATA | (_OF_PROPERTIES.keys() if kind == "property" else set())
     if not (metadata.keys() <= known and isinstance(metadata.get("config"), str)):
         raise WeightsError(
             f"{path}: its metadata must be {sorted(known)}; it has {sorted(metadata)}"
@@ -192,7 +210,7 @@ def _read(
     settings = read_settings(str(name), registry[str(name)], metadata["config"], path)
     arrays = _arrays(header, content, path)
     try:
-        model = make_model({"name": name, **settings}, registry)
+        model = make_model({"name": name, **settings}, kind)
         shapes = parameter_shapes(model)
     except ValueError as error:
         raise WeightsError(f"{path}: its settings make no model: {error}") from error

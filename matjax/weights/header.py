@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from matjax.errors import WeightsError
-from matjax.models import MODELS, PROPERTY_MODELS
+from matjax.models import Kind, registered
 
 MAX_WIDTH = 4096
 """Components of the features of one atom."""
@@ -115,20 +115,21 @@ def read_settings(
 def require_settings(
     model: Any,
     place: Path | str,
-    registry: Mapping[str, Callable[..., Any]] = MODELS | PROPERTY_MODELS,
+    kind: Kind | None = None,
 ) -> tuple[str, str]:
     """Name and settings of a registered model as JSON, which can be read again.
 
     Args:
         model: whose attributes are the settings.
         place: what gave them, for errors: a file, or a key.
-        registry: of the models that may be.
+        kind: of the models that may be; by default all.
 
     Raises:
         ValueError: if the model is not registered.
         WeightsError: if a setting is out of bounds; the place is named.
     """
-    names = {kind: name for name, kind in registry.items()}
+    registry = registered(kind)
+    names = {network: name for name, network in registry.items()}
     if type(model) not in names:
         raise ValueError(
             f"only models registered in matjax.models ({', '.join(registry)}) can be "

@@ -6,33 +6,41 @@ import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
 from matjax.errors import WeightsError
-from matjax.models import make_model
+from matjax.models import Kind, make_model
 from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
-from matjax.weights.names import EMBEDDED, PROPERTIES, SHIPPED
+from matjax.weights.names import (
+    PRETRAINED,
+    Converted,
+    Embedded,
+    Pretrained,
+    Shipped,
+)
 from matjax.weights.nequix import read_nequix
-from matjax.weights.store import PUBLISHED, fetch, find_property, require_published
+from matjax.weights.store import fetch, find, require_published
 
-READERS: dict[str, Callable[[str | Path], Potential]] = {
-    ".nqx": read_nequix,
-    ".safetensors": read_potential,
+READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
+    ("potential", ".nqx"): read_nequix,
+    ("potential", ".safetensors"): read_potential,
+    ("property", ".safetensors"): read_predictor,
 }
-"""Reader of each kind of weight file."""
+"""Reader of each kind of network from each kind of file."""
 
 
 def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Potential:
     """A potential by name or from a weight file.
 
     Args:
-        name: one of ``EMBEDDED``, ``SHIPPED`` or ``PUBLISHED``, or the path of a
-            ``.nqx`` or ``.safetensors`` file.
+        name: a name that ``matjax list`` shows, or the path of a ``.nqx`` or
+            ``.safetensors`` file.
         dtype: precision; by default float64 where JAX's 64-bit mode is on, else
             float32.
 
@@ -42,20 +50,7 @@ def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Poten
         FileNotFoundError: if published weights are in no folder and there is no
             network.
     """
-    dtype = _precision(dtype)
-    if str(name) in EMBEDDED:
-        return Potential.create(make_model(EMBEDDED[str(name)])).astype(dtype)
-    if str(name) in SHIPPED:
-        return _read(SHIPPED[str(name)]).astype(dtype)
-    if str(name) in PUBLISHED:
-        return _read(fetch(PUBLISHED[str(name)])).astype(dtype)
-    if os.path.exists(name):
-        return _read(Path(name)).astype(dtype)
-    hint = _nearest(str(name), [*EMBEDDED, *SHIPPED, *PUBLISHED])
-    raise ValueError(
-        f"a potential's name or an existing weight file is needed; received "
-        f"{str(name)!r}: {hint}"
-    )
+    return _load(name, "potential", dtype)
 
 
 def load_predictor(
@@ -64,8 +59,8 @@ def load_predictor(
     """A property network by name or from a file.
 
     Args:
-        name: one of ``PROPERTIES``, such as ``cgcnn-band-gap``, or the path of a
-            ``.safetensors`` file.
+        name: a name that ``matjax list`` shows, such as ``cgcnn-band-gap``, or the path
+            of a ``.safetensors`` file.
         dtype: precision; by default float64 where JAX's 64-bit mode is on, else
             float32.
 
@@ -74,24 +69,39 @@ def load_predictor(
             or a file holds none.
         FileNotFoundError: if the file of published weights is in no folder.
     """
+    return _load(name, "property", dtype)
+
+
+def _load(name: str | Path, kind: Kind, dtype: DTypeLike | None) -> Any:
+    """The network of this kind that a name or a path means."""
     dtype = _precision(dtype)
-    if os.path.isfile(name):
-        return read_predictor(name).astype(dtype)
-    if str(name) not in PROPERTIES:
-        hint = _nearest(str(name), list(PROPERTIES))
-        raise ValueError(
-            "a property network's name or an existing weight file is needed; received "
-            f"{str(name)!r}: {hint}"
-        )
-    published = PROPERTIES[str(name)]
-    path = find_property(published.file)
+    known = {n: entry for n, entry in PRETRAINED.items() if entry.kind == kind}
+    if str(name) in known:
+        return _pretrained(known[str(name)]).astype(dtype)
+    if os.path.exists(name):
+        return _read(Path(name), kind).astype(dtype)
+    what = "potential" if kind == "potential" else "property network"
+    raise ValueError(
+        f"a {what}'s name or an existing weight file is needed; received "
+        f"{str(name)!r}: {_nearest(str(name), list(known))}"
+    )
+
+
+def _pretrained(entry: Pretrained) -> Any:
+    if isinstance(entry, Embedded):
+        return Potential.create(make_model(entry.settings, entry.kind))
+    if isinstance(entry, Shipped):
+        return _read(entry.path, entry.kind)
+    if not isinstance(entry, Converted):
+        return _read(fetch(entry), entry.kind)
+    path = find(entry)
     if path is None:
         raise FileNotFoundError(
-            f"{published.file} is in no folder 'cgcnn_pretrained' of MATJAX_DATA or "
+            f"{entry.file} is in no folder 'cgcnn_pretrained' of MATJAX_DATA or "
             "MATJAX_MODELS: put the weights of CGCNN, converted to npz, and "
             "atom_init.json there"
         )
-    return read_cgcnn(path, published).astype(dtype)
+    return read_cgcnn(path, entry)
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -99,14 +109,15 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else f"known are {known}"
 
 
-def _read(path: Path) -> Potential:
-    if path.suffix not in READERS:
+def _read(path: Path, kind: Kind) -> Any:
+    endings = [ending for of_kind, ending in READERS if of_kind == kind]
+    if path.suffix not in endings:
         raise WeightsError(
-            f"{path}: weight files end in {' or '.join(READERS)}; received "
+            f"{path}: weight files end in {' or '.join(endings)}; received "
             f"{path.suffix or 'none'!r}"
         )
     require_published(path)
-    return READERS[path.suffix](path)
+    return READERS[kind, path.suffix](path)
 
 
 def _precision(dtype: DTypeLike | None) -> np.dtype:

@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from matjax.errors import WeightsError
 from matjax.files import bounded_recursion
 from matjax.models.potentials import NequIP
-from matjax.predictors import Potential
+from matjax.predictors import Potential, parameter_shapes
 from matjax.weights.header import BOUNDS, Width, bounded, validated
 from matjax.weights.npy import read_array
-from matjax.weights.table import Key, fill, parameter_shapes
+from matjax.weights.table import Key, fill
 
 MODEL_KEYS = {
     "cutoff": "cutoff",

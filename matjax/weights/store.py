@@ -7,57 +7,20 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import platformdirs
 
 from matjax.errors import WeightsError
 from matjax.files import draft
-
-
-class Published(NamedTuple):
-    """A file of weights that its authors publish."""
-
-    file: str
-    url: str
-    sha256: str
-
-
-_NEQUIX = "https://github.com/atomicarchitects/nequix/raw"
-_MP = f"{_NEQUIX}/7c2854de8e754b1a60274c7d9d2e014989ed632e/models"
-_OAM = f"{_NEQUIX}/9c852a9c4cce69ae5e75bc5a2cf670be21ff8c28/models"
-
-PUBLISHED: dict[str, Published] = {
-    name: Published(f"{name}.nqx", f"{folder}/{name}.nqx", sha256)
-    for name, folder, sha256 in (
-        (
-            "nequix-mp-1",
-            _MP,
-            "1647af8e627e1afa11e2bfadeab0797326513a521afd7dd01606a96f56783eee",
-        ),
-        (
-            "nequix-mp-1-pft",
-            _MP,
-            "a88aeaed71fd447572dc57af21d469207d7737b85a6dbb66f8c38156f175c5f1",
-        ),
-        (
-            "nequix-omat-1",
-            _OAM,
-            "2d0802ae7f5915cb488c44d25649d98404a103697e6500abb40f515e003a46a6",
-        ),
-        (
-            "nequix-oam-1",
-            _OAM,
-            "6a43475eaeb32a7a049f36c1306d78aa1e7a17e8af37aeda7901c8fec0ca845c",
-        ),
-        (
-            "nequix-oam-1-pft",
-            _OAM,
-            "4ce693d68886512aab50c84ea2400efd68163e11155f7c7babe98e695177e809",
-        ),
-    )
-}
-"""Published weights by name."""
+from matjax.weights.names import (
+    Converted,
+    Embedded,
+    Pretrained,
+    Published,
+    Shipped,
+    pretrained,
+)
 
 
 def folders() -> list[Path]:
@@ -72,23 +35,29 @@ def cache_folder() -> Path:
     return Path(root) / "models"
 
 
-def find(published: Published) -> Path | None:
-    """The file in the first folder that has it, or None; no network is used."""
-    return next(
-        (f / published.file for f in folders() if (f / published.file).is_file()), None
-    )
+def find(entry: Published | Converted) -> Path | None:
+    """The file in the first folder that has it, or None; no network is used.
 
-
-def find_property(file: str) -> Path | None:
-    """A file of a property network in the first folder that has it, or None.
-
-    Searched are ``cgcnn_pretrained`` in the folders for weights and in those of
-    ``MATJAX_DATA``, then these folders themselves.
+    What users have converted may lie beside data too: ``cgcnn_pretrained`` in the
+    folders for weights and in those of ``MATJAX_DATA`` is searched, then these folders
+    themselves.
     """
-    named = os.environ.get("MATJAX_DATA", "").split(os.pathsep)
-    bases = [*folders(), *(Path(p) for p in named if p)]
-    places = [p for base in bases for p in (base / "cgcnn_pretrained", base)]
-    return next((p / file for p in places if (p / file).is_file()), None)
+    places = folders()
+    if isinstance(entry, Converted):
+        named = os.environ.get("MATJAX_DATA", "").split(os.pathsep)
+        bases = [*places, *(Path(p) for p in named if p)]
+        places = [p for base in bases for p in (base / "cgcnn_pretrained", base)]
+    return next((p / entry.file for p in places if (p / entry.file).is_file()), None)
+
+
+def whereabouts(entry: Pretrained) -> str:
+    """Where a network lies, in words or as a path."""
+    if isinstance(entry, Embedded | Shipped):
+        return "part of matjax"
+    missing = (
+        "not found" if isinstance(entry, Converted) else "downloaded when first used"
+    )
+    return str(find(entry) or missing)
 
 
 def require_published(path: Path) -> None:
@@ -97,7 +66,7 @@ def require_published(path: Path) -> None:
     Raises:
         WeightsError: naming the file, and what to do.
     """
-    known = {published.file: published for published in PUBLISHED.values()}
+    known = {entry.file: entry for entry in pretrained(Published).values()}
     if path.name in known:
         _require_content(path, known[path.name])
 
@@ -168,11 +137,12 @@ def nequix_file(name: str) -> Path:
         ValueError: if it is a file of another format.
         FileNotFoundError: as :func:`fetch` has it.
     """
-    path = fetch(PUBLISHED[name]) if name in PUBLISHED else Path(name)
+    published = pretrained(Published)
+    path = fetch(published[name]) if name in published else Path(name)
     if path.suffix != ".nqx":
         raise ValueError(
             f"the nequix package reads .nqx files; received {name}: choose one of "
-            f"{', '.join(PUBLISHED)}"
+            f"{', '.join(published)}"
         )
     return path
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from matjax.arrays import Array
 from matjax.errors import WeightsError
-from matjax.predictors import EnergyModel
-from matjax.predictors.potential import probe
 
 
 class Key(NamedTuple):
@@ -73,8 +70,3 @@ def check(name: str, array: Array, shape: tuple[int, ...]) -> list[str]:
     if not np.isfinite(array).all():
         return [f"{name}: holds numbers that are not finite"]
     return []
-
-
-def parameter_shapes(model: EnergyModel) -> dict[str, Any]:
-    """Tree of the shapes of a model's parameters, without computing anything."""
-    return jax.eval_shape(model.init, jax.random.key(0), probe(model))["params"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from matjax.crystals import Crystal
-from matjax.models import MODELS
+from matjax.models import registered
 from matjax.models.potentials import (
     MACE,
     LennardJones,
@@ -69,7 +69,7 @@ def case(request):
 
 
 def test_every_model_has_a_case():
-    assert CASES.keys() == MODELS.keys()
+    assert CASES.keys() == registered("potential").keys()
 
 
 @pytest.mark.parametrize("check", CHECKS)

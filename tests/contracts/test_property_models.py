@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from matjax.crystals import Crystal
-from matjax.models import PROPERTY_MODELS
+from matjax.models import registered
 from matjax.models.properties import CGCNN
 from matjax.predictors import PropertyPredictor
 from matjax.testing import PROPERTY_CHECKS
@@ -50,7 +50,7 @@ def predictor(request):
 
 
 def test_every_model_has_a_case():
-    assert CASES.keys() == PROPERTY_MODELS.keys()
+    assert CASES.keys() == registered("property").keys()
 
 
 @pytest.mark.parametrize("crystal", [CUBIC, GENERAL], ids=["cubic", "general"])

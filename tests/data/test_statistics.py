@@ -11,12 +11,12 @@ from matjax.crystals import neighbors
 from matjax.data import (
     Dataset,
     LabeledGraphs,
-    Shape,
     bucket_sizes,
     dataset_statistics,
     describe,
     reference_energies,
 )
+from matjax.graphs import Shape
 from tests.data.examples import random_dataset
 
 TRUE = {8: -4.2, 14: -5.1}

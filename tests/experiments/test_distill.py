@@ -12,9 +12,11 @@ import pytest
 import yaml
 from numpy.testing import assert_allclose
 
+from matjax.config import build_config
 from matjax.crystals import Crystal
 from matjax.lattice_dynamics import phonons
 from matjax.lattice_dynamics.phonopy import write_phonopy
+from matjax.studies import Run, catalog
 from matjax.weights import load_potential
 from tests.distillation.noble import TRUTH, noble_crystals, pair_potential
 

@@ -13,7 +13,7 @@ from matjax.lattice_dynamics import phonons
 from matjax.lattice_dynamics.phonopy import finite_displacements
 from matjax.reports import phonon_figure, save_figure
 from matjax.studies import Run, catalog, described_crystal
-from matjax.weights import PUBLISHED, find, load_potential
+from matjax.weights import PRETRAINED, find, load_potential
 from tests.force_constants.lattices import silicon, springs, stillinger_weber
 
 FEW = ["potential=stillinger-weber-si", "mesh=[4,4,4]", "spacing=0.3"]
@@ -128,7 +128,7 @@ def test_the_default_potential_has_the_measured_frequencies_of_silicon():
 @pytest.mark.slow
 def test_silicon_with_published_weights_has_its_known_frequencies():
     """X TA 4.68 and Γ optical 15.07 THz, as finite displacements in 4×4×4 cells."""
-    if find(PUBLISHED["nequix-mp-1-pft"]) is None:
+    if find(PRETRAINED["nequix-mp-1-pft"]) is None:
         pytest.skip("the weights of nequix-mp-1-pft are not here (MATJAX_MODELS)")
     potential = load_potential("nequix-mp-1-pft", dtype=jnp.float32)
     found = phonons(potential, silicon(), dtype=jnp.float32)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from matjax.models import PROPERTY_MODELS, make_model
+from matjax.models import make_model
 from matjax.models.potentials import MACE, LennardJones
 
 
@@ -19,8 +19,11 @@ def test_attributes_that_a_model_lacks_are_no_defaults():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "mase"}, r"no model of the name 'mase'; did you mean 'mace'"),
-        ({}, "no model of the name 'None'; there are"),
+        (
+            {"name": "mase"},
+            r"no potential model of the name 'mase'; did you mean 'mace'",
+        ),
+        ({}, "no potential model of the name 'None'; there are"),
         ({"name": "mace", "lmx": 2}, r"mace has no attribute 'lmx'; .*lmax"),
     ],
 )
@@ -29,6 +32,6 @@ def test_wrong_settings_are_answered_with_the_nearest(settings, message):
         make_model(settings)
 
 
-def test_property_networks_have_a_registry_of_their_own():
+def test_a_potential_is_no_property_network():
     with pytest.raises(ValueError, match="there are cgcnn"):
-        make_model({"name": "lennard_jones"}, PROPERTY_MODELS)
+        make_model({"name": "lennard_jones"}, "property")

@@ -21,10 +21,12 @@ from matjax.models.potentials import MACE, LennardJones, NequIP, Springs
 from matjax.models.properties import CGCNN
 from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights import (
-    PUBLISHED,
-    SHIPPED,
+    PRETRAINED,
+    Converted,
+    Shipped,
     load_potential,
     load_predictor,
+    pretrained,
     read_cgcnn,
     read_nequix,
     read_potential,
@@ -32,8 +34,7 @@ from matjax.weights import (
     save_predictor,
     store,
 )
-from matjax.weights.cgcnn import PublishedProperty
-from matjax.weights.checkpoint import FORMAT
+from matjax.weights.checkpoint import FORMATS
 
 LJ = LennardJones()
 LJ_SETTINGS = {
@@ -84,7 +85,7 @@ def safetensors(path: Path, model="lennard_jones", settings=None, arrays=None, *
     text = (
         settings if isinstance(settings, str) else json.dumps(settings or LJ_SETTINGS)
     )
-    metadata = {"format": FORMAT, "model": model, "config": text, **more}
+    metadata = {"format": FORMATS["potential"], "model": model, "config": text, **more}
     arrays = {k: np.asarray(v) for k, v in (arrays or LJ_ARRAYS).items()}
     path.write_bytes(save(arrays, metadata))
     return path
@@ -195,7 +196,7 @@ def header(length: int, text: bytes, data: bytes = b"") -> bytes:
 
 def entry(**changes) -> bytes:
     tensor = {"dtype": "F64", "shape": [], "data_offsets": [0, 8], **changes}
-    metadata = {"format": FORMAT, "model": "lennard_jones"}
+    metadata = {"format": FORMATS["potential"], "model": "lennard_jones"}
     metadata["config"] = json.dumps(LJ_SETTINGS)
     return json.dumps({"__metadata__": metadata, "epsilon": tensor}).encode()
 
@@ -326,9 +327,9 @@ def test_equal_parameters_give_equal_bytes_with_ordinary_permissions(tmp_path, s
     assert {p.name for p in tmp_path.iterdir()} == {"a.safetensors", "plain"}
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", pretrained(Shipped))
 def test_files_of_the_package_carry_a_digest(name):
-    content = SHIPPED[name].read_bytes()
+    content = PRETRAINED[name].path.read_bytes()
     text = content[8 : 8 + int.from_bytes(content[:8], "little")]
     assert len(json.loads(text)["__metadata__"]["sha256"]) == 64
 
@@ -357,7 +358,7 @@ def test_file_with_a_published_name_and_another_content_is_refused(
     path.write_bytes(b"other")
     for given_name in (name.removesuffix(".nqx"), path):
         told = refused(lambda _, x=given_name: load_potential(x), path)
-        assert PUBLISHED[name.removesuffix(".nqx")].sha256 in told
+        assert PRETRAINED[name.removesuffix(".nqx")].sha256 in told
     assert "take a copy from https://" in told
 
 
@@ -473,7 +474,7 @@ def test_nequix_file_without_a_config_is_refused(tmp_path, line):
     refused(read_nequix, path)
 
 
-GAP = PublishedProperty("gap.npz", "band_gap", "eV", False)
+GAP = Converted("gap.npz", "band_gap", "eV", False)
 ARGS = {
     "task": "regression",
     "atom_fea_len": 2,

@@ -14,20 +14,21 @@ from numpy.testing import assert_allclose
 import matjax as mj
 from matjax.crystals import Crystal
 from matjax.graphs import build_graph, nearest_neighbors
-from matjax.weights import PROPERTIES, find_property, load_predictor, read_cgcnn
-from matjax.weights.cgcnn import PublishedProperty
+from matjax.weights import Converted, find, load_predictor, pretrained, read_cgcnn
 
 # Predictions of the original code (torch, float32), which lie beside the data.
 DATA = Path(os.environ.get("MATJAX_DATA", "nowhere"))
 REFERENCE = DATA.parent / "reference" / "cgcnn.json"
 CRYSTALS = DATA / "matcalc" / "mp-binary-pbe-elasticity-2025.1.extxyz.gz"
 
+PROPERTIES = pretrained(Converted)
+
 needs_weights = pytest.mark.skipif(
     not (REFERENCE.is_file() and CRYSTALS.is_file())
-    or any(find_property(p.file) is None for p in PROPERTIES.values()),
+    or any(find(p) is None for p in PROPERTIES.values()),
     reason="published weights, crystals or reference values are not on this machine",
 )
-GAP = PublishedProperty("gap.npz", "band_gap", "eV", False)
+GAP = Converted("gap.npz", "band_gap", "eV", False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def reference():
 
 
 def in_units_of_the_network(predictor, values):
-    (values,) = values.values()
+    values = np.array([result.value for result in values])
     return np.log10(values) if predictor.logarithmic[0] else values
 
 
@@ -79,9 +80,9 @@ def test_cutting_straddling_shells_as_the_original_code_does_gives_the_same(refe
     expected = np.array(predictions["formation-energy-per-atom"])[at]
     predictor = load_predictor("cgcnn-formation-energy-per-atom", dtype=jnp.float32)
     plain = predictor.replace(model=predictor.model.clone(n_nearest=None))
-    shared = predictor([crystals[i] for i in at])["formation_energy"]
+    shared = [result.value for result in predictor([crystals[i] for i in at])]
     graphs = [first_neighbors(plain, crystals[i]) for i in at]
-    cut = [plain.of_graph(graph)["formation_energy"][0] for graph in graphs]
+    cut = [plain.of_graph(graph)[0].value for graph in graphs]
     for found in (shared, cut):
         assert_allclose(found, expected, atol=5e-5, rtol=0)  # float32 round-off
 
@@ -107,12 +108,12 @@ def test_where_a_straddling_shell_mixes_elements_only_shares_are_well_defined():
         ["Sr", "Ti", "O", "O", "O"], 3.905 * np.eye(3), fractional=sites
     )
     predictor = load_predictor("cgcnn-formation-energy-per-atom")
-    ours = predictor([crystal, swapped(crystal)])["formation_energy"]
+    ours = [x.value for x in predictor([crystal, swapped(crystal)])]
     assert_allclose(ours[0], ours[1], rtol=1e-12)  # round-off
 
     plain = predictor.replace(model=predictor.model.clone(n_nearest=None))
     graphs = (first_neighbors(plain, c) for c in (crystal, swapped(crystal)))
-    cut = [plain.of_graph(graph)["formation_energy"][0] for graph in graphs]
+    cut = [plain.of_graph(graph)[0].value for graph in graphs]
     assert abs(cut[0] - cut[1]) > 2e-3
 
 
@@ -143,7 +144,7 @@ def test_weights_are_found_in_named_folders(variable, small, monkeypatch, tmp_pa
         monkeypatch.setenv(other, str(tmp_path / "none"))
     path = small()
     monkeypatch.setenv(variable, str(path.parent))
-    assert find_property("gap.npz") == path
+    assert find(Converted("gap.npz", "gap", "eV", False)) == path
 
 
 @pytest.fixture

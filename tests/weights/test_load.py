@@ -18,10 +18,11 @@ from matjax.models.properties import CGCNN
 from matjax.predictors import Potential, PropertyPredictor
 from matjax.train import compare, mean_absolute_errors, potential_predictions
 from matjax.weights import (
-    EMBEDDED,
-    SHIPPED,
+    Embedded,
+    Shipped,
     load_potential,
     load_predictor,
+    pretrained,
     save_potential,
     save_predictor,
 )
@@ -30,14 +31,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = NequIP(species=(6, 14), hidden="4x0e + 2x1o", lmax=1, layers=2, basis=3)
 
 
-@pytest.mark.parametrize("name", [*EMBEDDED, *SHIPPED])
+@pytest.mark.parametrize("name", [*pretrained(Embedded), *pretrained(Shipped)])
 def test_potentials_of_the_package_load_in_the_default_precision(name):
     assert load_potential(name).dtype == jnp.float64  # the tests run in 64-bit mode
     assert load_potential(name, dtype=jnp.float32).dtype == jnp.float32
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", pretrained(Shipped))
 def test_shipped_potentials_have_the_errors_of_their_results(name):
     if not os.environ.get("MATJAX_DATA"):
         pytest.skip("the data sets are not here (MATJAX_DATA)")

@@ -13,7 +13,9 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.predictors import evaluate, hessian_product
-from matjax.weights import PUBLISHED, find, load_potential, read_nequix
+from matjax.weights import Published, find, load_potential, pretrained, read_nequix
+
+PUBLISHED = pretrained(Published)
 
 # Energies, forces, stresses and Hessians of six crystals by the original code (nequix,
 # float32), which lie beside the data.
@@ -108,8 +110,8 @@ def small_file(tmp_path):
         "layer_norm": True,
         "atomic_numbers": [1, 6],
     }
+    from matjax.predictors import parameter_shapes
     from matjax.weights.nequix import key_table, nequip_of_config
-    from matjax.weights.table import parameter_shapes
 
     model = nequip_of_config(config, tmp_path)
     shapes = parameter_shapes(model)

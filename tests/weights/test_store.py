@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from matjax.weights import PUBLISHED, find
-from matjax.weights.store import Published, fetch
+from matjax.weights import Published, find, pretrained
+from matjax.weights.store import fetch
 
 BYTES = b"weights" * 1000
 
@@ -82,7 +82,7 @@ def test_named_folders_come_before_the_cache(tmp_path):
 
 
 def test_every_published_file_has_a_checksum_and_a_pinned_address():
-    for name, entry in PUBLISHED.items():
+    for name, entry in pretrained(Published).items():
         assert entry.file == f"{name}.nqx"
         assert len(entry.sha256) == 64
         assert entry.url.startswith("https://")

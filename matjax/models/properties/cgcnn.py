@@ -70,7 +70,7 @@ class CGCNN(nn.Module):
     shift: float | tuple[float, ...] = 0.0
 
     @nn.compact
-    def __call__(self, graph: Graph) -> Float[Array, "graphs properties"]:
+    def __call__(self, graph: Graph) -> dict[str, Float[Array, "graphs"]]:
         """Properties of each crystal; what padded graphs give has no meaning."""
         r = safe_norm(graph.edge_vectors())
         bonds = gaussian_basis(r, self.step, self.cutoff)
@@ -83,7 +83,8 @@ class CGCNN(nn.Module):
         for i, width in enumerate(self.head):
             y = jax.nn.softplus(nn.Dense(width, name=f"head_{i}")(y))
         y = nn.Dense(len(self.properties), name="readout")(y)
-        return y * jnp.asarray(self.scale, y.dtype) + jnp.asarray(self.shift, y.dtype)
+        y = y * jnp.asarray(self.scale, y.dtype) + jnp.asarray(self.shift, y.dtype)
+        return dict(zip(self.properties, y.T, strict=True))
 
     def _weights(
         self, graph: Graph, r: Float[Array, "edges"]
