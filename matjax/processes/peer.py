@@ -71,11 +71,12 @@ def peak_memory() -> float:
 
 
 def _codes(file: Path) -> Codes:
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    name = f"matjax_peer_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module.CODES
 
