@@ -1,76 +1,18 @@
-"""One code at work in a process of its own, so that its peak of memory is its own.
+"""What ``benchmark.py`` measures: neighbor lists and potentials by several codes.
 
-Started by ``benchmark.py``, for a peer by the peer's interpreter: nothing of matjax is
-imported unless matjax is the code. :mod:`matjax.survey.peers` says what is asked.
+:mod:`matjax.processes.peer` runs this file, for a peer by the peer's interpreter:
+nothing of matjax is imported unless matjax is the code.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from math import inf
-from pathlib import Path
-from time import perf_counter
-from typing import Any, NamedTuple, TextIO
+from typing import Any
 
-
-class Worker(NamedTuple):
-    """What a code does when asked, and what it tells about the outcome."""
-
-    work: Callable[[], Any]
-    describe: Callable[[Any], dict[str, Any]]
-
-
-Codes = Mapping[tuple[str, str], Callable[[dict[str, Any]], Worker]]
-
-
-def main(codes: Codes) -> None:
-    """Answer one job."""
-    answers = own_output()
-    job = json.loads(sys.stdin.readline())
-    try:
-        worker = codes[job["task"], job["code"]](job)
-    except ImportError as error:
-        answer(answers, error=str(error))
-        return
-    before = peak_memory()
-    start = perf_counter()
-    first = worker.work()
-    seconds = perf_counter() - start
-    answer(answers, first=seconds, before_MB=before, **worker.describe(first))
-    del first
-    for _ in sys.stdin:
-        start = perf_counter()
-        worker.work()
-        answer(answers, seconds=perf_counter() - start, peak_MB=peak_memory())
-
-
-def own_output() -> TextIO:
-    """The output that answers go to; what libraries print goes to the error output."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    return answers
-
-
-def answer(answers: TextIO, **values: Any) -> None:
-    """Write a line."""
-    answers.write(json.dumps(values) + "\n")
-    answers.flush()
-
-
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, MB (2²⁰ bytes)."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # getrusage would count what the parent held when it started this process.
-        peak = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
-        return int(peak.split()[1]) / 2**10
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+Work = tuple[Callable[[], Any], Callable[[Any], dict[str, Any]]]
+"""What a code does when asked, and what it tells about the outcome."""
 
 
 def silicon(job: dict[str, Any]) -> Any:
@@ -89,7 +31,7 @@ def silicon(job: dict[str, Any]) -> Any:
     return atoms
 
 
-def matjax_neighbors(job: dict[str, Any]) -> Worker:
+def matjax_neighbors(job: dict[str, Any]) -> Work:
     """The compiled update; its allocation on the host counts as memory."""
     import jax
     import jax.numpy as jnp
@@ -111,18 +53,19 @@ def matjax_neighbors(job: dict[str, Any]) -> Worker:
             raise RuntimeError("the neighbor list overflows where it was allocated")
         return {"n_edges": int(updated.mask.sum()), "buffers_MB": buffers / 2**20}
 
-    return Worker(
-        lambda: jax.block_until_ready(compiled(empty, positions, cell, mask)), describe
+    return (
+        lambda: jax.block_until_ready(compiled(empty, positions, cell, mask)),
+        describe,
     )
 
 
-def vesin_neighbors(job: dict[str, Any]) -> Worker:
+def vesin_neighbors(job: dict[str, Any]) -> Work:
     """What :func:`matjax.crystals.neighbor_search` is built on."""
     import vesin
 
     atoms = silicon(job)
     search = vesin.NeighborList(cutoff=job["cutoff"], full_list=True, sorted=False)
-    return Worker(
+    return (
         lambda: search.compute(
             atoms.positions, atoms.cell.array, atoms.pbc, quantities="ijS"
         ),
@@ -130,18 +73,18 @@ def vesin_neighbors(job: dict[str, Any]) -> Worker:
     )
 
 
-def matscipy_neighbors(job: dict[str, Any]) -> Worker:
+def matscipy_neighbors(job: dict[str, Any]) -> Work:
     """The same edges by matscipy."""
     from matscipy.neighbours import neighbour_list
 
     atoms = silicon(job)
-    return Worker(
+    return (
         lambda: neighbour_list("ijS", atoms, job["cutoff"]),
         lambda found: {"n_edges": len(found[0])},
     )
 
 
-def matjax_potential(job: dict[str, Any]) -> Worker:
+def matjax_potential(job: dict[str, Any]) -> Work:
     """Energy, forces and stress, or forces alone, of a prepared graph."""
     import jax
 
@@ -158,12 +101,12 @@ def matjax_potential(job: dict[str, Any]) -> Worker:
     )
     if job["forces_alone"]:
         compiled = jax.jit(forces)
-        return Worker(
+        return (
             lambda: jax.block_until_ready(compiled(potential, graph)),
             lambda found: {"forces": found.tolist()},
         )
     compiled = jax.jit(evaluate)
-    return Worker(
+    return (
         lambda: jax.block_until_ready(compiled(potential, graph)),
         lambda found: {
             "energy": float(found.energy[0]),
@@ -172,7 +115,7 @@ def matjax_potential(job: dict[str, Any]) -> Worker:
     )
 
 
-def nequix_potential(job: dict[str, Any]) -> Worker:
+def nequix_potential(job: dict[str, Any]) -> Work:
     """Energy, forces and stress by the nequix package, of a graph it has prepared."""
     import equinox as eqx  # pyright: ignore
     import jax
@@ -188,7 +131,7 @@ def nequix_potential(job: dict[str, Any]) -> Worker:
     )
     graph = calculator._pad_graph_jax(graph)
     compiled = eqx.filter_jit(calculator.model)
-    return Worker(
+    return (
         lambda: jax.block_until_ready(compiled(graph)),
         lambda found: {
             "energy": float(found[0][0]),
@@ -197,13 +140,10 @@ def nequix_potential(job: dict[str, Any]) -> Worker:
     )
 
 
-CODES: Codes = {
+CODES = {
     ("neighbors", "matjax"): matjax_neighbors,
     ("neighbors", "vesin"): vesin_neighbors,
     ("neighbors", "matscipy"): matscipy_neighbors,
     ("potential", "matjax"): matjax_potential,
     ("potential", "nequix"): nequix_potential,
 }
-
-if __name__ == "__main__":
-    main(CODES)

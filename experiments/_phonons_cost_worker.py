@@ -7,7 +7,6 @@ with frequencies at the job's wave vectors, and what they took after that.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +16,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from matjax.crystals import Crystal
+from matjax.crystals import Crystal, crystal_from_json
 from matjax.force_constants.sampling import SampledResponse
 from matjax.lattice_dynamics import phonons
 from matjax.lattice_dynamics.phonopy import finite_displacements
 from matjax.predictors import Potential
+from matjax.processes.peer import answer, own_output, peak_memory
 from matjax.weights import load_potential
 
 REPEATS = 5
@@ -35,15 +35,12 @@ Work = Callable[[], tuple[np.ndarray, dict[str, Any]]]
 
 def main() -> None:
     """Answer one job."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print goes to the error output
+    answers = own_output()
     job = json.loads(sys.stdin.readline())
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_compilation_cache_dir", job["cache"])
     potential = load_potential(job["potential"]).astype("float64")
-    crystal = Crystal.create(
-        job["numbers"], np.array(job["cell"]), fractional=job["fractional"]
-    )
+    crystal = crystal_from_json(job)
     start = perf_counter()
     work = ROUTES[job["route"]](job, potential, crystal)
     prepared = perf_counter() - start
@@ -61,8 +58,7 @@ def main() -> None:
         "frequencies": frequencies.tolist(),
         **details,
     }
-    answers.write(json.dumps(result) + "\n")
-    answers.flush()
+    answer(answers, **result)
 
 
 def exact(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
@@ -126,17 +122,6 @@ def forget_peak() -> None:
     switch = Path("/proc/self/clear_refs")
     if switch.exists():
         switch.write_text("5")
-
-
-def peak_memory() -> float:
-    """Largest resident memory of this process since then, MB (2²⁰ bytes)."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        peak = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
-        return int(peak.split()[1]) / 2**10
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 if __name__ == "__main__":

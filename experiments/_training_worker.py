@@ -1,6 +1,7 @@
-"""One code that trains in a process of its own; see ``benchmark_training.py``.
+"""What ``benchmark_training.py`` measures: steps of training by several codes.
 
-Nothing of matjax is imported unless matjax is the code.
+:mod:`matjax.processes.peer` runs this file, for a peer by the peer's interpreter:
+nothing of matjax is imported unless matjax is the code.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from _benchmark_worker import Codes, Worker, main
+Work = tuple[Callable[[], Any], Callable[[Any], dict[str, Any]]]
+"""What a code does when asked, and what it tells about the outcome."""
 
 
-def matjax_potential(job: dict[str, Any]) -> Worker:
+def matjax_potential(job: dict[str, Any]) -> Work:
     """Training steps on one batch, as :func:`matjax.train.fit` makes them."""
     import jax.numpy as jnp
 
@@ -29,10 +31,10 @@ def matjax_potential(job: dict[str, Any]) -> Worker:
     terms = [Term(label, job["delta"], "huber", job["delta"]) for label in labels]
     predict = potential_predictions(potential.model, labels)
     work = _steps(predict, potential.params, terms, graphs, job)
-    return Worker(work, lambda report: {"loss": float(report.loss)})
+    return work, lambda report: {"loss": float(report.loss)}
 
 
-def nequix_potential(job: dict[str, Any]) -> Worker:
+def nequix_potential(job: dict[str, Any]) -> Work:
     """Training steps on the same batch with the package's model, loss and data.
 
     Its ``train_step`` is a function within another and wants its own data format; this
@@ -95,10 +97,10 @@ def nequix_potential(job: dict[str, Any]) -> Worker:
         value, *held[:] = step(batch, *held)
         return jax.block_until_ready(value)
 
-    return Worker(work, lambda value: {"loss": float(value)})
+    return work, lambda value: {"loss": float(value)}
 
 
-def matjax_property(job: dict[str, Any]) -> Worker:
+def matjax_property(job: dict[str, Any]) -> Work:
     """Training steps of an untrained CGCNN on one batch."""
     import jax.numpy as jnp
 
@@ -117,10 +119,10 @@ def matjax_property(job: dict[str, Any]) -> Worker:
     terms = [Term(label, 1.0, "mse")]
     predict = property_predictions(model)
     work = _steps(predict, predictor.params, terms, graphs, job)
-    return Worker(work, lambda report: {})
+    return work, lambda report: {}
 
 
-def cgcnn_property(job: dict[str, Any]) -> Worker:
+def cgcnn_property(job: dict[str, Any]) -> Work:
     """The same steps by the code of the paper's authors, as its ``main.py`` does."""
     sys.path.insert(0, job["peer_path"])
     import torch  # pyright: ignore
@@ -143,7 +145,7 @@ def cgcnn_property(job: dict[str, Any]) -> Worker:
         optimizer.step()
         return loss.item()
 
-    return Worker(work, lambda loss: {})
+    return work, lambda loss: {}
 
 
 def _steps(
@@ -179,12 +181,9 @@ def _steps(
     return work
 
 
-CODES: Codes = {
+CODES = {
     ("potential", "matjax"): matjax_potential,
     ("potential", "nequix"): nequix_potential,
     ("property", "matjax"): matjax_property,
     ("property", "cgcnn"): cgcnn_property,
 }
-
-if __name__ == "__main__":
-    main(CODES)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from matjax.config import ExperimentConfig
-from matjax.reports import new_figure, style
+from matjax.processes import Code, in_turns
+from matjax.reports import neighbor_cost_figure
 from matjax.studies import Run
-from matjax.survey import Code, in_turns
 from matjax.weights.store import nequix_file
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WORKER = Path(__file__).with_name("_benchmark_worker.py")
 
@@ -71,7 +68,7 @@ def measure_neighbors(config: Config, run: Run) -> dict[str, float]:
     _require_same_edges(rows)
     columns = ("code", "n_atoms", "n_edges", "seconds", "peak_MB", "before_MB")
     run.save_table("neighbors", {key: [row[key] for row in rows] for key in columns})
-    run.save_figure("neighbors", _figure(rows, config.codes))
+    run.save_figure("neighbors", neighbor_cost_figure(rows, config.codes))
 
     metrics: dict[str, float] = {}
     for row in rows:
@@ -183,21 +180,3 @@ def _exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             ("buffers", [row["buffers_MB"] for row in rows]),
         )
     }
-
-
-def _figure(rows: Sequence[Mapping[str, Any]], codes: Sequence[str]) -> Figure:
-    """Time and peak memory of the processes against the number of atoms."""
-    with style():
-        figure, axes = new_figure(1, 2, width=7.0)
-        for code in codes:
-            mine = [row for row in rows if row["code"] == code]
-            sizes = [row["n_atoms"] for row in mine]
-            axes[0, 0].loglog(sizes, [row["seconds"] for row in mine], "o-", label=code)
-            axes[0, 1].loglog(sizes, [row["peak_MB"] for row in mine], "o-", label=code)
-            if code == "matjax":
-                buffers = [row["buffers_MB"] for row in mine]
-                axes[0, 1].loglog(sizes, buffers, "--", color="C0", label="its buffers")
-        axes[0, 0].set(xlabel="atoms", ylabel="time (s)")
-        axes[0, 1].set(xlabel="atoms", ylabel="peak memory (MB)")
-        axes[0, 1].legend()
-    return figure

@@ -19,8 +19,8 @@ from matjax.config import ExperimentConfig
 from matjax.data import Example, LabeledGraphs, Loader, read_dataset
 from matjax.data.sources import find_data
 from matjax.models.properties import CGCNN
+from matjax.processes import Code, in_turns
 from matjax.studies import Run
-from matjax.survey import Code, in_turns
 from matjax.weights import load_potential
 from matjax.weights.store import nequix_file
 

@@ -16,21 +16,17 @@ from pydantic import Field, PositiveInt
 
 from matjax.arrays import Array, Float
 from matjax.config import ExperimentConfig
-from matjax.crystals import primitive
+from matjax.crystals import crystal_from_json, primitive
+from matjax.data import fingerprints
 from matjax.force_constants import regular_mesh
 from matjax.lattice_dynamics import Phonons, phonons, thermal_properties
-from matjax.studies import Run
-from matjax.survey import (
-    choose,
-    divisions,
-    fingerprints,
-    item_crystal,
-    read_items,
-    relax_sized,
+from matjax.mechanics import divisions, relax_sized
+from matjax.studies import (
+    Run,
+    chosen_items,
     report,
+    screened,
     sized_potential,
-    small_first,
-    survey,
 )
 from matjax.units import BOLTZMANN, J_PER_MOL
 
@@ -66,23 +62,26 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Records of all crystals, a table, a figure and the mean errors."""
-    items = read_items(config.data, ("heat_capacity",))
-    keys = choose(items, config.limit, seed=config.seed)
-    keys = small_first(keys, items, config.max_atoms)
+    items = chosen_items(
+        config.data,
+        ("heat_capacity",),
+        limit=config.limit,
+        max_atoms=config.max_atoms,
+        seed=config.seed,
+    )
     settings = config.model_dump(
         include={"potential", "fmax", "max_steps", "length", "potential_precision"}
     ) | fingerprints(config.potential, config.data)
-    records = survey(
+    answers = screened(
         f"{__file__}:heat_capacity",
-        {key: items[key] for key in keys},
-        run.path("crystals.jsonl"),
-        settings=settings,
+        items,
+        settings,
+        run,
         n_workers=config.n_workers,
         time_limit=config.time_limit,
-        progress=run.progress,
     )
     return report(
-        records,
+        answers,
         items,
         {"heat_capacity": "J_per_mol_K"},
         run,
@@ -93,7 +92,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
     """Heat capacity of the cell at 300 K, J/(mol K), and how it came about."""
     potential = sized_potential(settings["potential"], settings["potential_precision"])
-    given = item_crystal(item)
+    given = crystal_from_json(item)
     crystal = primitive(given)
     n_cells = given.n_atoms / crystal.n_atoms
     rest = relax_sized(

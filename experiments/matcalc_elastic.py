@@ -13,18 +13,15 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
-from matjax.mechanics import elastic
-from matjax.studies import Run
-from matjax.survey import (
-    choose,
-    fingerprints,
-    item_crystal,
-    read_items,
-    relax_sized,
+from matjax.crystals import crystal_from_json
+from matjax.data import fingerprints
+from matjax.mechanics import elastic, relax_sized
+from matjax.studies import (
+    Run,
+    chosen_items,
     report,
+    screened,
     sized_potential,
-    small_first,
-    survey,
 )
 
 UNITS = {"bulk_modulus_vrh": "GPa", "shear_modulus_vrh": "GPa"}
@@ -55,22 +52,25 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Records of all crystals, a table, a figure and the mean errors."""
-    items = read_items(config.data, tuple(UNITS))
-    keys = choose(items, config.limit, seed=config.seed)
-    keys = small_first(keys, items, config.max_atoms)
-    records = survey(
+    items = chosen_items(
+        config.data,
+        tuple(UNITS),
+        limit=config.limit,
+        max_atoms=config.max_atoms,
+        seed=config.seed,
+    )
+    settings = config.model_dump(
+        include={"potential", "fmax", "max_steps", "potential_precision"}
+    ) | fingerprints(config.potential, config.data)
+    answers = screened(
         f"{__file__}:moduli",
-        {key: items[key] for key in keys},
-        run.path("crystals.jsonl"),
-        settings=config.model_dump(
-            include={"potential", "fmax", "max_steps", "potential_precision"}
-        )
-        | fingerprints(config.potential, config.data),
+        items,
+        settings,
+        run,
         n_workers=config.n_workers,
         time_limit=config.time_limit,
-        progress=run.progress,
     )
-    return report(records, items, UNITS, run)
+    return report(answers, items, UNITS, run)
 
 
 def moduli(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def moduli(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
         ValueError: if the relaxed crystal is unstable, so that it has no moduli.
     """
     potential = sized_potential(settings["potential"], settings["potential_precision"])
-    crystal = item_crystal(item)
+    crystal = crystal_from_json(item)
     rest = relax_sized(
         potential, crystal, fmax=settings["fmax"], max_steps=settings["max_steps"]
     )

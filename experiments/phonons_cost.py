@@ -14,21 +14,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from matjax.config import ExperimentConfig
-from matjax.crystals import Crystal
+from matjax.crystals import Crystal, crystal_to_json
 from matjax.force_constants import band_path, mesh_divisions, regular_mesh
 from matjax.mechanics import relax
-from matjax.reports import new_figure, style
+from matjax.reports import phonon_cost_figure
 from matjax.studies import Prototype, Run, described_crystal
 from matjax.weights import load_potential
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WORKER = Path(__file__).with_name("_phonons_cost_worker.py")
 
@@ -79,7 +76,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
                 rows[-1],
             )
             run.save_table("cost", {key: [row[key] for row in rows] for key in keys})
-    run.save_figure("cost", _figure(rows, config))
+    run.save_figure("cost", phonon_cost_figure(rows, config.tolerance))
     return _metrics(rows, config)
 
 
@@ -121,9 +118,7 @@ def _work(
         "route": kind,
         "size": int(size or 1),
         "potential": config.potential,
-        "numbers": np.asarray(crystal.numbers).tolist(),
-        "cell": np.asarray(crystal.cell).tolist(),
-        "fractional": np.asarray(crystal.fractional).tolist(),
+        **crystal_to_json(crystal),
         "q": q.tolist(),
         "tolerance": config.tolerance,
         "distance": config.distance,
@@ -183,41 +178,3 @@ def _peer(rows: list[dict[str, Any]], tolerance: float) -> dict[str, Any]:
     supercells = [row for row in rows if row["route"].startswith("supercell")]
     accurate = [row for row in supercells if row["error_THz"] <= tolerance]
     return accurate[0] if accurate else supercells[-1]
-
-
-def _figure(rows: list[dict[str, Any]], config: Config) -> Figure:
-    """Error against time, a panel for each crystal."""
-    n_columns = min(3, len(config.crystals))
-    n_rows = -(-len(config.crystals) // n_columns)
-    with style():
-        figure, axes = new_figure(
-            n_rows, n_columns, width=2.4 * n_columns, height=2.2 * n_rows
-        )
-        for ax, name in zip(axes.flat, config.crystals, strict=False):
-            mine = [row for row in rows if row["crystal"] == name]
-            cells = [row for row in mine if row["route"].startswith("supercell")]
-            default, any_q = (
-                [row for row in mine if row["route"] == route] for route in OURS
-            )
-            for marker, some, label in (
-                ("o-", cells, "supercells"),
-                ("*", default, "default: bands and mesh"),
-                ("D", any_q, "grid for any q"),
-            ):
-                x = [row["seconds"] for row in some]
-                ax.loglog(x, [row["error_THz"] for row in some], marker, label=label)
-            for row in cells:
-                size = row["route"].partition("_")[2]
-                place = (row["seconds"], row["error_THz"])
-                ax.annotate(
-                    f"{size}³", place, xytext=(3, 3), textcoords="offset points"
-                )
-            ax.axhline(config.tolerance, color="0.7", linewidth=0.8, zorder=0)
-            ax.set(title=name, xlabel="time (s)", ylabel="largest error (THz)")
-            ax.xaxis.set_minor_formatter("")
-            ax.yaxis.set_minor_formatter("")
-        for ax in list(axes.flat)[len(config.crystals) :]:
-            ax.set_axis_off()
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(handles))
-    return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -74,7 +74,9 @@ class Config(ExperimentConfig):
     batch_size: PositiveInt = 4
     """Crystals in a step."""
     fit: FitConfig = FitConfig()
-    precision: str = "float32"
+    precision: Literal["float32", "float64"] = "float32"
+    """As in every experiment; the training itself is in float32."""
+    matmul_precision: str = "float32"
     """Of matrix products where the hardware has faster ones, such as bfloat16."""
 
 
@@ -89,14 +91,14 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     potential, graphs, found = _start(config, training, unseen, labels)
     task = Task(
         predict=potential_predictions(
-            potential.model, labels, precision=config.precision
+            potential.model, labels, precision=config.matmul_precision
         ),
         params=potential.params,
         terms=terms,
         identity={
             "model": repr(potential.model),
             "pretrained": config.pretrained,
-            "precision": config.precision,
+            "precision": config.matmul_precision,  # as older checkpoints name it
             "losses": config.losses.model_dump(mode="json"),
         },
     )

@@ -14,6 +14,7 @@ xyz              frames of extended XYZ
 species          elements and isotopes as files name them
 plausibility     distances that no crystal has
 conversion       crystals from and to ASE and pymatgen
+plain            crystals from and to plain JSON
 cif_symmetry     space groups that a block states
 cif_sites        sites that a block states
 """
@@ -36,6 +37,9 @@ from matjax.crystals.neighbor_search import neighbors as neighbors
 from matjax.crystals.neighbor_search import (
     require_separate_atoms as require_separate_atoms,
 )
+from matjax.crystals.plain import bare as bare
+from matjax.crystals.plain import crystal_from_json as crystal_from_json
+from matjax.crystals.plain import crystal_to_json as crystal_to_json
 from matjax.crystals.supercell import CellMap as CellMap
 from matjax.crystals.supercell import Supercell as Supercell
 from matjax.crystals.supercell import cell_map as cell_map

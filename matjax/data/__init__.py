@@ -7,6 +7,7 @@ statistics      reference energies, scales, sizes, shapes of batches
 assembly        batches divided over processes and devices
 loader          the stream of batches
 sources         data sets by path or name
+items           crystals of a file by identifier, with reference values
 """
 
 from matjax.data.assembly import Share as Share
@@ -14,6 +15,12 @@ from matjax.data.datasets import Dataset as Dataset
 from matjax.data.datasets import Example as Example
 from matjax.data.datasets import joined as joined
 from matjax.data.datasets import read_dataset as read_dataset
+from matjax.data.items import Item as Item
+from matjax.data.items import choose as choose
+from matjax.data.items import composition as composition
+from matjax.data.items import fingerprints as fingerprints
+from matjax.data.items import read_items as read_items
+from matjax.data.items import small_first as small_first
 from matjax.data.labeled_graphs import Batch as Batch
 from matjax.data.labeled_graphs import LabeledGraphs as LabeledGraphs
 from matjax.data.loader import Batches as Batches

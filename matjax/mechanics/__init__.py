@@ -10,6 +10,7 @@ chunks      what compiled loops share
 fire        fast inertial relaxation, an (init, step) pair
 lbfgs       L-BFGS, likewise
 motion      integrators of jax-md on periodic graphs
+sizes       few sizes of graphs, so that crystals share compiled functions
 """
 
 from matjax.mechanics.dynamics import molecular_dynamics as molecular_dynamics
@@ -22,4 +23,8 @@ from matjax.mechanics.ensembles import NVT as NVT
 from matjax.mechanics.ensembles import Langevin as Langevin
 from matjax.mechanics.relaxation import Relaxation as Relaxation
 from matjax.mechanics.relaxation import relax as relax
+from matjax.mechanics.sizes import SizedPotential as SizedPotential
+from matjax.mechanics.sizes import divisions as divisions
+from matjax.mechanics.sizes import relax_sized as relax_sized
+from matjax.mechanics.sizes import sized as sized
 from matjax.mechanics.trajectory import Trajectory as Trajectory

@@ -1,6 +1,17 @@
-"""Figures of results.
+"""Tables and figures of results. The only home of matplotlib.
 
-figures  the figures that studies draw
+drawing        one style for all figures, and their writing
+captions       what figures say of a crystal
+phonons        bands, and beside them the density of states
+phonon_tables  tables of phonons, and the numbers and remarks that sum them up
+thermal        thermal properties by temperature
+elasticity     a modulus by direction
+descents       soft modes and the way down from them
+stability      the same in words and as plain JSON
+training       how errors fell; predictions beside labels
+students       phonons of a student beside those of its teacher
+accuracy       predicted beside reference values of many crystals
+costs          time and memory beside other routes and codes
 """
 
 from typing import TYPE_CHECKING
@@ -8,18 +19,31 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
-    from matjax.reports.figures import IMAGINARY as IMAGINARY
-    from matjax.reports.figures import UNCONVERGED as UNCONVERGED
-    from matjax.reports.figures import band_points as band_points
-    from matjax.reports.figures import draw_bands as draw_bands
-    from matjax.reports.figures import figure_title as figure_title
-    from matjax.reports.figures import learning_figure as learning_figure
-    from matjax.reports.figures import new_figure as new_figure
-    from matjax.reports.figures import parity_figure as parity_figure
-    from matjax.reports.figures import phonon_figure as phonon_figure
-    from matjax.reports.figures import save_figure as save_figure
-    from matjax.reports.figures import stagger_labels as stagger_labels
-    from matjax.reports.figures import style as style
-    from matjax.reports.figures import thermal_figure as thermal_figure
+    from matjax.reports.accuracy import accuracy_figure as accuracy_figure
+    from matjax.reports.accuracy import accuracy_metrics as accuracy_metrics
+    from matjax.reports.accuracy import accuracy_table as accuracy_table
+    from matjax.reports.accuracy import failures as failures
+    from matjax.reports.captions import IMAGINARY as IMAGINARY
+    from matjax.reports.captions import UNCONVERGED as UNCONVERGED
+    from matjax.reports.captions import figure_title as figure_title
+    from matjax.reports.costs import neighbor_cost_figure as neighbor_cost_figure
+    from matjax.reports.costs import phonon_cost_figure as phonon_cost_figure
+    from matjax.reports.descents import descent_figure as descent_figure
+    from matjax.reports.drawing import new_figure as new_figure
+    from matjax.reports.drawing import save_figure as save_figure
+    from matjax.reports.drawing import style as style
+    from matjax.reports.elasticity import young_figure as young_figure
+    from matjax.reports.phonons import band_points as band_points
+    from matjax.reports.phonons import draw_bands as draw_bands
+    from matjax.reports.phonons import phonon_figure as phonon_figure
+    from matjax.reports.phonons import stagger_labels as stagger_labels
+    from matjax.reports.stability import stage_in_words as stage_in_words
+    from matjax.reports.stability import stage_record as stage_record
+    from matjax.reports.stability import verdict as verdict
+    from matjax.reports.students import student_figure as student_figure
+    from matjax.reports.students import student_table as student_table
+    from matjax.reports.thermal import thermal_figure as thermal_figure
+    from matjax.reports.training import learning_figure as learning_figure
+    from matjax.reports.training import parity_figure as parity_figure
 
 import_when_used(__name__)

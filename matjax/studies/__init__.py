@@ -1,13 +1,18 @@
 """Studies: experiments found by name, run into folders, shown to users.
 
-training    a training as experiments set it up
-catalog     experiments and configurations by name
-help_text   keys of a study with units and defaults
-messages    what the command says when something fails
-predict     properties of many files
-run         what a study writes
-run_folder  output folders that are whole or resumable
-structures  crystals as configurations name them
+training        a training as experiments set it up
+catalog         experiments and configurations by name
+help_text       keys of a study with units and defaults
+messages        what the command says when something fails
+predict         properties of many files
+run             what a study writes
+run_folder      output folders that are whole or resumable
+structures      crystals as configurations name them
+polarity        Born charges as configurations name them
+phonon_sources  phonons of a potential or of phonopy's files
+rest            crystals in their primitive cell and at rest, from which studies start
+screen          one function of many crystals, beside reference values
+distill         a distillation as experiments set it up
 """
 
 from typing import TYPE_CHECKING
@@ -15,19 +20,36 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.studies.distill import TeachingConfig as TeachingConfig
+    from matjax.studies.distill import copies_per_device as copies_per_device
+    from matjax.studies.distill import save_judgment as save_judgment
     from matjax.studies.help_text import entries as entries
     from matjax.studies.help_text import manual as manual
     from matjax.studies.messages import message as message
+    from matjax.studies.phonon_sources import are_phonopy_files as are_phonopy_files
+    from matjax.studies.phonon_sources import (
+        frequencies_by_displacements as frequencies_by_displacements,
+    )
+    from matjax.studies.phonon_sources import phonons_at_rest as phonons_at_rest
+    from matjax.studies.phonon_sources import phonons_of_files as phonons_of_files
+    from matjax.studies.polarity import Polar as Polar
     from matjax.studies.predict import available_predictors as available_predictors
     from matjax.studies.predict import predict_files as predict_files
     from matjax.studies.predict import structure_files as structure_files
     from matjax.studies.predict import write_table as write_table
+    from matjax.studies.rest import Rest as Rest
+    from matjax.studies.rest import brought_to_rest as brought_to_rest
+    from matjax.studies.rest import reduced as reduced
     from matjax.studies.run import Run as Run
     from matjax.studies.run import new_folder as new_folder
     from matjax.studies.run_folder import CONFIG as CONFIG
     from matjax.studies.run_folder import INNER as INNER
     from matjax.studies.run_folder import METRICS as METRICS
     from matjax.studies.run_folder import RunFolder as RunFolder
+    from matjax.studies.screen import chosen_items as chosen_items
+    from matjax.studies.screen import report as report
+    from matjax.studies.screen import screened as screened
+    from matjax.studies.screen import sized_potential as sized_potential
     from matjax.studies.structures import CrystalConfig as CrystalConfig
     from matjax.studies.structures import PathDescription as PathDescription
     from matjax.studies.structures import Prototype as Prototype

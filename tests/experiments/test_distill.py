@@ -13,29 +13,12 @@ import yaml
 from numpy.testing import assert_allclose
 
 from matjax.config import build_config
-from matjax.crystals import Crystal, space_group
-from matjax.elements import atomic_number
+from matjax.crystals import Crystal
 from matjax.lattice_dynamics import phonons
 from matjax.lattice_dynamics.phonopy import write_phonopy
-from matjax.models.potentials import LennardJones
-from matjax.predictors import Potential
 from matjax.studies import Run, catalog
-from matjax.survey import (
-    Cotraining,
-    Labels,
-    Pool,
-    composition,
-    crystal_item,
-    draw,
-    draw_cotraining,
-    item_crystal,
-    label_crystals,
-)
-from matjax.survey.substitution import substituted
-from matjax.weights import load_potential, save_potential
-
-NOBLE = {"Ne": 10, "Ar": 18, "Kr": 36, "Xe": 54}
-TRUTH = {"epsilon": 0.012, "sigma": 3.3}
+from matjax.weights import load_potential
+from tests.distillation.noble import TRUTH, noble_crystals, pair_potential
 
 
 def run(folder, settings, *, resume=False):
@@ -46,23 +29,9 @@ def run(folder, settings, *, resume=False):
     return output.save_metrics(experiment.main(config, output))
 
 
-def pair_potential(path, **kwargs):
-    """Atoms that differ in nothing but their masses."""
-    model = LennardJones(species=tuple(NOBLE.values()), onset=5.0, cutoff=6.0, **kwargs)
-    return str(save_potential(Potential.create(model).astype("float64"), path))
-
-
 @pytest.fixture
 def crystals(tmp_path):
-    """Face-centered cubic crystals of each element, cubic and primitive."""
-    frames = []
-    for k, symbol in enumerate([*NOBLE, "Ar"]):
-        atoms = ase.build.bulk(symbol, "fcc", a=5.3 + 0.05 * k, cubic=k % 2 == 0)
-        atoms.info["material_id"] = f"crystal-{k}"
-        frames.append(atoms)
-    path = tmp_path / "crystals.extxyz"
-    ase.io.write(path, frames)
-    return str(path)
+    return noble_crystals(tmp_path / "crystals.extxyz")
 
 
 def on_pool(crystals, folder, **more):
@@ -74,7 +43,11 @@ def on_pool(crystals, folder, **more):
             **{"data": crystals, "max_neighbors": 100},
             **{"train": 2, "held_out": 1, "test": 1},
         },
-        "labels": {"n_columns": 6, "precision": "float64", "mesh_length": 6.0},
+        "labels": {
+            "n_columns": 6,
+            "potential_precision": "float64",
+            "mesh_length": 6.0,
+        },
         "batch_size": 2,
         **more,
     }
@@ -179,7 +152,7 @@ def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
     settings = {
         "pretrained": pair_potential(tmp_path / "student.safetensors"),
         "phonopy": {"argon": str(tmp_path / "argon")},
-        "labels": {"n_columns": 6, "precision": "float64"},
+        "labels": {"n_columns": 6, "potential_precision": "float64"},
         "losses": {"columns": {"weight": 10.0, "kind": "mse"}},
         "batch_size": 1,
         "fit": {
@@ -204,129 +177,6 @@ def test_a_potential_learns_the_force_constants_of_phonopys_files(tmp_path):
         run(tmp_path / "other", {**settings, "cotraining": {}})
     with pytest.raises(ValueError, match="accumulate is batch_size"):
         run(tmp_path / "other", {**settings, "fit": {"accumulate": 2}})
-
-
-def test_crystals_whose_atoms_fuse_have_no_labels(tmp_path):
-    teacher = pair_potential(tmp_path / "teacher.safetensors", epsilon=0.1, sigma=1.0)
-    crystal = Crystal.from_ase(ase.build.bulk("Ar", "fcc", a=1.6))
-    labels = Labels(rattles=0, n_columns=3, precision="float64")
-    records = tmp_path / "labels.jsonl"
-    found = label_crystals(teacher, {"dense": crystal_item(crystal)}, records, labels)
-    assert "atoms must not fuse" in found["dense"]["error"]["message"]
-
-
-def test_no_composition_is_in_two_parts(crystals):
-    pool = Pool(data=crystals, train=2, held_out=1, test=1, max_neighbors=100)
-    drawn = draw(pool, list(NOBLE.values()), 6.0, seed=0)
-    parts = {}
-    for key, item in drawn.items.items():
-        crystal = item_crystal(item)
-        assert crystal.n_atoms == 1
-        parts.setdefault(composition(crystal), set()).add(drawn.parts[key])
-    assert all(len(found) == 1 for found in parts.values())
-    others = draw(pool, list(NOBLE.values()), 6.0, seed=1)
-    assert others.parts != drawn.parts
-    same = Cotraining(data=(crystals,), max_neighbors=100)
-    with pytest.raises(ValueError, match=r"of other compositions than .* have none"):
-        draw_cotraining(same, pool, list(NOBLE.values()), 6.0, seed=0)
-
-
-@pytest.fixture
-def written(tmp_path):
-    """Writes a file of binaries with the structure of rock salt."""
-
-    def write(name, symbols):
-        frames = []
-        for k, pair in enumerate(symbols):
-            atoms = ase.build.bulk(pair, "rocksalt", a=5.0 + 0.3 * k)
-            atoms.info["material_id"] = f"{name}-{k}"
-            frames.append(atoms)
-        path = tmp_path / f"{name}.extxyz"
-        ase.io.write(path, frames)
-        return str(path)
-
-    return write
-
-
-def test_further_crystals_are_of_other_compositions(written):
-    pool = Pool(
-        data=written("salts", ["NaCl", "KBr", "MgO"]),
-        train=1,
-        held_out=1,
-        test=1,
-        max_neighbors=100,
-        further_data=written("others", ["NaCl", "NaBr", "AgCl", "CaO", "KCl"]),
-        further_elements=("Cl", "Br"),
-    )
-    known = draw(pool, range(1, 90), 6.0, seed=0)
-    drawn = draw(pool.model_copy(update={"further": 3}), range(1, 90), 6.0, seed=0)
-    assert {key: drawn.parts[key] for key in known.parts} == known.parts
-    further = drawn.items.keys() - known.items.keys()
-    assert {drawn.parts[key] for key in further} == {"train"}
-    found = {composition(item_crystal(drawn.items[key])) for key in further}
-    assert found == {"BrNa", "AgCl", "ClK"}
-    both = draw(
-        pool.model_copy(update={"further": 3, "substituted": 5}),
-        range(1, 90),
-        6.0,
-        seed=0,
-    )
-    assert {key: both.items[key] for key in drawn.items} == drawn.items
-    made = both.items.keys() - drawn.items.keys()
-    (parent,) = (key for key, part in known.parts.items() if part == "train")
-    assert {key.split(":")[0] for key in made} == {parent}
-    names = {composition(item_crystal(both.items[key])) for key in made}
-    assert not names & {"ClNa", "BrK", "MgO"}
-    assert {both.parts[key] for key in made} == {"train"}
-    with pytest.raises(ValueError, match="4; it has 3 of other compositions than"):
-        draw(pool.model_copy(update={"further": 4}), range(1, 90), 6.0, seed=0)
-
-
-def test_crystals_beside_are_of_other_compositions(written):
-    elements = ("H", "F", "Cl", "Br", "Li", "Na", "K", "O", "Mg", "Ca")
-    species = [atomic_number(x) for x in elements]
-    data = (written("others", ["NaCl", "NaBr"]), written("oxides", ["CaO", "MgO"]))
-    pool = Pool(data=written("salts", ["NaCl", "KBr", "MgO"]), max_neighbors=100)
-    cotraining = Cotraining(data=data, max_neighbors=100)
-    beside = draw_cotraining(cotraining, pool, species, 6.0, seed=0)
-    assert beside.keys() == {"0/others-1", "1/oxides-0"}
-    more = cotraining.model_copy(update={"substituted": 6})
-    found = draw_cotraining(more, pool, species, 6.0, seed=0)
-    assert {key: found[key] for key in beside} == beside
-    made = found.keys() - beside.keys()
-    assert {key.split(":")[0] for key in made} == {"0/others-1"}
-    names = {composition(item_crystal(found[key])) for key in made}
-    assert len(names) == 6
-    assert not names & {"BrNa", "CaO", "ClNa", "BrK", "MgO"}
-
-
-def test_elements_of_the_same_groups_make_crystals_that_no_file_has():
-    species = [atomic_number(x) for x in ("H", "F", "Cl", "Br", "Na", "K", "Xe", "Cu")]
-    salt = Crystal.from_ase(ase.build.bulk("NaCl", "rocksalt", a=5.64))
-    same = Crystal.from_ase(ase.build.bulk("KCl", "rocksalt", a=6.29))
-    parents = {"salt": crystal_item(salt), "same": crystal_item(same)}
-    settings = (parents, species, {"ClK", "ClNa"})
-    found = substituted(*settings, lambda _: True, count=6, seed=0)
-    made = {composition(c): c for c in map(item_crystal, found.values())}
-    assert set(made) == {"HNa", "FNa", "BrNa", "HK", "FK", "BrK"}
-    # Measured at room temperature. Bond lengths that know nothing of charges and
-    # coordination do not say it more exactly.
-    for name, a in {"HNa": 4.88, "HK": 5.70, "FNa": 4.62, "BrK": 6.60}.items():
-        assert space_group(made[name]).symbol == "Fm-3m"
-        assert_allclose(np.linalg.norm(made[name].cell, axis=1) * 2**0.5, a, rtol=0.1)
-    wide = substituted(*settings, lambda c: c.volume > 40, count=1, seed=0)
-    assert all(item_crystal(item).volume > 40 for item in wide.values())
-    with pytest.raises(ValueError, match=r"wanted, 7; .* there are 6"):
-        substituted(*settings, lambda _: True, count=7, seed=0)
-    gas = {"gas": crystal_item(Crystal.from_ase(ase.build.bulk("Xe", "fcc", a=6.2)))}
-    with pytest.raises(ValueError, match="there are 0"):
-        substituted(gas, [10, 18, 54], {}, lambda _: True, count=1, seed=0)
-
-
-def test_a_pool_that_is_too_small_is_refused(crystals):
-    pool = Pool(data=crystals, train=3, held_out=1, test=1, max_neighbors=100)
-    with pytest.raises(ValueError, match=r"at most 1 .*|it has [0-4]"):
-        draw(pool, [10, 18], 6.0, seed=0)
 
 
 @pytest.mark.slow

@@ -60,15 +60,3 @@ def test_round_off_of_a_relaxation_lies_on_the_axis_below_a_named_threshold():
     assert_allclose(forces.get_ylim(), [1e-4, 1e-2])
     assert forces.texts[0].get_text() == "fmax = 0.001"
     assert stresses.texts[0].get_text() == "smax = 1e-05"
-
-
-def test_planes_with_one_curve_share_a_panel():
-    elastic = experiment("elastic")
-    cubic = SimpleNamespace(
-        young=100.0, young_along=lambda n: 100 + 20 * (n**4).sum(axis=1)
-    )
-    layered = SimpleNamespace(
-        young=100.0, young_along=lambda n: 100 + 20 * (n**4)[:, 2]
-    )
-    assert len(elastic._figure(cubic, "NaCl").axes) == 1
-    assert len(elastic._figure(layered, "MoS2").axes) == 3

@@ -3,8 +3,6 @@
 import json
 from importlib.util import module_from_spec, spec_from_file_location
 
-import ase.io
-import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import write
@@ -13,16 +11,6 @@ from numpy.testing import assert_allclose
 from matjax.config import build_config
 from matjax.lattice_dynamics import phonons
 from matjax.studies import Run, catalog
-from matjax.survey import (
-    SizedPotential,
-    choose,
-    item_crystal,
-    read_items,
-    relax_sized,
-    report,
-    small_first,
-)
-from matjax.survey.sizes import DEGREES, NODES
 from tests.force_constants.lattices import silicon, stillinger_weber
 
 CV = catalog.load_experiment(catalog.experiments()["matcalc_cv"])
@@ -40,25 +28,6 @@ def test_coarse_mesh_gives_the_heat_capacity_of_a_fine_one():
     # lacks the translations at Γ, 3R/512.
     expected = float(exact.heat_capacity[0]) + 3 * 8.314462618 / 512
     assert_allclose(capacity, expected, atol=2 * 0.05)
-
-
-def test_graphs_come_in_few_sizes_and_energies_stay():
-    plain = stillinger_weber()
-    sized = SizedPotential(params=plain.params, model=plain.model)
-    graph = sized.graph(silicon())
-    assert (graph.n_nodes, graph.degree) == (NODES[0], DEGREES[0])
-    assert_allclose(sized(silicon()).energy, plain(silicon()).energy, atol=1e-12)
-    assert isinstance(sized.astype("float32"), SizedPotential)
-
-
-def test_relaxation_finds_the_lattice_constant_within_the_group():
-    plain = stillinger_weber()
-    sized = SizedPotential(params=plain.params, model=plain.model)
-    rest = relax_sized(sized, silicon().strained(0.02 * np.eye(3)))
-    assert rest.converged
-    assert rest.max_stress < 1e-4
-    # Stillinger and Weber's minimum; fmax leaves 1e-4 of it.
-    assert_allclose(rest.crystal.volume, 5.431**3 / 4, rtol=5e-4)
 
 
 def results_script():
@@ -150,39 +119,3 @@ def test_moduli_are_those_of_the_potential(tmp_path, data):
     # and Tiller, Phys. Rev. B 46, 2250 (1992)): K = 101.4, G by Hill's mean 47.8.
     assert_allclose(metrics["bulk_modulus_vrh_bias_GPa"], 101.4 - 90, atol=0.5)
     assert_allclose(metrics["shear_modulus_vrh_bias_GPa"], 47.8 - 60, atol=0.5)
-
-
-def test_data_that_lack_something_are_refused(tmp_path, data):
-    with pytest.raises(ValueError, match=r"crystal 0 lacks \['gap'\]"):
-        read_items(str(data), ("gap",))
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        read_items("nowhere.extxyz", ("gap",))
-    assert len(choose(read_items(str(data), ()), 2, seed=0)) == 2
-
-
-def test_frame_that_is_no_crystal_is_a_failed_row_and_not_the_end(data):
-    frames = ase.io.read(data, ":")
-    frames[1].positions[0, 0] = np.nan
-    frames[2].info["heat_capacity"] = "unknown"
-    write(data, frames)
-    items = read_items(str(data), ("heat_capacity",))
-    assert list(items) == ["test-0", "test-1", "test-2"]
-    assert item_crystal(items["test-0"]).n_atoms == 2
-    with pytest.raises(ValueError, match=r"data\.extxyz#1: .*finite"):
-        item_crystal(items["test-1"])
-    with pytest.raises(ValueError, match=r"#2: heat_capacity must be a finite number"):
-        item_crystal(items["test-2"])
-    assert small_first(list(items), items) == ["test-2", "test-0", "test-1"]
-
-
-def test_identifiers_must_differ(data):
-    frames = ase.io.read(data, ":")
-    frames[2].info["material_id"] = "test-0"
-    write(data, frames)
-    with pytest.raises(ValueError, match="crystal 2 repeats test-0"):
-        read_items(str(data), ())
-
-
-def test_survey_without_a_crystal_says_so(tmp_path, data):
-    with pytest.raises(ValueError, match="at least one crystal is needed"):
-        report({}, {}, {}, Run(tmp_path / "run"))

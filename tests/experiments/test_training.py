@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.config import build_config
+from matjax.config import ConfigError, build_config
 from matjax.crystals import Crystal
 from matjax.studies import Run, catalog
 from matjax.train import read_records
@@ -77,6 +77,16 @@ def test_settings_that_cannot_be_trained_are_refused(argon, tmp_path, settings, 
     chosen = {"train": str(argon[0]), **default, **settings}
     with pytest.raises(ValueError, match=answer):
         run("potential", tmp_path / "run", chosen)
+
+
+def test_precision_of_numbers_is_one_key_and_that_of_matrix_products_another():
+    experiment = catalog.load_experiment(catalog.experiments()["potential"])
+    config = build_config(
+        experiment.Config, {"train": "x"}, ["matmul_precision=bfloat16"]
+    )
+    assert (config.precision, config.matmul_precision) == ("float32", "bfloat16")
+    with pytest.raises(ConfigError, match=r"precision: .*float32.*float64"):
+        build_config(experiment.Config, {"train": "x"}, ["precision=bfloat16"])
 
 
 def test_a_potential_is_trained_judged_and_kept(argon, tmp_path):
