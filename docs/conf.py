@@ -37,6 +37,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "docstrings",
     "reference",
+    "results",
     "mathml",
 ]
 exclude_patterns = ["_build"]
