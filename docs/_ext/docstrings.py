@@ -45,7 +45,8 @@ def _add_row(rows: list[list[str]], cells: list[str]) -> None:
     if set("".join(cells)) <= set("-: "):
         return
     if rows and not cells[0]:
-        rows[-1] = [" ".join(pair).strip() for pair in zip(rows[-1], cells, strict=True)]
+        pairs = zip(rows[-1], cells, strict=True)
+        rows[-1] = [" ".join(pair).strip() for pair in pairs]
     else:
         rows.append(cells)
 
@@ -62,6 +63,8 @@ def process(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
     """Changes the lines of one docstring, before napoleon reads its sections."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines[:] = []  # what a named tuple says of a field that says nothing itself
     lines[:] = with_tables(lines)
     if what in ATTRIBUTES:
         # napoleon takes what stands before a colon in the first line for a type.

@@ -125,9 +125,10 @@ def _constant(module: ModuleType, name: str) -> str:
 def _origin(module: ModuleType, name: str) -> str:
     """The module that defines a name which this one may only import."""
     for node in _statements(ast.parse(inspect.getsource(module)).body):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            if any(alias.name == name for alias in node.names):
-                return _origin(import_module(node.module), name)
+        if not (isinstance(node, ast.ImportFrom) and node.module):
+            continue
+        if any(alias.name == name for alias in node.names):
+            return _origin(import_module(node.module), name)
     return module.__name__
 
 

@@ -1,4 +1,4 @@
-"""Tables made from ``experiments/results/*.json``, each by a function of that folder."""
+"""Tables of ``experiments/results/*.json``, each by a function of that folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+SPACE = "\u00a0"
+"""Keeps a number and its unit on one line of a narrow column."""
 
 
 class Table(NamedTuple):
@@ -102,8 +105,8 @@ def cost(folder: Path) -> Table:
 def _route(r: Mapping[str, Any], name: str, route: str) -> str:
     key = f"{name}_{route}"
     return (
-        f"{r[f'{key}_s']:.1f} s, {r[f'{key}_peak_MB']:.0f} MB, "
-        f"{r[f'{key}_error_THz']:.2g} THz"
+        f"{r[f'{key}_s']:.1f}{SPACE}s, {r[f'{key}_peak_MB']:.0f}{SPACE}MB, "
+        f"{r[f'{key}_error_THz']:.2g}{SPACE}THz"
     )
 
 
@@ -251,56 +254,63 @@ def perovskites(folder: Path) -> Table:
 
 def summary(folder: Path) -> Table:
     """The short table of the README: what matjax does, and what it stands beside."""
-    speed, columns = read(folder, "benchmark_potential"), ["", "matjax", "beside it"]
+    evaluation, lists = read(folder, "benchmark_potential"), _lists(folder)
     crystals, tuned = read(folder, "phonons_cost"), read(folder, "finetune_phonons")
-    dft_tuned, step = read(folder, "dft_phonons"), read(folder, "benchmark_training")
-    capacity, perov = read(folder, "matcalc_cv"), read(folder, "perov_5")
+    dft_tuned, capacity = read(folder, "dft_phonons"), read(folder, "matcalc_cv")
+    perov, key = read(folder, "perov_5"), "nequix_oam_1_pft"
     peer = _supercell(crystals, "TiO2")
-    name = "nequix_oam_1_pft"
     rows = [
         [
-            "energy, forces and stress of 128 Si atoms, float32",
-            f"{speed['matjax_s']:.2f} s, {speed['matjax_peak_MB'] / 1000:.2f} GB",
-            f"nequix package: {speed['nequix_s']:.2f} s, "
-            f"{speed['nequix_peak_MB'] / 1000:.2f} GB",
+            "energy, forces, stress of 128 Si atoms",
+            _evaluated(evaluation, "matjax"),
+            f"nequix package: {_evaluated(evaluation, 'nequix')}",
         ],
+        ["neighbor list of 100,000 atoms", lists["matjax"], f"vesin: {lists['vesin']}"],
         [
-            "phonons of TiO2, path and mesh: time, memory, largest error",
+            "phonons of TiO2 (time, memory, largest error)",
             _route(crystals, "TiO2", "default"),
             f"phonopy, {peer}³ cells: {_route(crystals, 'TiO2', f'supercell_{peer}')}",
         ],
         [
-            "one column of force constants in fine-tuning",
-            f"{1000 * tuned['column_time_primitive_s']:.0f} ms, "
-            f"{tuned['column_memory_primitive_MB']:.0f} MB",
+            "one column of force constants",
+            _column(tuned, "primitive"),
             f"supercell of {tuned['cost_supercell_atoms']:.0f} atoms: "
-            f"{1000 * tuned['column_time_supercell_s']:.0f} ms, "
-            f"{tuned['column_memory_supercell_MB']:.0f} MB",
+            f"{_column(tuned, 'supercell')}",
         ],
         [
-            "nequix-mp-1 fine-tuned on DFT force constants of NaCl and MgO: largest "
-            "frequency",
-            f"{dft_tuned['after_max_frequency_mae_THz']:.3f} THz off",
-            f"before: {dft_tuned['before_max_frequency_mae_THz']:.3f} THz off",
+            "NaCl and MgO after fine-tuning on DFT, largest frequency",
+            f"error {dft_tuned['after_max_frequency_mae_THz']:.3f} THz",
+            f"before: {dft_tuned['before_max_frequency_mae_THz']:.3f} THz",
         ],
         [
-            f"heat capacity of {capacity[f'{name}_n_crystals']} binaries at 300 K, "
-            "nequix-oam-1-pft against DFT",
-            f"{capacity[f'{name}_cv_mae_J_per_mol_K']:.2f} J/(mol K) off",
-            "",
-        ],
-        [
-            "training of NequIP, energies and forces of 64 atoms",
-            f"{step['matjax_structures_per_s']:.2f} structures/s",
-            f"nequix package: {step['nequix_structures_per_s']:.2f} structures/s",
+            f"heat capacity of {capacity[f'{key}_n_crystals']} binaries at 300 K, "
+            "nequix-oam-1-pft",
+            f"error {capacity[f'{key}_cv_mae_J_per_mol_K']:.2f} J/(mol K)",
+            "DFT",
         ],
         [
             "heat of formation of perovskites, CGCNN",
-            f"{perov['test_heat_all_mae_eV']:.3f} eV off",
-            f"boosting on the composition: {perov['test_heat_all_mae_eV_of_boosting']:.3f} eV off",
+            f"error {perov['test_heat_all_mae_eV']:.3f} eV",
+            f"boosting: {perov['test_heat_all_mae_eV_of_boosting']:.3f} eV",
         ],
     ]
-    return _table(folder, [], columns, rows)
+    return _table(folder, [], ["what", "matjax", "beside it"], rows)
+
+
+def _evaluated(r: Mapping[str, Any], code: str) -> str:
+    return f"{r[f'{code}_s']:.2f} s, {r[f'{code}_peak_MB'] / 1000:.2f} GB"
+
+
+def _lists(folder: Path) -> dict[str, str]:
+    r = read(folder, "benchmark_neighbors")
+    return {
+        code: f"{1000 * r[f'{code}_100000_s']:.0f} ms" for code in ("matjax", "vesin")
+    }
+
+
+def _column(r: Mapping[str, Any], cell: str) -> str:
+    seconds, memory = r[f"column_time_{cell}_s"], r[f"column_memory_{cell}_MB"]
+    return f"{1000 * seconds:.0f} ms, {memory:.0f} MB"
 
 
 TABLES: dict[str, Callable[[Path], Table]] = {
