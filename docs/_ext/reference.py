@@ -119,7 +119,7 @@ def _constant(module: ModuleType, name: str) -> str:
     comments = ModuleAnalyzer.for_module(origin).find_attr_docs()
     text = with_tables(comments.get(("", name), []))
     body = "\n".join("   " + line for line in text)
-    return f".. py:data:: {module.__name__}.{name}\n\n{body}\n"
+    return f".. py:data:: {name}\n\n{body}\n"
 
 
 def _origin(module: ModuleType, name: str) -> str:
