@@ -130,24 +130,3 @@ def test_predictor_gives_values_by_name_in_their_units():
     both = predictor([crystal(1.05), crystal()])
     assert both["gap"].shape == (2,)
     assert_allclose(both["modulus"][1], one["modulus"], rtol=1e-10)
-
-
-def test_every_property_needs_a_unit():
-    with pytest.raises(
-        ValueError, match=r"one unit for each .*heat_all.* received \(\)"
-    ):
-        PropertyPredictor.create(MODEL, ())
-
-
-def test_unknown_elements_are_named():
-    predictor = PropertyPredictor.create(MODEL, ("eV",), params=parameters(MODEL))
-    foreign = crystal().replace(numbers=np.array([14, 8, 92]))
-    with pytest.raises(ValueError, match="2 elements; the crystal holds U"):
-        predictor(foreign)
-
-
-def test_predictions_that_are_not_finite_are_refused():
-    params = jax.tree.map(lambda x: x * np.nan, parameters(MODEL))
-    predictor = PropertyPredictor.create(MODEL, ("eV",), params=params)
-    with pytest.raises(ValueError, match="must be finite; those of crystal 0"):
-        predictor(crystal())

@@ -1,0 +1,32 @@
+"""A landscape of one number for each coordinate, ½ Σ k x², without any crystal."""
+
+import jax.numpy as jnp
+
+from matjax.mechanics.landscape import Point
+
+
+class Bowl:
+    """What an optimizer asks of a landscape."""
+
+    noise = 1e-14
+
+    def __init__(self, stiffness):
+        self.stiffness = jnp.asarray(stiffness, float)
+
+    def evaluate(self, coordinates):
+        energy = jnp.sum(self.stiffness * coordinates**2) / 2
+        gradient = self.stiffness * coordinates
+        return Point(
+            coordinates=coordinates,
+            gradient=gradient,
+            enthalpy=energy,
+            energy=energy,
+            forces=-gradient,
+            stress=jnp.zeros((3, 3)),
+            max_force=jnp.abs(gradient).max(),
+            max_stress=jnp.zeros(()),
+            overflow=jnp.asarray(False),
+        )
+
+    def length(self, step):
+        return jnp.linalg.norm(step, axis=1).max()
