@@ -93,5 +93,5 @@ def test_what_is_no_number_of_a_cif_is_none(text):
 
 
 def test_isotopes_count_as_hydrogen_among_elements():
-    assert as_elements({"D": 2, "H": 1, "O": 1}) == {"H": 3, "O": 1}
-    assert hill({"O": 1, "H": 2.5}) == "H2.5 O1"
+    assert as_elements({"D": 2.0, "H": 1.0, "O": 1.0}) == {"H": 3, "O": 1}
+    assert hill({"O": 1.0, "H": 2.5}) == "H2.5 O1"

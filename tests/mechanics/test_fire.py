@@ -12,7 +12,7 @@ from matjax.mechanics.fire import (
     fire_init,
     fire_step,
 )
-from tests.mechanics.bowl import Bowl
+from tests.mechanics.bowl import bowl_of
 
 START = jnp.array([[0.1, -0.05, 0.02], [0.0, 0.08, -0.1]])
 STIFFNESS = np.array([[1.0, 2.0, 5.0], [3.0, 1.5, 4.0]])
@@ -20,7 +20,7 @@ STIFFNESS = np.array([[1.0, 2.0, 5.0], [3.0, 1.5, 4.0]])
 
 def test_first_two_steps_are_those_of_the_paper():
     """v ← F dt, x ← x + v dt; then v ← (1 − α)v + α|v|F/|F| before the same."""
-    bowl, dt = Bowl(STIFFNESS), FIRST_TIMESTEP
+    bowl, dt = bowl_of(STIFFNESS), FIRST_TIMESTEP
     state = fire_init(bowl, bowl.evaluate(START))
     state, _ = fire_step(bowl, state)
     v = -STIFFNESS * START * dt
@@ -34,7 +34,7 @@ def test_first_two_steps_are_those_of_the_paper():
 
 
 def test_uphill_the_velocity_is_taken_away_and_steps_shrink():
-    bowl = Bowl(STIFFNESS)
+    bowl = bowl_of(STIFFNESS)
     state = fire_init(bowl, bowl.evaluate(START))
     state = state.replace(velocity=START, n_downhill=jnp.asarray(9))
     state, _ = fire_step(bowl, state)
@@ -44,7 +44,7 @@ def test_uphill_the_velocity_is_taken_away_and_steps_shrink():
 
 
 def test_no_atom_goes_farther_than_it_may():
-    bowl = Bowl(1e4 * STIFFNESS)
+    bowl = bowl_of(1e4 * STIFFNESS)
     state = fire_init(bowl, bowl.evaluate(START))
     after, _ = fire_step(bowl, state)
     step = after.point.coordinates - START
@@ -52,7 +52,7 @@ def test_no_atom_goes_farther_than_it_may():
 
 
 def test_it_comes_to_rest_at_the_bottom():
-    bowl = Bowl(STIFFNESS)
+    bowl = bowl_of(STIFFNESS)
     step = jax.jit(lambda state: fire_step(bowl, state)[0])
     state = fire_init(bowl, bowl.evaluate(START))
     for _ in range(300):

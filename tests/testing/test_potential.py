@@ -33,7 +33,7 @@ class Pairs(nn.Module):
         if self.fault == "step":
             envelope = jnp.where(r < self.cutoff, 1.0, 0.0)
         if self.fault == "direction":
-            envelope = envelope * (1 + 0.1 * vectors[:, 0])
+            envelope = envelope * (1 + 0.1 * vectors[:, 0] ** 2)
         if self.fault == "hand":
             turn = jnp.linalg.det(graph.cell)[graph.node_graph]
             envelope = envelope * (1 + 1e-2 * graph.spread(jnp.sign(turn)))
@@ -41,9 +41,10 @@ class Pairs(nn.Module):
         if self.fault == "padding":
             energies = energies * graph.n_nodes
         if self.fault == "number":
-            energies = energies + 0.01 * jnp.arange(graph.n_nodes) * energies
+            place = jnp.arange(graph.n_nodes) * jnp.asarray(graph.numbers)
+            energies = energies * (1 + 0.01 * place)
         if self.fault == "parameters":
-            energies = energies + 0 * jnp.sqrt(scale - 1)
+            energies = energies * (1 + jnp.sqrt(scale - 1))
         return energies
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.models.potentials import NequIP
-from matjax.predictors import Potential, evaluate
+from matjax.predictors import Potential
 
 CUTOFF = 4.0
 SMALL = {
@@ -19,7 +19,7 @@ SMALL = {
     "basis": 2,
     "radial_widths": (4,),
 }
-EVALUATE = jax.jit(evaluate)
+EVALUATE = jax.jit(Potential.node_energies)
 
 
 def potential_of(**settings):
@@ -27,9 +27,11 @@ def potential_of(**settings):
 
 
 def node_energies(potential, positions, numbers=(14, 14, 14)):
-    atoms = Crystal.create(numbers, 40 * np.eye(3), positions=positions, pbc=False)
+    atoms = Crystal.create(
+        list(numbers), 40 * np.eye(3), positions=positions, pbc=False
+    )
     graph = potential.graph(atoms, n_nodes=3, degree=3)
-    return np.asarray(EVALUATE(potential, graph).node_energies)
+    return np.asarray(EVALUATE(potential, graph))
 
 
 @pytest.mark.parametrize("layers", [1, 2])
