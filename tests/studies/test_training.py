@@ -48,7 +48,7 @@ def test_what_is_judged_is_the_mean_error_of_the_test_set(dataset):
     ]
     expected = np.mean(errors)
     (value,) = [v for k, v in found.errors.items() if "force" in k]
-    assert_allclose(value, expected, rtol=1e-3)  # labels in float32
+    assert_allclose(value, 1000 * expected, rtol=1e-3)  # meV/Å; labels in float32
 
 
 def test_one_process_puts_together_the_parts_of_all_its_devices():
