@@ -1,6 +1,5 @@
 """What a start loads: modules are counted, for seconds depend on the machine."""
 
-import importlib
 import subprocess
 import sys
 import textwrap
@@ -52,15 +51,6 @@ def test_phonons_load_nothing_of_dynamics_training_and_other_codes():
     assert loaded_by(textwrap.dedent(script)) & (others | {"matplotlib"}) == set()
 
 
-@pytest.mark.parametrize("package", [mj, matjax.weights])
-def test_every_public_name_is_listed_and_found(package):
-    assert len(package.__all__) > 10
-    assert set(package.__all__) <= set(dir(package))
-    for name in package.__all__:
-        found = getattr(package, name)
-        assert getattr(found, "__name__", name) == name
-
-
 def test_modules_are_attributes_of_the_package():
     assert mj.mechanics.relax is mj.relax
     assert {"crystals", "mechanics", "train"} <= set(dir(mj))
@@ -70,35 +60,3 @@ def test_modules_are_reached_by_their_dotted_names():
     import matjax.force_constants.refinement as refinement
 
     assert refinement is sys.modules["matjax.force_constants.refinement"]
-
-
-@pytest.fixture
-def waves(tmp_path, monkeypatch):
-    """A lazy package with two public names from one folder."""
-    init = """
-        from typing import TYPE_CHECKING
-        from matjax.lazy import import_when_used
-        if TYPE_CHECKING:
-            from waves.ripples import height as height
-            from waves.ripples import spread as spread
-        import_when_used(__name__)
-    """
-    ripples = "height = 1.5\ndef spread(): return height\n"
-    (tmp_path / "waves" / "ripples").mkdir(parents=True)
-    (tmp_path / "waves" / "__init__.py").write_text(textwrap.dedent(init))
-    (tmp_path / "waves" / "ripples" / "__init__.py").write_text(ripples)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module("waves")
-    for name in ("waves", "waves.ripples"):
-        sys.modules.pop(name, None)
-
-
-def test_star_binds_the_public_names(waves):
-    names = {}
-    exec("from waves import *", names)
-    assert {"height", "spread"} == names.keys() - {"__builtins__"}
-
-
-def test_unknown_names_are_no_attributes(waves):
-    with pytest.raises(AttributeError, match="'waves' has no attribute 'depth'"):
-        _ = waves.depth

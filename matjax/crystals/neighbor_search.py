@@ -1,4 +1,4 @@
-"""Periodic neighbour lists on the host, for preparing graphs and data sets.
+"""Periodic neighbor lists on the host, for preparing graphs and data sets.
 
 :mod:`matjax.graphs.neighbor_list` holds the jit-compiled ones.
 """

@@ -61,7 +61,7 @@ def _names() -> dict[str, list[gemmi.SpaceGroup]]:
     found: dict[str, list[gemmi.SpaceGroup]] = {}
     for group in gemmi.spacegroup_table():
         found.setdefault(_compact(group.hm), []).append(group)
-    # Of monoclinic groups alone: P 31 2 1 without 1 would look like P 3 1 2.
+    # Monoclinic groups alone: P 31 2 1 without 1 would look like P 3 1 2.
     for group in gemmi.spacegroup_table_itb():
         if 3 <= group.number <= 15:
             short = "".join(part for part in group.hm.split() if part != "1")

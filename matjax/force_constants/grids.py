@@ -49,7 +49,8 @@ class SymmetricResponse(struct.PyTreeNode):
 
     response: Response
     operations: Operations
-    """Of the crystal, :func:`matjax.force_constants.symmetry.operations_of`."""
+    """Operations of the crystal, from
+    :func:`matjax.force_constants.symmetry.operations_of`."""
 
     def __call__(
         self, q: Float[Array, "*q 3"], *, progress: Progress | None = None

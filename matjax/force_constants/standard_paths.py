@@ -108,7 +108,7 @@ class _PlanePath(NamedTuple):
 
 
 def _of_plane(crystal: Crystal, first: np.ndarray, symprec: float) -> _PlanePath:
-    """Of the primitive cell of a slab, one of whose cells begins with a vector."""
+    """Path of the primitive cell of a slab, which has a cell that begins so."""
     vectors = np.asarray(crystal.cell, dtype=float)[np.array(crystal.pbc)]
     acute = 1.0 if vectors[0] @ vectors[1] > 0 else -1.0
     turns = np.unique(_rotations(crystal, symprec), axis=0)

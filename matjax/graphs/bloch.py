@@ -1,7 +1,7 @@
 """Derivative rules that make a primitive cell respond like the infinite crystal.
 
 Displace atom j of cell R by Re u_j exp(2πi q·R). In a network that speaks to its
-neighbours through :func:`gather`, every primal value is the same in all cells and
+neighbors through :func:`gather`, every primal value is the same in all cells and
 every tangent of it carries that phase. With φ_e = 2π q·shift_e:
 
     tangent of gather                (δh)_e = exp(+iφ_e) δh[sender_e]

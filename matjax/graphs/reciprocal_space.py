@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matjax.graphs.graph import Graph
 
 Function = Callable[[Float[Array, "graphs k 3"]], Float[Array, "graphs k *features"]]
-"""Of wave vectors, 1/Å with 2π; even, real."""
+"""Function of wave vectors, 1/Å with 2π; even, real."""
 
 
 class _Waves(NamedTuple):
@@ -159,7 +159,7 @@ def _split_last(pair: Array) -> tuple[Array, Array]:
 
 
 def _features_last(values: Array, factors: Array) -> Array:
-    """Of f at each k, (graphs, k, features or 1, 1)."""
+    """Values of f at each k, (graphs, k, features or 1, 1)."""
     values = jnp.asarray(values)
     if values.ndim == 2:
         return values[..., None, None]

@@ -46,7 +46,7 @@ class NVE(struct.PyTreeNode):
     """Constant energy and volume, by velocity Verlet."""
 
     temperature: Leaf | float
-    """Of the initial velocities, K."""
+    """Temperature of the initial velocities, K."""
     kind: str = struct.field(pytree_node=False, default="NVE")
 
     def degrees_of_freedom(self, n_atoms: int, n_fixed: int = 0) -> int:
@@ -228,7 +228,7 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def kinetic_energy(state: Any) -> Float[Array, ""]:
-    """Of all atoms, eV."""
+    """Kinetic energy of all atoms, eV."""
     return jnp.sum(state.momentum**2 / state.mass) / 2
 
 

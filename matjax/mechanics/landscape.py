@@ -145,7 +145,7 @@ class Landscape(struct.PyTreeNode):
         slopes = jnp.einsum(
             "ni,nij->nj", _product(forces, d.T), self.free, precision="highest"
         )
-        # Of whole atoms the forces themselves, of others what drives them.
+        # Whole atoms have the forces themselves, others what drives them.
         forces = _product(slopes, jnp.linalg.inv(d).T)
         # A change δε of the strain deforms the present cell by (1 + ε)⁻¹ δε.
         strain_gradient = volume * _product(jnp.linalg.inv(d).T, stress)

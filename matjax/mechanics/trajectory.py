@@ -53,7 +53,7 @@ class Trajectory:
     conserved: np.ndarray
     """The ensemble's integral of motion, (frames,), eV; NaN where there is none."""
     stress: np.ndarray
-    """Of the potential energy, without the kinetic part, (frames, 3, 3), eV/Å³."""
+    """Stress without its kinetic part, (frames, 3, 3), eV/Å³."""
 
     @property
     def degrees_of_freedom(self) -> int:

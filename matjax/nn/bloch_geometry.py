@@ -53,11 +53,11 @@ class Layout:
 
     couplings: tuple[Coupling, ...]
     blocks: tuple[Block, ...]
-    """Of each path."""
+    """Places of each path."""
     output_index: np.ndarray
     """For each component of the result, its place among the outputs."""
     irreps: e3nn.Irreps
-    """Of the result."""
+    """Irreps of the result."""
 
 
 @cache
@@ -168,7 +168,7 @@ def geometry(
         jnp.where(mask, jnp.stack([w, dw, ddw]), 0), [b.weights for b in lay.blocks]
     )
 
-    # Of each path: w Y, and its three derivatives w' (r/|r|) Y + w dY.
+    # For each path: w Y, and its three derivatives w' (r/|r|) Y + w dY.
     y = rest.y[:, :, None]
     y4 = jnp.concatenate([y, rest.dy], axis=2)
     uy = rest.unit[..., None] * y

@@ -49,7 +49,7 @@ class Inputs(NamedTuple):
     index: Int[Array, "nodes"]
     """Place of each node's element among the species."""
     shares: e3nn.IrrepsArray
-    """Of the species on each node, (nodes, species), scalars: one is 1, or mixed."""
+    """Shares of species on each node, (nodes, species), scalars: one is 1, or mixed."""
     mixed: bool
     """Whether elements are mixed."""
 

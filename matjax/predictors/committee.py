@@ -29,7 +29,7 @@ class MeanModel:
     """A model whose node energies are the mean over several sets of parameters."""
 
     model: EnergyModel
-    """Of the members."""
+    """Model of the members."""
     n_members: int
 
     @property

@@ -36,7 +36,7 @@ class Data(NamedTuple):
     """What a training sees."""
 
     graphs: Sequence[LabeledGraphs]
-    """Of each data set."""
+    """Graphs of each data set."""
     held_out: LabeledGraphs
     """On which the best parameters are chosen."""
     batch_size: int
@@ -45,7 +45,7 @@ class Data(NamedTuple):
     """How often examples come from each data set, as :class:`matjax.data.Loader` has
     it."""
     seed: int = 0
-    """Of the order."""
+    """Seed of the order."""
 
 
 @runtime_checkable

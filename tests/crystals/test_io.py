@@ -1,6 +1,5 @@
 """Files and conversions: what is written comes back, what is wrong is refused."""
 
-import gzip
 import os
 import sys
 from pathlib import Path
@@ -255,13 +254,6 @@ def test_site_listed_twice_without_occupancies_is_refused(tmp_path):
     assert read(path).n_atoms == 8
     path.write_text(text + "K1 K 0 0 0\n")
     with pytest.raises(ValueError, match=r"entries 1 .Na. and 3 .K."):
-        read(path)
-
-
-def test_truncated_compressed_file_is_refused(tmp_path):
-    path = tmp_path / "x.cif.gz"
-    path.write_bytes(gzip.compress(ROCK_SALT_CIF.encode())[:-20])
-    with pytest.raises(ValueError, match=r"x\.cif\.gz"):
         read(path)
 
 

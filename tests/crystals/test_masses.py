@@ -12,7 +12,6 @@ from matjax.lattice_dynamics import phonons, projections
 from matjax.lattice_dynamics.expansion import volume_scan
 from matjax.lattice_dynamics.mode_projections import average_tensors
 from matjax.lattice_dynamics.phonopy import (
-    finite_displacements,
     read_phonopy,
     write_phonopy,
 )
@@ -53,14 +52,6 @@ def test_phonopys_files_keep_masses(heavy, tmp_path):
     assert_allclose(read.crystal.masses, HEAVY.masses, rtol=1e-8)
     q = np.array([0.5, 0.0, 0.0])
     assert_allclose(read.frequencies(q), heavy.frequencies(q), atol=1e-5)
-
-
-def test_finite_displacements_keep_masses_and_see_forces_on_fixed_atoms(silicon):
-    pytest.importorskip("phonopy", reason="phonopy is not installed")
-    crystal = HEAVY.replace(fixed=np.array([True, False]))
-    found = finite_displacements(silicon, crystal, (2, 2, 2))
-    # Third derivatives times 0.01 Å.
-    assert_allclose(found.frequencies(np.zeros((1, 3))).max(), 8.916, atol=0.01)
 
 
 def test_density_and_sound_know_the_masses(silicon):

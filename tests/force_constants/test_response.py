@@ -16,7 +16,6 @@ from matjax.force_constants import (
     response,
 )
 from matjax.graphs import build_graph
-from matjax.graphs import graph as graph_module
 from matjax.models.potentials import NequIP
 from matjax.predictors import Potential, energy, forces
 from tests.force_constants.lattices import fcc, silicon, springs, stillinger_weber
@@ -81,19 +80,6 @@ def network():
         fractional=np.array([[0.01, 0, 0], [0.25, 0.27, 0.2]]),
     )
     return Potential.create(model).astype(jnp.float64), crystal
-
-
-def test_sums_over_images_change_nothing(network, monkeypatch):
-    potential, crystal = network
-    graph = potential.graph(crystal, n_nodes=3)
-    assert graph.is_small
-    over_images = force_constants(potential, graph, Q[:2], n_atoms=2)
-    monkeypatch.setattr(graph_module, "LARGEST_SMALL", 0)
-    # One more slot, so that the function is compiled again.
-    graph = potential.graph(crystal, n_nodes=3, degree=graph.degree + 1)
-    over_edges = force_constants(potential, graph, Q[:2], n_atoms=2)
-    assert abs(over_edges).max() > 0.1
-    assert_allclose(over_images, over_edges, rtol=0, atol=1e-12)  # round-off
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ class VolumeScan(NamedTuple):
     temperatures: Float[Array, "temperatures"]
     """K."""
     free_energies: Float[Array, "volumes temperatures"]
-    """Of the vibrations, eV."""
+    """Free energies of the vibrations, eV."""
     entropies: Float[Array, "volumes temperatures"]
     """J/(mol K)."""
     heat_capacities: Float[Array, "volumes temperatures"]

@@ -24,7 +24,7 @@ WAVE_NUMBER = 1e12 / (_si.c * 100)
 """1/cm of 1 THz."""
 
 MAX_ATOMS = 20_000
-"""Of the supercell of an animation."""
+"""Most atoms of the supercell of an animation."""
 
 
 def write_phonopy(

@@ -41,7 +41,7 @@ class BornFile(NamedTuple):
     """Content of a BORN file."""
 
     charges: Float[Array, "atoms 3 3"]
-    """Of the atoms that symmetry does not relate, e."""
+    """Born charges of the atoms that symmetry does not relate, e."""
     dielectric: Float[Array, "3 3"]
     coulomb: float | None
     """e²/4πε₀ in the units of the calculation."""

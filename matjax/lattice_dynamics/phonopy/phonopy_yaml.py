@@ -64,7 +64,7 @@ class Parameters(NamedTuple):
     coulomb: float | None
     """e²/4πε₀, eV Å."""
     method: str | None
-    """Of the non-analytical term."""
+    """Name of the method for the non-analytical term."""
     symprec: float | None
     """Tolerance of symmetry with which the calculation was set up, Å."""
 

@@ -48,21 +48,21 @@ class FollowSettings(NamedTuple):
     """How a mode is followed."""
 
     arms: int = 1
-    """Of the star, how many may condense together."""
+    """Number of arms of the star that may condense together."""
     cell: bool = True
     """Whether the cell relaxes too."""
     max_displacement: float = 0.4
-    """Of the atom that moves most, Å, at the end of the energy curves."""
+    """Displacement of the atom that moves most, Å, at the end of the energy curves."""
     n_steps: int = 8
     """Points of each curve on either side of zero."""
     n_random: int = 1
     """Directions drawn beside those of symmetry."""
     seed: int = 0
-    """Of these."""
+    """Seed of these."""
     max_denominator: int = 6
-    """Of the components of q; others are approximated."""
+    """Largest denominator of a component of q; others are approximated."""
     max_atoms: int = 200
-    """Of the supercell."""
+    """Most atoms of the supercell."""
     fmax: float = 1e-3
     """Largest force on an atom at the end, eV/Å."""
     symprec: float = SYMPREC
@@ -86,7 +86,7 @@ class Branch(NamedTuple):
     crystal: Crystal
     """Relaxed, in its primitive cell."""
     energy: float
-    """Of the relaxed crystal above the parent's, eV per atom."""
+    """Energy of the relaxed crystal above the parent's, eV per atom."""
     symbol: str
     """International short symbol of its space group."""
     number: int

@@ -35,7 +35,8 @@ SOUND = 0.1
 """1/Å; wave number at which long waves are judged: 0.16 THz for 1 km/s."""
 
 DENOMINATORS = (1, 2, 3, 4, 6, 8)
-"""Of the components of q that a minimum near them is moved to, if that is no higher."""
+"""Denominators of components of q to which a minimum near them is moved, if the mode is
+no higher there."""
 
 NEAR = 0.02
 """Reciprocal lattice units; how far a minimum is moved at most."""

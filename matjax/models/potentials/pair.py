@@ -71,7 +71,7 @@ class Morse(nn.Module):
 class Springs(nn.Module):
     """E = Σ_pairs ½k(r − r₀)², switched off between onset and cutoff.
 
-    In a lattice whose neighbours all lie at r₀ below the onset its phonons are those of
+    In a lattice whose neighbors all lie at r₀ below the onset its phonons are those of
     textbooks (Born and Huang, Dynamical Theory of Crystal Lattices, 1954).
     """
 

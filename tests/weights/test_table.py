@@ -1,0 +1,56 @@
+"""Key tables: every array to its parameter, and whatever does not fit named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jax import ShapeDtypeStruct
+from numpy.testing import assert_array_equal
+
+from matjax.errors import WeightsError
+from matjax.models.potentials import LennardJones
+from matjax.predictors import Potential
+from matjax.weights.table import Key, check, fill, parameter_shapes
+
+PATH = Path("some.npz")
+SHAPES = {
+    "a": {"kernel": ShapeDtypeStruct((2, 3), np.float32)},
+    "b": ShapeDtypeStruct((4,), np.float32),
+}
+TABLE = [Key("theirs.b", ("b",)), Key("theirs.a", ("a", "kernel"))]
+ARRAYS = [np.arange(4.0), np.arange(6.0).reshape(2, 3)]
+
+
+def test_arrays_arrive_where_the_table_says():
+    found = fill(SHAPES, TABLE, ARRAYS, PATH)
+    assert_array_equal(found["b"], ARRAYS[0])
+    assert_array_equal(found["a"]["kernel"], ARRAYS[1])
+
+
+@pytest.mark.parametrize(
+    ("table", "arrays", "told"),
+    [
+        (TABLE, ARRAYS[:1], "missing: theirs.a for a/kernel"),
+        (TABLE, [*ARRAYS, np.zeros(7)], r"extra: array 3 of shape \(7,\)"),
+        (TABLE[:1], ARRAYS[:1], "not in the table: a/kernel"),
+        (TABLE, ARRAYS[::-1], r"theirs.b: float64 \(2, 3\), needed are floats \(4,\)"),
+        (TABLE, [np.full(4, np.nan), ARRAYS[1]], "theirs.b: holds numbers that are"),
+        (TABLE, [np.arange(4), ARRAYS[1]], "theirs.b: int64"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_the_file(table, arrays, told):
+    with pytest.raises(WeightsError, match=told) as caught:
+        fill(SHAPES, table, arrays, PATH)
+    assert str(PATH) in str(caught.value)
+
+
+def test_arrays_that_fit_have_nothing_to_be_said_of():
+    assert check("x", np.ones((2, 2)), (2, 2)) == []
+
+
+def test_shapes_are_those_of_the_parameters():
+    found = parameter_shapes(LennardJones())
+    params = Potential.create(LennardJones()).params
+    assert {k: v.shape for k, v in found.items()} == {
+        k: np.shape(v) for k, v in params.items()
+    }
