@@ -8,9 +8,7 @@ from jax import ShapeDtypeStruct
 from numpy.testing import assert_array_equal
 
 from matjax.errors import WeightsError
-from matjax.models.potentials import LennardJones
-from matjax.predictors import Potential
-from matjax.weights.table import Key, check, fill, parameter_shapes
+from matjax.weights.table import Key, check, fill
 
 PATH = Path("some.npz")
 SHAPES = {
@@ -46,11 +44,3 @@ def test_what_does_not_fit_is_named_with_the_file(table, arrays, told):
 
 def test_arrays_that_fit_have_nothing_to_be_said_of():
     assert check("x", np.ones((2, 2)), (2, 2)) == []
-
-
-def test_shapes_are_those_of_the_parameters():
-    found = parameter_shapes(LennardJones())
-    params = Potential.create(LennardJones()).params
-    assert {k: v.shape for k, v in found.items()} == {
-        k: np.shape(v) for k, v in params.items()
-    }
