@@ -43,7 +43,7 @@ class Config(ExperimentConfig):
     n_repeats: PositiveInt = 7
     """Steps of each; medians are reported."""
     learning_rate: float = Field(default=1e-4, gt=0)
-    """Of AdamW for potentials, of Adam for properties."""
+    """Rate of AdamW for potentials, of Adam for properties."""
     peer: bool = True
     """Whether the other code is measured in the same run."""
     peer_python: str | None = None

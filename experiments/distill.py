@@ -26,7 +26,7 @@ from matjax.train import ColumnLoader, FitConfig, common_shapes, fit, read_recor
 from matjax.weights import save_potential
 
 JUDGED_COLUMNS = 4
-"""Of each copy of the test, at least, however few a step takes."""
+"""Columns of each copy of the test, at least, however few a step takes."""
 
 
 class Config(TeachingConfig):
@@ -37,7 +37,7 @@ class Config(TeachingConfig):
     """Copies in a step, divided over the devices; each takes its own one after the
     other: memory is that of one."""
     columns: PositiveInt = 4
-    """Of each copy in a step."""
+    """Columns of each copy in a step."""
     fit: FitConfig = FitConfig()
     members: tuple[Member, ...] = ()
     """If given, so many trainings, one after the other, from the same start; the result

@@ -44,7 +44,7 @@ class Config(ExperimentConfig):
     limit: PositiveInt | None = None
     """Number of crystals, chosen at random by the seed; all by default."""
     max_atoms: PositiveInt | None = None
-    """Of these, those with at most so many atoms in the cell; all by default."""
+    """Most atoms in a cell of these; all by default."""
     fmax: float = Field(default=1e-3, gt=0)
     """Largest force after relaxation, eV/Å."""
     max_steps: PositiveInt = 300
@@ -53,7 +53,7 @@ class Config(ExperimentConfig):
     """The mesh has 1, 2, 3, … divisions along a reciprocal vector so that the crystal
     repeats itself after at least this length, Å."""
     potential_precision: Literal["float32", "float64"] = "float32"
-    """Of the potential, in relaxation and force constants."""
+    """Precision of the potential, in relaxation and force constants."""
     n_workers: PositiveInt = 1
     """Processes."""
     time_limit: float | None = Field(default=600.0, gt=0)

@@ -40,14 +40,14 @@ class Config(ExperimentConfig):
     fmax: float = Field(default=1e-4, gt=0)
     """Largest force after the relaxation, eV/Å."""
     tolerance: float = Field(default=0.1, gt=0)
-    """Of the routes that predict or interpolate, THz."""
+    """Error allowed to the routes that predict or interpolate, THz."""
     sizes: tuple[int, ...] = (2, 3, 4)
     """Supercells n × n × n of phonopy's finite displacements. While none of them meets
     the tolerance, larger ones follow."""
     max_atoms: int = Field(default=1300, ge=1)
-    """Of a supercell that follows."""
+    """Most atoms of a supercell that follows."""
     distance: float = Field(default=0.01, gt=0)
-    """Of these displacements, Å."""
+    """Length of these displacements, Å."""
 
 
 OURS = ("default", "tolerance")

@@ -37,7 +37,7 @@ class Weight(Section):
     """One term of the loss."""
 
     weight: float = Field(default=1.0, gt=0)
-    """Of its mean error."""
+    """Weight of its mean error."""
     kind: Kind = "huber"
     """What of an error counts: mae, mse, huber, or norm (of vectors)."""
     delta: float = Field(default=0.01, gt=0)
@@ -77,7 +77,8 @@ class Config(ExperimentConfig):
     precision: Literal["float32", "float64"] = "float32"
     """As in every experiment; the training itself is in float32."""
     matmul_precision: str = "float32"
-    """Of matrix products where the hardware has faster ones, such as bfloat16."""
+    """Precision of matrix products where the hardware has faster ones, such as
+    bfloat16."""
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
@@ -91,7 +92,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     potential, graphs, found = _start(config, training, unseen, labels)
     task = Task(
         predict=potential_predictions(
-            potential.model, labels, precision=config.matmul_precision
+            potential.model, labels, matmul_precision=config.matmul_precision
         ),
         params=potential.params,
         terms=terms,

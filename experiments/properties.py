@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,6 @@ from matjax.config import ExperimentConfig
 from matjax.data import Dataset, Example, LabeledGraphs, read_dataset, split
 from matjax.models import make_model
 from matjax.predictors import Label, PropertyPredictor
-from matjax.predictors.labels import Per
 from matjax.reports import learning_figure, parity_figure
 from matjax.studies import Data, Run, fit_graphs, judge
 from matjax.train import FitConfig, Kind, Task, Term, property_predictions, read_records
@@ -32,9 +32,10 @@ class Config(ExperimentConfig):
     """Name of the property in the data."""
     unit: str
     """Unit of the property, such as ``eV`` or ``eV/atom``."""
-    per: Per = "graph"
-    """What has a value: the crystal (graph), each atom (atom), or the crystal at each
-    point of an axis (spectrum)."""
+    per: Literal["graph", "cell", "atom", "spectrum"] = "graph"
+    """What has a value: the crystal, whatever its cell (graph); the cell, twice as much
+    if it is doubled (cell); each atom (atom); the crystal at each point of an axis
+    (spectrum)."""
     shape: tuple[PositiveInt, ...] = ()
     """Shape of one value: [] of a number, [3, 3] of a tensor, [points] of a
     spectrum."""
@@ -50,7 +51,7 @@ class Config(ExperimentConfig):
     fit: FitConfig = FitConfig()
     baselines: bool = True
     """Whether gradient boosting on the composition is trained too, for numbers of
-    crystals (scikit-learn)."""
+    crystals; it is left out, and said so, where scikit-learn is not installed."""
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
@@ -107,7 +108,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         "n_train": len(training),
         "n_test": len(test),
     }
-    simple = _baselines(config, label, training, test)
+    simple = _baselines(config, label, training, test, run)
     return metrics | {f"test_{name}_{kind}": value for kind, value in simple.items()}
 
 
@@ -139,7 +140,7 @@ def _values(examples: Sequence[Example], label: Label) -> np.ndarray:
 
 
 def _baselines(
-    config: Config, label: Label, training: Dataset, test: Dataset
+    config: Config, label: Label, training: Dataset, test: Dataset, run: Run
 ) -> dict[str, float]:
     """Test errors of the mean, and of gradient boosting on the composition."""
     y = _values(training.examples, label)
@@ -147,13 +148,15 @@ def _baselines(
     found = {"of_mean": float(np.abs(expected - y.mean(axis=0)).mean())}
     if not config.baselines or label.shape or label.of_atoms:
         return found
-    try:
-        from sklearn.ensemble import HistGradientBoostingRegressor
-    except ImportError as error:
-        raise ImportError(
-            f"the baseline needs scikit-learn ({error}): pip install scikit-learn, or "
-            "set baselines=false"
-        ) from error
+    if find_spec("sklearn") is None:
+        run.log.warning(
+            "gradient boosting on the composition is left out: it needs scikit-learn, "
+            "pip install scikit-learn"
+        )
+        return found
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    run.log.info("gradient boosting on the composition, to compare with")
     species = sorted({*training.species, *test.species})
     forest = HistGradientBoostingRegressor(
         loss="absolute_error", max_iter=500, random_state=config.seed

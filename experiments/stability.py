@@ -30,7 +30,7 @@ class Follow(Section):
     """How unstable modes are followed."""
 
     modes: PositiveInt = 1
-    """Of the lowest ones at each stage, how many."""
+    """Number of the lowest modes that are followed at each stage."""
     stages: PositiveInt = 3
     """Crystals examined, the first and the last among them."""
     arms: PositiveInt = 1
@@ -44,9 +44,9 @@ class Follow(Section):
     n_random: NonNegativeInt = 1
     """Directions of the order parameter drawn beside those of symmetry."""
     max_denominator: PositiveInt = 6
-    """Of the components of q; others are approximated."""
+    """Largest denominator of the components of q; others are approximated."""
     max_atoms: PositiveInt = 200
-    """Of a supercell."""
+    """Most atoms of a supercell."""
     fmax: float = Field(default=1e-3, gt=0)
     """Largest force in the relaxed phases, eV/Å."""
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from matjax.mechanics import molecular_dynamics as molecular_dynamics
     from matjax.mechanics import relax as relax
     from matjax.mechanics import sound_velocities as sound_velocities
+    from matjax.predictors import Label as Label
     from matjax.predictors import Potential as Potential
     from matjax.predictors import PropertyPredictor as PropertyPredictor
     from matjax.predictors import ase_calculator as ase_calculator

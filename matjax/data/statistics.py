@@ -45,10 +45,10 @@ class Statistics:
 
     n_examples: int
     n_atoms: int
-    """Of all examples."""
+    """Atoms of all examples."""
     species: tuple[int, ...]
     mean_neighbors: float
-    """Of an atom, within the cutoff."""
+    """Mean number of neighbors of an atom, within the cutoff."""
     largest: Shape
     """Atoms and degree of the largest example, as a batch of one."""
     references: References | None

@@ -49,7 +49,7 @@ class Judge:
         self.material, self.labels = material, labels
         self.place, self.progress = place, progress
         self.found = {"teacher": _compared(material.judged)}
-        """Of each potential, :data:`COMPARED` of the crystals."""
+        """What each potential says of the crystals, :data:`COMPARED`."""
 
     def of(self, potential: Potential, stage: str) -> dict[str, float]:
         """Errors, their names beginning with the stage: before or after a training."""

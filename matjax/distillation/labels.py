@@ -48,7 +48,7 @@ class Labels(Section):
     """The mesh of phonons has as many divisions as the crystal must repeat to be this
     long, Å."""
     potential_precision: Literal["float32", "float64"] = "float32"
-    """Of potentials."""
+    """Precision of the potentials."""
     n_workers: PositiveInt = 1
     """Processes."""
 

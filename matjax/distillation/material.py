@@ -208,5 +208,5 @@ def divided(
 
 
 def _phonons(crystals: Mapping[str, LabeledCrystal]) -> dict[str, PhononSummary]:
-    """Of those crystals that are judged."""
+    """Phonons of those crystals that are judged."""
     return {k: c.phonons for k, c in crystals.items() if c.phonons is not None}

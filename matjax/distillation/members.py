@@ -20,7 +20,7 @@ class Member(Section):
     """Settings of one of several trainings; what is left out is as in the others."""
 
     seed: int | None = Field(default=None, ge=0)
-    """Of the order of crystals, and of what is drawn beside them."""
+    """Seed of the order of crystals, and of what is drawn beside them."""
     cotraining: Cotraining | None = None
     losses: Losses | None = None
     """All terms: one that is left out has its defaults."""

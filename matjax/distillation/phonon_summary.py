@@ -23,7 +23,8 @@ class PhononSummary(NamedTuple):
     min_frequency_THz: float
     imaginary_fraction: float
     heat_capacity_J_per_mol_K: float
-    """Of the cell at constant volume, without imaginary modes, as phonopy has it."""
+    """Heat capacity of the cell at constant volume, without imaginary modes, as phonopy
+    has it."""
     n_q: int
 
 

@@ -34,10 +34,10 @@ class Pool(Section):
     test: PositiveInt = 24
     """Crystals on which the result is judged."""
     max_atoms: PositiveInt = 4
-    """Of a primitive cell."""
+    """Most atoms of a primitive cell."""
     max_neighbors: int = Field(default=60, ge=0)
-    """Of an atom within the cutoff; a further crystal may have more if its cell is
-    smaller."""
+    """Most neighbors of an atom within the cutoff; a further crystal may have more if
+    its cell is smaller."""
     further: int = Field(default=0, ge=0)
     """Crystals of ``further_data`` that are trained on, too. No composition that the
     pool admits from ``data`` is among them."""
@@ -75,9 +75,9 @@ class Cotraining(Section):
     """Files of crystals with ``material_id``. No composition that the pool admits from
     its ``data`` is taken."""
     max_atoms: PositiveInt = 8
-    """Of a primitive cell."""
+    """Most atoms of a primitive cell."""
     max_neighbors: PositiveInt = 60
-    """Of an atom within the cutoff."""
+    """Most neighbors of an atom within the cutoff."""
     rattles: int = Field(default=2, ge=0)
     """Strained, rattled copies beside each crystal as it is in the file."""
     substituted: int = Field(default=0, ge=0)

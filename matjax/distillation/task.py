@@ -16,7 +16,7 @@ class Loss(Section):
     """One term of the loss."""
 
     weight: float = Field(default=1.0, gt=0)
-    """Of its mean error."""
+    """Weight of its mean error."""
     kind: Kind = "mae"
     """What of an error counts: mae, mse, huber, or norm (of vectors)."""
 

@@ -37,8 +37,8 @@ from matjax.train import ColumnExample, common_shape, random_columns
 from matjax.weights import load_potential
 
 FUSED = 0.6
-"""Of the sum of two covalent radii; nearer than this, potentials have deep wells that
-are not real."""
+"""Share of the sum of two covalent radii; nearer than this, potentials have deep wells
+that are not real."""
 
 Json = Mapping[str, Any]
 

@@ -6,45 +6,58 @@ properties  give properties of crystals and of their atoms, by name
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 from matjax.config import nearest
-from matjax.models.potentials.mace import MACE as MACE
-from matjax.models.potentials.nequip import NequIP as NequIP
-from matjax.models.potentials.pair import LennardJones as LennardJones
-from matjax.models.potentials.pair import Morse as Morse
-from matjax.models.potentials.pair import Springs as Springs
-from matjax.models.potentials.stillinger_weber import StillingerWeber as StillingerWeber
-from matjax.models.properties.cgcnn import CGCNN as CGCNN
 
 Kind = Literal["potential", "property"]
 """What a model is wrapped into: :class:`matjax.predictors.Potential` or
 :class:`matjax.predictors.PropertyPredictor`."""
 
+FOLDERS: dict[Kind, str] = {
+    "potential": "matjax.models.potentials",
+    "property": "matjax.models.properties",
+}
+"""Where the models of each kind lie."""
+
 
 class Registered(NamedTuple):
     """A line of the registry."""
 
-    network: Callable[..., Any]
-    """The Flax module's class; its attributes are the settings."""
     kind: Kind
+    module: str
+    """Module in the folder of this kind, or the full name of another one."""
+    name: str
+    """Name of the Flax module's class, whose attributes are the settings."""
+
+    @property
+    def path(self) -> str:
+        """Full name of the module."""
+        folder = "" if "." in self.module else f"{FOLDERS[self.kind]}."
+        return f"{folder}{self.module}"
+
+    @property
+    def network(self) -> Callable[..., Any]:
+        """The class; its module is imported when it is first wanted."""
+        return getattr(import_module(self.path), self.name)
 
 
 MODELS: dict[str, Registered] = {
-    "cgcnn": Registered(CGCNN, "property"),
-    "lennard_jones": Registered(LennardJones, "potential"),
-    "mace": Registered(MACE, "potential"),
-    "morse": Registered(Morse, "potential"),
-    "nequip": Registered(NequIP, "potential"),
-    "springs": Registered(Springs, "potential"),
-    "stillinger_weber": Registered(StillingerWeber, "potential"),
+    "cgcnn": Registered("property", "cgcnn", "CGCNN"),
+    "lennard_jones": Registered("potential", "pair", "LennardJones"),
+    "mace": Registered("potential", "mace", "MACE"),
+    "morse": Registered("potential", "pair", "Morse"),
+    "nequip": Registered("potential", "nequip", "NequIP"),
+    "springs": Registered("potential", "pair", "Springs"),
+    "stillinger_weber": Registered("potential", "stillinger_weber", "StillingerWeber"),
 }
 """Every model of the package by the name that checkpoints and configs use."""
 
 
-def registered(kind: Kind | None = None) -> dict[str, Callable[..., Any]]:
-    """Classes of the models by name; of all kinds, or of one."""
-    return {n: m.network for n, m in MODELS.items() if kind in (None, m.kind)}
+def registered(kind: Kind | None = None) -> dict[str, Registered]:
+    """Lines of the registry by name; of all kinds, or of one."""
+    return {n: line for n, line in MODELS.items() if kind in (None, line.kind)}
 
 
 def make_model(
@@ -68,7 +81,7 @@ def make_model(
     if name not in known:
         hint = nearest(name, known)
         raise ValueError(f"there is no {kind} model of the name {name!r}; {hint}")
-    network: Any = known[name]
+    network: Any = known[name].network
     attributes = {f.name for f in dataclasses.fields(network)} - {"parent", "name"}
     for key in given:
         if key not in attributes:

@@ -139,10 +139,10 @@ def parameter_shapes(model: Model) -> dict[str, Any]:
     return jax.eval_shape(model.init, jax.random.key(0), probe(model))["params"]
 
 
-def probe(model: Model) -> Graph:
+def probe(model: Model, *, n_nodes: int = 1, n_graphs: int = 1) -> Graph:
     """A graph of one atom, on which a model's parameters are initialised."""
     atom = Crystal.create([model.species[0]], np.eye(3) * 10, fractional=[[0, 0, 0]])
-    return build_graph(atom, 1.0)
+    return build_graph(atom, 1.0, n_nodes=n_nodes, n_graphs=n_graphs)
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

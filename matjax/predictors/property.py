@@ -18,7 +18,7 @@ from matjax.arrays import Array
 from matjax.crystals import Crystal
 from matjax.graphs import Graph
 from matjax.predictors.labels import Label, as_label
-from matjax.predictors.network import Model, Network, initial_parameters
+from matjax.predictors.network import Model, Network, initial_parameters, probe
 
 
 @runtime_checkable
@@ -107,7 +107,8 @@ class PropertyPredictor(Network):
             seed: of the initial parameters.
 
         Raises:
-            ValueError: unless there is one label for each property, of its name.
+            ValueError: unless there is one label for each property, of its name, and
+                the model returns values of these names and shapes.
         """
         n = len(model.properties)
         logarithmic = (False,) * n if logarithmic is None else logarithmic
@@ -125,8 +126,10 @@ class PropertyPredictor(Network):
                 f"labels must be those of {model.properties}; received "
                 f"{[x.name for x in named]}"
             )
+        params = initial_parameters(model, seed) if params is None else params
+        _require_outputs(model, params, named)
         return cls(
-            params=initial_parameters(model, seed) if params is None else params,
+            params=params,
             model=model,
             labels=named,
             logarithmic=logarithmic,
@@ -199,3 +202,22 @@ class PropertyPredictor(Network):
 
 
 _outputs = jax.jit(PropertyPredictor.outputs)
+
+
+def _require_outputs(
+    model: PropertyModel, params: Any, labels: Sequence[Label]
+) -> None:
+    """Refuse a model whose outputs are not what its labels say; nothing is computed."""
+    n_nodes, n_graphs = 3, 2
+    graph = probe(model, n_nodes=n_nodes, n_graphs=n_graphs)
+    outputs = jax.eval_shape(model.apply, {"params": params}, graph)
+    wanted = {x.name: (n_nodes if x.of_atoms else n_graphs, *x.shape) for x in labels}
+    received: Any = type(outputs).__name__
+    if isinstance(outputs, Mapping):
+        received = {name: jnp.shape(value) for name, value in outputs.items()}
+    if received != wanted:
+        raise ValueError(
+            "a property network must return a dictionary of values by the names of its "
+            f"properties; for a graph of {n_nodes} nodes and {n_graphs} graphs these "
+            f"must have the shapes {wanted}; received {received}"
+        )

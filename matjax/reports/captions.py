@@ -21,7 +21,7 @@ IMAGINARY = 0.05
 """THz; softer imaginary frequencies are taken for round-off in float32."""
 
 BAR = r"\\bar{\1}"
-"""Of a rotoinversion in mathtext."""
+"""Bar of a rotoinversion in mathtext."""
 
 
 def figure_title(

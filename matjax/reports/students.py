@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Found = Mapping[str, Mapping[str, np.ndarray]]
-"""Of teacher and student, before and after its training, the values compared."""
+"""Values compared, of teacher and student before and after its training."""
 
 
 def student_table(crystals: Mapping[str, Crystal], found: Found) -> dict[str, Any]:

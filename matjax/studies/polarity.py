@@ -19,7 +19,7 @@ class Polar(Section):
     """Born charges of a polar crystal, for the macroscopic field of its dipoles."""
 
     charges: dict[str, Tensor] | tuple[Tensor, ...]
-    """Of each element, or of each atom: numbers or tensors, e."""
+    """Born charges of each element, or of each atom: numbers or tensors, e."""
     dielectric: Tensor
     """High-frequency dielectric constant or tensor."""
     grid: tuple[PositiveInt, PositiveInt, PositiveInt]

@@ -76,11 +76,16 @@ def _result(
 
 
 def _assert_same(
-    a: Mapping[str, Array], b: Mapping[str, Array], tolerance: float = 1e-9
+    a: Mapping[str, Array],
+    b: Mapping[str, Array],
+    tolerance: float = 1e-9,
+    *,
+    rule: str,
 ) -> None:
     """Equality to the round-off of float64 sums of some hundred terms, reordered."""
     for name, values in a.items():
-        assert_allclose(values, b[name], rtol=tolerance, atol=tolerance, err_msg=name)
+        told = f"{name}: {rule}"
+        assert_allclose(values, b[name], rtol=tolerance, atol=tolerance, err_msg=told)
 
 
 def _turned(tensors: np.ndarray, shape: tuple[int, ...], turn: np.ndarray) -> Array:
@@ -97,6 +102,7 @@ def _assert_unchanged(
     crystal: Crystal,
     variant: Crystal,
     *,
+    rule: str,
     rows: Array | None = None,
     turn: np.ndarray | None = None,
     n_cells: int = 1,
@@ -107,6 +113,7 @@ def _assert_unchanged(
         predictor: of the properties.
         crystal: as it was.
         variant: with up to twice its atoms.
+        rule: what has been broken if they are not, for the error.
         rows: atom of the crystal that each atom of the variant is; by default the same.
         turn: matrix that turns positions of the crystal into those of the variant.
         n_cells: cells of the crystal in that of the variant.
@@ -121,7 +128,7 @@ def _assert_unchanged(
         if turn is not None and label.per != "spectrum":
             values = _turned(values, label.shape, turn)
         expected[label.name] = np.asarray(values)
-    _assert_same(_result(predictor, variant, crystal), expected)
+    _assert_same(_result(predictor, variant, crystal), expected, rule=rule)
 
 
 def check_rotation(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -130,9 +137,10 @@ def check_rotation(predictor: PropertyPredictor, crystal: Crystal) -> None:
     Axes of three in the shape of a label are taken for Cartesian ones.
     """
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    rule = "numbers stay and tensors turn in a turned or mirrored crystal"
     for matrix in (turn, -turn):
         turned = crystal.replace(cell=crystal.cell @ matrix.T)
-        _assert_unchanged(predictor, crystal, turned, turn=matrix)
+        _assert_unchanged(predictor, crystal, turned, turn=matrix, rule=rule)
 
 
 def check_translation(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -142,14 +150,21 @@ def check_translation(predictor: PropertyPredictor, crystal: Crystal) -> None:
         -3, 4, crystal.fractional.shape
     )
     moved = crystal.replace(fractional=crystal.fractional + shift)
-    _assert_unchanged(predictor, crystal, moved)
+    _assert_unchanged(
+        predictor,
+        crystal,
+        moved,
+        rule="moved atoms, or atoms moved by lattice vectors, change nothing",
+    )
 
 
 def check_permutation(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """Atoms have no order."""
     order = np.random.default_rng(2).permutation(crystal.n_atoms)[::-1]
     swapped = crystal.taken(order)
-    _assert_unchanged(predictor, crystal, swapped, rows=order)
+    _assert_unchanged(
+        predictor, crystal, swapped, rows=order, rule="the order of atoms matters not"
+    )
 
 
 def check_cell_choice(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -160,7 +175,9 @@ def check_cell_choice(predictor: PropertyPredictor, crystal: Crystal) -> None:
             cell=matrix @ crystal.cell,
             fractional=crystal.fractional @ np.linalg.inv(matrix),
         )
-        _assert_unchanged(predictor, crystal, other)
+        _assert_unchanged(
+            predictor, crystal, other, rule="the choice of cell changes nothing"
+        )
 
 
 def check_supercell(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -168,7 +185,13 @@ def check_supercell(predictor: PropertyPredictor, crystal: Crystal) -> None:
     for size in ((1, 1, 2), (2, 1, 1)):
         double = make_supercell(crystal, size)
         _assert_unchanged(
-            predictor, crystal, double.crystal, rows=double.atom, n_cells=2
+            predictor,
+            crystal,
+            double.crystal,
+            rows=double.atom,
+            n_cells=2,
+            rule="a property of the crystal is a mean over its atoms, the same in a "
+            "supercell; a total is of the cell, and its label says so",
         )
 
 
@@ -180,10 +203,11 @@ def check_padding_and_batch(predictor: PropertyPredictor, crystal: Crystal) -> N
     both = _values(predictor, _graph(predictor, other, crystal, n_nodes=n_nodes))
     second = _taken(predictor, both, 1, slice(n, 2 * n))
     first = _taken(predictor, both, 0, slice(n))
-    _assert_same(first, _result(predictor, other, crystal))
-    _assert_same(second, _result(predictor, crystal, crystal))
+    rule = "other crystals of a batch and padding change nothing"
+    _assert_same(first, _result(predictor, other, crystal), rule=rule)
+    _assert_same(second, _result(predictor, crystal, crystal), rule=rule)
     tight = _values(predictor, predictor.graph(crystal))
-    _assert_same(second, _taken(predictor, tight, 0, slice(n)))
+    _assert_same(second, _taken(predictor, tight, 0, slice(n)), rule=rule)
 
 
 def check_neighbors(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -195,7 +219,8 @@ def check_neighbors(predictor: PropertyPredictor, crystal: Crystal) -> None:
         dtype=predictor.dtype,
     )
     found = _taken(predictor, _values(predictor, graph), 0, slice(crystal.n_atoms))
-    _assert_same(found, _result(predictor, crystal, crystal))
+    rule = "neighbors that are not needed change nothing"
+    _assert_same(found, _result(predictor, crystal, crystal), rule=rule)
 
 
 def check_jit(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -203,7 +228,8 @@ def check_jit(predictor: PropertyPredictor, crystal: Crystal) -> None:
     graph = _graph(predictor, crystal, n_nodes=3 * crystal.n_atoms)
     with jax.disable_jit():
         plain = predictor.outputs(graph)
-    _assert_same(plain, _values(predictor, graph))
+    compiled = _values(predictor, graph)
+    _assert_same(plain, compiled, rule="compiled values are those that are not")
 
 
 def check_precision(predictor: PropertyPredictor, crystal: Crystal) -> None:
@@ -214,7 +240,8 @@ def check_precision(predictor: PropertyPredictor, crystal: Crystal) -> None:
         assert values.dtype == np.float32, f"{name}: float32 was promoted on the way"
     largest = max(float(np.abs(values).max()) for values in double.values())
     # 1e-7 of round-off grows by the depth of the network and cancelling terms.
-    _assert_same(single, double, 1e-4 * max(1.0, largest))
+    rule = "float32 gives the same to its round-off"
+    _assert_same(single, double, 1e-4 * max(1.0, largest), rule=rule)
 
 
 def check_one_atom(predictor: PropertyPredictor, crystal: Crystal) -> None:

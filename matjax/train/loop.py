@@ -42,6 +42,11 @@ AGREE = 16
 they wait for each other."""
 
 
+MEMORY = 10
+"""An average remembers one in so many of all steps at most: that of a short training
+would be held back by its beginning."""
+
+
 class FitConfig(Section):
     """How long, with what averages, and what is kept."""
 
@@ -50,8 +55,8 @@ class FitConfig(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     """Its rate falls over all epochs."""
     average_decay: float = Field(default=0.999, ge=0, lt=1)
-    """Of the moving average of the parameters, which is validated and kept; 0 is
-    none."""
+    """Decay of the moving average of the parameters, which is validated and kept; it
+    remembers a tenth of all steps at most; 0 is none."""
     accumulate: PositiveInt = 1
     """Turns in which a batch is taken, in less memory."""
     divided: bool = False
@@ -96,7 +101,7 @@ class Task:
     params: Any
     """Where training starts."""
     terms: Sequence[Term]
-    """Of the loss."""
+    """Terms of the loss."""
     identity: Mapping[str, Any] = field(default_factory=dict)
     """What else a checkpoint must agree with, plain JSON: the model's configuration."""
 
@@ -107,13 +112,13 @@ class Fitted(NamedTuple):
     params: Any
     """Those of the best validation, averaged."""
     errors: dict[str, float]
-    """Of the best validation, by name and unit."""
+    """Errors of the best validation, by name and unit."""
     steps: int
     epochs: float
     seconds: float
-    """Of all parts of a run that was resumed."""
+    """Seconds of all parts of a run that was resumed."""
     structures_per_second: float
-    """Of the last epoch, validation not counted."""
+    """Throughput of the last epoch, validation not counted."""
 
     @property
     def metrics(self) -> dict[str, float | int]:
@@ -215,7 +220,9 @@ class _Fit:
             task.predict,
             task.terms,
             optimizer,
-            average_decay=config.average_decay,
+            average_decay=min(
+                config.average_decay, max(0.0, 1 - MEMORY / self.n_steps)
+            ),
             accumulate=config.accumulate,
         )
         self.step = jax.jit(

@@ -46,8 +46,8 @@ class Term(NamedTuple):
     scale: float = 1.0
     """Errors count in this unit: eV, eV/Å, … of the label."""
     in_frequency: bool = False
-    """Of columns only: errors count by what they change in a frequency, THz, and delta
-    and scale are in this unit; see :func:`frequency_weights`."""
+    """Whether errors count by what they change in a frequency, THz, and delta and scale
+    are in this unit, for columns only; see :func:`frequency_weights`."""
 
     @property
     def what(self) -> Label:
@@ -61,7 +61,7 @@ class Term(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Of one term over the labels of some graphs; they add up."""
+    """Sums of one term over the labels of some graphs; they add up."""
 
     loss: Any
     absolute: Any

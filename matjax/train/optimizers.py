@@ -31,7 +31,7 @@ class OptimizerConfig(Section):
     final: float = Field(default=0.01, ge=0, le=1)
     """Share of the rate that is left at the end of the cosine."""
     weight_decay: float = Field(default=1e-4, ge=0)
-    """Of matrices; biases, scales and reference energies have none."""
+    """Decay of matrices; biases, scales and reference energies have none."""
     clip: float | None = Field(default=100.0, gt=0)
     """Largest norm of the gradient; longer ones are shortened to it."""
     b1: float = Field(default=0.9, ge=0, lt=1)

@@ -25,7 +25,7 @@ COLUMNS = "columns"
 
 
 def potential_predictions(
-    model: EnergyModel, labels: Collection[str], *, precision: str = "float32"
+    model: EnergyModel, labels: Collection[str], *, matmul_precision: str = "float32"
 ) -> Predict:
     """Energies, forces, stresses and columns of force constants of a potential.
 
@@ -33,15 +33,15 @@ def potential_predictions(
         model: whose parameters are trained.
         labels: those wanted, of ``energy``, ``forces``, ``stress`` and ``columns``,
             where a batch has them.
-        precision: of matrix products on hardware that has a faster one, a name of
-            ``jax.default_matmul_precision``, such as ``bfloat16``: parameters and sums
-            stay in float32.
+        matmul_precision: precision of matrix products on hardware that has a faster
+            one, a name of ``jax.default_matmul_precision``, such as ``bfloat16``:
+            parameters and sums stay in float32.
     """
 
     def predict(params: Any, batch: Any) -> Mapping[str, Array]:
         potential = Potential(params=params, model=model)
         found: dict[str, Array] = {}
-        with jax.default_matmul_precision(precision):
+        with jax.default_matmul_precision(matmul_precision):
             if set(labels) & batch.labels.keys() - {COLUMNS}:
                 result = evaluate(potential, batch.graph)
                 found |= {

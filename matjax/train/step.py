@@ -58,7 +58,7 @@ class Report(struct.PyTreeNode):
 
     loss: Leaf
     sums: dict[str, Sums]
-    """Of each term."""
+    """Sums of each term, by the name of its label."""
     gradient_norm: Leaf
     finite: Leaf
     """Whether loss and gradient are numbers; where not, the state has not changed."""

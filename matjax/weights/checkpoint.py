@@ -207,7 +207,8 @@ def _read(path: Path, kind: Kind) -> tuple[Any, dict[str, Any], dict[str, str]]:
         raise WeightsError(
             f"{path}: its metadata must be {sorted(known)}; it has {sorted(metadata)}"
         )
-    settings = read_settings(str(name), registry[str(name)], metadata["config"], path)
+    network = registry[str(name)].network
+    settings = read_settings(str(name), network, metadata["config"], path)
     arrays = _arrays(header, content, path)
     try:
         model = make_model({"name": name, **settings}, kind)

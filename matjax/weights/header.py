@@ -129,13 +129,14 @@ def require_settings(
         WeightsError: if a setting is out of bounds; the place is named.
     """
     registry = registered(kind)
-    names = {network: name for name, network in registry.items()}
-    if type(model) not in names:
+    names = {(line.path, line.name): name for name, line in registry.items()}
+    own = (type(model).__module__, type(model).__name__)
+    if own not in names:
         raise ValueError(
             f"only models registered in matjax.models ({', '.join(registry)}) can be "
             f"saved; {type(model).__name__} is not registered there"
         )
-    name = names[type(model)]
+    name = names[own]
     config = {
         field.name: getattr(model, field.name)
         for field in dataclasses.fields(model)
@@ -145,7 +146,7 @@ def require_settings(
         text = json.dumps(config)
     except (TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f"{place}: settings must be plain values: {error}") from None
-    read_settings(name, registry[name], text, place)
+    read_settings(name, registry[name].network, text, place)
     return name, text
 
 

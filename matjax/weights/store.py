@@ -82,7 +82,7 @@ def _require_content(path: Path, published: Published) -> None:
 
 
 _DIGESTS: dict[tuple[Path, int, int], str] = {}
-"""Of files that were read before, by path, size and time of their last change."""
+"""Digests of files read before, by path, size and time of their last change."""
 
 
 def _digest(path: Path) -> str:

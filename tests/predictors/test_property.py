@@ -1,5 +1,6 @@
 """Property networks: values by name in their units, refusals."""
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -88,3 +89,40 @@ def test_the_only_property_has_a_value_and_a_unit():
 def test_labels_of_other_names_are_refused():
     with pytest.raises(ValueError, match="labels must be those of"):
         PropertyPredictor.create(MODEL, [Label("gap", unit="eV")])
+
+
+class Wrong(nn.Module):
+    """A network that returns something else than a number of each crystal."""
+
+    mistake: str
+    species: tuple[int, ...] = (8, 14)
+    properties: tuple[str, ...] = ("gap",)
+    cutoff: float = 3.0
+
+    @nn.compact
+    def __call__(self, graph):
+        """One value, too many, too few, or under another name."""
+        scale = self.param("scale", nn.initializers.ones, ())
+        values = graph.scatter(scale * graph.edge_vectors())[:, 0]
+        return {
+            "nodes": {"gap": values},
+            "column": {"gap": graph.pool(values)[:, None]},
+            "name": {"gaps": graph.pool(values)},
+            "array": graph.pool(values),
+        }[self.mistake]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "received"),
+    [
+        ("nodes", r"\{'gap': \(3,\)\}"),
+        ("column", r"\{'gap': \(2, 1\)\}"),
+        ("name", "'gaps'"),
+        ("array", "received ArrayImpl|received ShapeDtypeStruct"),
+    ],
+)
+def test_outputs_of_another_kind_are_refused_before_anything_is_predicted(
+    mistake, received
+):
+    with pytest.raises(ValueError, match=f"must have the shapes .*{received}"):
+        PropertyPredictor.create(Wrong(mistake), ("eV",))

@@ -34,12 +34,10 @@ def test_a_new_potential_has_species_neighbors_and_scale_of_the_data(dataset):
 def test_what_is_judged_is_the_mean_error_of_the_test_set(dataset):
     student = argon.student()
     terms = [Term("energy", 1.0), Term("forces", 1.0)]
-    units = {"energy": "eV/atom", "forces": "eV/Å"}
     task = Task(
         predict=potential_predictions(student.model, ("energy", "forces")),
         params=student.params,
         terms=terms,
-        units=units,
     )
     found = judge(task, student.params, argon.graphs(n=4), 2)
     assert isinstance(found, Judgment)

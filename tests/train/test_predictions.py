@@ -80,7 +80,9 @@ def test_each_crystal_of_a_batch_has_its_own_atoms(trained):
 
 
 def test_kinds_of_labels_are_saved_with_the_weights(trained, tmp_path, monkeypatch):
-    registry = matjax.models.MODELS | {"local": Registered(Local, "property")}
+    registry = matjax.models.MODELS | {
+        "local": Registered("property", "tests.train.local", "Local")
+    }
     monkeypatch.setattr(matjax.models, "MODELS", registry)
     path = save_predictor(trained, tmp_path / "local.safetensors")
     again = load_predictor(path)
