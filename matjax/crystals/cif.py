@@ -225,10 +225,10 @@ def _cell(block: Block) -> np.ndarray:
         text = block.value(tag)
         if text is None:
             raise block.error(f"the cell needs {tag}; it is missing: add it", *CELL)
-        found = number(text)
-        if found is None or not np.isfinite(found[0]):
+        parameter = number(text)
+        if parameter is None or not np.isfinite(parameter[0]):
             raise block.error(f"{tag} must be a number; received {text!r}", tag)
-        parameters.append(found[0])
+        parameters.append(parameter[0])
     try:
         return np.asarray(cell_from_parameters(parameters))
     except ValueError as error:
@@ -242,13 +242,13 @@ def _expanded(
     of_site = np.repeat(np.arange(len(sites)), [len(orbit) for orbit in orbits])
     fractional = np.concatenate(orbits)
     _require_distinct(block, sites, of_site, fractional, cell)
-    found = [sites[s].species for s in of_site]
+    kinds = [sites[s].species for s in of_site]
     try:
         return Crystal.create(
-            [s.number for s in found],
+            [s.number for s in kinds],
             cell,
             fractional=fractional,
-            masses=masses_of(found),
+            masses=masses_of(kinds),
         )
     except ValueError as error:
         raise block.error(str(error), *CELL) from error

@@ -143,8 +143,8 @@ def formula_counts(block: Block) -> dict[str, float] | None:
 def _coordinates(
     block: Block, label: str, texts: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = [number(text) for text in texts]
-    if any(pair is None for pair in found):
+    pairs = [number(text) for text in texts]
+    if any(pair is None for pair in pairs):
         unknown = all(text in ("?", ".") for text in texts)
         raise block.error(
             f"coordinates of site {label} must be numbers; received "
@@ -156,14 +156,14 @@ def _coordinates(
             ),
             X,
         )
-    values = np.array([pair[0] for pair in found if pair])
+    values = np.array([pair[0] for pair in pairs if pair])
     if not np.isfinite(values).all() or np.abs(values).max() > 1e5:
         raise block.error(
             f"fractional coordinates of site {label} must lie near the cell; received "
             f"{' '.join(texts)}: are they in Å?",
             X,
         )
-    rounding = np.array([pair[1] for pair in found if pair])
+    rounding = np.array([pair[1] for pair in pairs if pair])
     return values, np.minimum(rounding, COARSEST)
 
 
@@ -171,18 +171,18 @@ def _require_whole(block: Block, label: str, text: str) -> None:
     """Refuse partial occupancy; that which is not given is 1, by the dictionary."""
     if text in ("?", "."):
         return
-    found = number(text)
-    if found is None:
+    occupancy = number(text)
+    if occupancy is None:
         raise block.error(
             f"the occupancy of site {label} must be a number; received {text!r}",
             OCCUPANCY,
         )
-    if found[0] > 1 + 1e-6:
+    if occupancy[0] > 1 + 1e-6:
         raise block.error(
             f"occupancy must not be above 1; site {label} has {text}: correct it",
             OCCUPANCY,
         )
-    if found[0] < 1 - 1e-6:
+    if occupancy[0] < 1 - 1e-6:
         raise block.error(
             "every site must be fully occupied by one element; received occupancy "
             f"{text} of site {label}: choose an ordered arrangement first",
@@ -250,10 +250,10 @@ def _of_label(label: str, formula: dict[str, float] | None) -> Species:
             + (" or ".join(readings) or "none")
             + ": add _atom_site_type_symbol"
         )
-    found = element(readings[0])
-    if found is None:
+    kind = element(readings[0])
+    if kind is None:
         raise ValueError(f"{label!r} names no element")
-    return found
+    return kind
 
 
 def _likely(letters: str, readings: list[str], typical: bool) -> list[str]:
@@ -276,9 +276,9 @@ def hill(counts: dict[str, float]) -> str:
 
 def as_elements(counts: dict[str, float]) -> dict[str, float]:
     """Counts with isotopes of hydrogen as hydrogen."""
-    found: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for symbol, n in counts.items():
         kind = element(symbol)
         name = elements.symbols((kind.number,))[0] if kind else symbol
-        found[name] = found.get(name, 0) + n
-    return found
+        totals[name] = totals.get(name, 0) + n
+    return totals

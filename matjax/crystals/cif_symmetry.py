@@ -85,11 +85,11 @@ def stated_settings(block: Block, cell: np.ndarray) -> list[Setting]:
     for symbol in symbols:
         if named := named_settings(symbol, block.value(CODE)):
             _require_same(block, explicit, named, f"symbol {symbol!r}", where, cell)
-    found = type_number(explicit)
-    if number and found and number != found:
+    implied = type_number(explicit)
+    if number and implied and number != implied:
         raise block.error(
             f"{explicit.name} and space-group number must agree; the first is of "
-            f"number {found}, the file states {number}: remove the one that is wrong",
+            f"number {implied}, the file states {number}: remove the one that is wrong",
             *NUMBER,
         )
     return [explicit]
@@ -139,10 +139,10 @@ def _of_symbols(block: Block, symbols: list[str], number: int | None) -> list[Se
         )
     settings = [s for s in common if number in (None, type_number(s))]
     if not settings:
-        found = ", ".join(sorted({str(type_number(s)) for s in common}))
+        numbers = ", ".join(sorted({str(type_number(s)) for s in common}))
         raise block.error(
             f"space-group symbol and number must agree; {symbols[0]!r} is of number "
-            f"{found}, the file states {number}: remove the one that is wrong",
+            f"{numbers}, the file states {number}: remove the one that is wrong",
             *SYMBOL,
         )
     return settings

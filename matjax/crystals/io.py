@@ -275,10 +275,10 @@ def _where(path: Path, number: int, n_images: int) -> str:
 
 
 def _numbered_frames(path: Path) -> list[tuple[int, int, Frame]]:
-    found = frames(file_text(path))
-    if not found:
+    all_frames = frames(file_text(path))
+    if not all_frames:
         raise CrystalFileError(f"{path} holds no structure")
-    return [(i, len(found), frame) for i, frame in enumerate(found)]
+    return [(i, len(all_frames), frame) for i, frame in enumerate(all_frames)]
 
 
 def _selected(path: Path) -> tuple[Path, str | None]:

@@ -81,16 +81,16 @@ def poscar_crystal(path: Path, text: str) -> Crystal:
         if selective:
             fixed.append(_fixed(lines, words[3:6]))
     _require_end(lines, n_atoms)
-    found = [kind for kind, n in zip(kinds, counts, strict=True) for _ in range(n)]
+    atom_kinds = [kind for kind, n in zip(kinds, counts, strict=True) for _ in range(n)]
     places = np.array(coordinates)
     cartesian = mode[:1] in tuple("cCkK")
     try:
         return Crystal.create(
-            [kind.number for kind in found],
+            [kind.number for kind in atom_kinds],
             cell,
             positions=places * scale if cartesian else None,
             fractional=None if cartesian else places,
-            masses=masses_of(found),
+            masses=masses_of(atom_kinds),
             fixed=np.array(fixed) if selective else None,
         )
     except ValueError as error:

@@ -58,24 +58,24 @@ def hall_setting(symbol: str) -> Setting | None:
 @cache
 def _names() -> dict[str, list[gemmi.SpaceGroup]]:
     """Space-group settings by their symbols without spaces, full and short."""
-    found: dict[str, list[gemmi.SpaceGroup]] = {}
+    groups: dict[str, list[gemmi.SpaceGroup]] = {}
     for group in gemmi.spacegroup_table():
-        found.setdefault(_compact(group.hm), []).append(group)
+        groups.setdefault(_compact(group.hm), []).append(group)
     # Monoclinic groups alone: P 31 2 1 without 1 would look like P 3 1 2.
     for group in gemmi.spacegroup_table_itb():
         if 3 <= group.number <= 15:
             short = "".join(part for part in group.hm.split() if part != "1")
-            found.setdefault(_compact(short), []).append(group)
-    return found
+            groups.setdefault(_compact(short), []).append(group)
+    return groups
 
 
 @cache
 def _full_names() -> dict[str, str]:
     """Hall symbols by full symbols such as 'F4/m-32/m', the first setting of each."""
-    found: dict[str, str] = {}
+    hall_symbols: dict[str, str] = {}
     for kind in _spglib_types():
-        found.setdefault(_compact(kind.international_full), kind.hall_symbol)
-    return found
+        hall_symbols.setdefault(_compact(kind.international_full), kind.hall_symbol)
+    return hall_symbols
 
 
 @cache
@@ -166,8 +166,8 @@ def is_group(setting: Setting) -> bool:
     w, t = setting.rotations, setting.translations
     products = np.einsum("aij,bjk->abik", w, w).reshape(n * n, 9)
     moved = (np.einsum("aij,bj->abi", w, t) + t[:, None]).reshape(n * n, 3) % DEN
-    found = np.unique(np.concatenate([products, moved], axis=1), axis=0)
-    return len(found) == n and set(map(tuple, found.tolist())) == setting.key
+    distinct = np.unique(np.concatenate([products, moved], axis=1), axis=0)
+    return len(distinct) == n and set(map(tuple, distinct.tolist())) == setting.key
 
 
 def fits(setting: Setting, cell: np.ndarray) -> bool:

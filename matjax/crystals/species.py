@@ -66,8 +66,8 @@ def species(symbol: str) -> Species:
     """
     symbol = symbol.strip()
     match = _TYPE.fullmatch(symbol)
-    found = element(match[2]) if match else None
-    if match is None or found is None:
+    kind = element(match[2]) if match else None
+    if match is None or kind is None:
         mixed = len(re.findall(r"[A-Z][a-z]?", symbol)) > 1 or re.search(
             r"[/,+*&]", symbol
         )
@@ -76,15 +76,15 @@ def species(symbol: str) -> Species:
             + ("choose an ordered arrangement first" if mixed else "correct the symbol")
         )
     if match[1] is None:
-        return found
+        return kind
     mass_number = int(match[1])
-    mass = ISOTOPE_MASSES.get((found.number, mass_number))
-    if mass is None or found.mass is not None:
+    mass = ISOTOPE_MASSES.get((kind.number, mass_number))
+    if mass is None or kind.mass is not None:
         raise ValueError(
             f"isotopes known by name are {_known()}; received {symbol!r}: write the "
             "element and give masses to Crystal.create"
         )
-    return Species(found.number, mass)
+    return Species(kind.number, mass)
 
 
 def require_certain(symbol: str) -> None:
@@ -106,12 +106,12 @@ def isotope_symbol(number: int, mass: float) -> str:
     return elements.symbols((number,))[0]
 
 
-def masses_of(found: list[Species]) -> list[float] | None:
+def masses_of(kinds: list[Species]) -> list[float] | None:
     """Masses of the atoms, amu, where one is of an isotope; else None."""
-    if all(s.mass is None for s in found):
+    if all(s.mass is None for s in kinds):
         return None
     return [
-        float(elements.MASSES[s.number]) if s.mass is None else s.mass for s in found
+        float(elements.MASSES[s.number]) if s.mass is None else s.mass for s in kinds
     ]
 
 

@@ -214,14 +214,14 @@ def _standardize(
         axis=1,
     )
     kinds, kind = np.unique(traits, axis=0, return_inverse=True)
-    cell, fractional, found = _ask_spglib(
+    cell, fractional, types = _ask_spglib(
         spglib.standardize_cell,
         crystal.replace(numbers=1 + kind.reshape(-1)),
         symprec,
         to_primitive=to_primitive,
         no_idealize=not idealize,
     )
-    numbers, masses, fixed = kinds[np.asarray(found) - 1].T
+    numbers, masses, fixed = kinds[np.asarray(types) - 1].T
     return Crystal.create(
         numbers, cell, fractional=fractional, masses=masses, fixed=fixed.astype(bool)
     )
@@ -288,8 +288,8 @@ def _permutations(
         zip(rotations, translations, strict=True)
     ):
         images = fractional @ rotation.T + translation
-        found = tree.query(_wrapped(images) * lengths, k=n_candidates)[1]
-        candidates = np.asarray(found).reshape(len(numbers), -1)
+        indices = tree.query(_wrapped(images) * lengths, k=n_candidates)[1]
+        candidates = np.asarray(indices).reshape(len(numbers), -1)
         apart = images[:, None] - fractional[candidates]
         apart -= np.rint(apart)
         distances = np.linalg.norm(apart @ cell, axis=-1)

@@ -35,13 +35,13 @@ class Frame(NamedTuple):
 def frames(text: str) -> list[Frame]:
     """All frames; what follows a count that is none is one last frame that failed."""
     lines = text.splitlines()
-    found, at = [], 0
+    all_frames, at = [], 0
     while at < len(lines):
         head = lines[at].strip()
         if not head:
             if not any(line.strip() for line in lines[at:]):
                 break
-            if found:
+            if all_frames:
                 at += 1
                 continue
         if not head.isdecimal() or len(head) > 12:
@@ -49,19 +49,19 @@ def frames(text: str) -> list[Frame]:
                 f"line {at + 1} must hold the number of atoms of a frame; it holds "
                 f"{lines[at][:60]!r}"
             )
-            return [*found, Frame([], failure)]
+            return [*all_frames, Frame([], failure)]
         end = at + 2 + int(head)
         if end > len(lines):
             failure = (
                 f"the frame of line {at + 1} must have {head} atoms; the file ends "
                 f"after {max(0, len(lines) - at - 2)}"
             )
-            return [*found, Frame([], failure)]
+            return [*all_frames, Frame([], failure)]
         while end < len(lines) and lines[end].lstrip().startswith("VEC"):
             end += 1
-        found.append(Frame(lines[at:end]))
+        all_frames.append(Frame(lines[at:end]))
         at = end
-    return found
+    return all_frames
 
 
 def frame_atoms(frame: Frame) -> ase.Atoms:
