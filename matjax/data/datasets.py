@@ -244,8 +244,8 @@ def _folder(path: Path, labels: Sequence[Label]) -> Iterator[Example]:
     for row in rows:
         source = f"{path.name}/{row[0].strip()}"
         values = dict(zip(header, row, strict=False))
-        found = [path / row[0].strip(), path / f"{row[0].strip()}.cif"]
-        file = next((f for f in found if f.is_file()), None)
+        candidates = [path / row[0].strip(), path / f"{row[0].strip()}.cif"]
+        file = next((f for f in candidates if f.is_file()), None)
         if file is None:
             raise ValueError(
                 f"{tables[0]} names {row[0]!r}, but {path} has no such file (.cif)"

@@ -99,11 +99,11 @@ def fingerprints(potential: str, data: str | None = None) -> dict[str, str]:
     files = {} if data is None else {"data_sha256": Path(find_data(data))}
     if Path(potential).is_file():
         files["potential_sha256"] = Path(potential)
-    found = {}
+    digests = {}
     for key, path in files.items():
         with path.open("rb") as file:
-            found[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+            digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def composition(crystal: Crystal) -> str:

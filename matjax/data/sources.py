@@ -18,9 +18,9 @@ def find_data(spec: str | os.PathLike[str]) -> Path:
     named = [Path(p) for p in os.environ.get("MATJAX_DATA", "").split(os.pathsep) if p]
     for place in [Path(spec), *(folder / spec for folder in named)]:
         for ending in ENDINGS:
-            found = Path(f"{place}{ending}")
-            if found.exists():
-                return found
+            path = Path(f"{place}{ending}")
+            if path.exists():
+                return path
     searched = ", ".join(map(str, named)) or "none: the variable is not set"
     raise FileNotFoundError(
         f"no data set {os.fspath(spec)}: it is neither a path from {Path.cwd()} nor a "
