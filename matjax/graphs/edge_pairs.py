@@ -49,9 +49,9 @@ class Triplets(struct.PyTreeNode):
             to_second: from the first edge to the second.
         """
         features = to_first.shape[1:]
-        found = jnp.zeros((self.n_nodes * self.degree, *features), to_first.dtype)
-        found = found.at[self.first].add(self._filled(to_first))
-        return found.at[self.second].add(self._filled(to_second))
+        sums = jnp.zeros((self.n_nodes * self.degree, *features), to_first.dtype)
+        sums = sums.at[self.first].add(self._filled(to_first))
+        return sums.at[self.second].add(self._filled(to_second))
 
     def _filled(self, values: Array) -> Array:
         return jnp.where(self.mask.reshape(-1, *(1,) * (values.ndim - 1)), values, 0)

@@ -168,12 +168,12 @@ def pad_crystals(
     cell = np.zeros((n_graphs, 3, 3), dtype=dtype)
     node_graph = np.full(n_nodes, n_graphs - 1, dtype=np.int32)
     start = 0
-    for place, (crystal, found) in enumerate(zip(crystals, edges, strict=True)):
+    for place, (crystal, neighbors) in enumerate(zip(crystals, edges, strict=True)):
         rows = slice(start, start + crystal.n_atoms)
-        filled = (rows, slice(found.degree))
-        senders[filled] = found.senders + start
-        shifts[filled] = found.shifts
-        edge_mask[filled] = found.mask
+        filled = (rows, slice(neighbors.degree))
+        senders[filled] = neighbors.senders + start
+        shifts[filled] = neighbors.shifts
+        edge_mask[filled] = neighbors.mask
         numbers[rows] = crystal.numbers
         positions[rows] = crystal.positions
         cell[place] = crystal.cell

@@ -97,8 +97,8 @@ def from_structure_factors(
         pair = bloch.tie(pair, graph.positions)
     x = graph.positions
     plain = graph.q is None
-    found = _wave_sum(pair, waves.angles(x), waves) if plain else _field(pair, x, waves)
-    return jnp.where(graph.node_mask[:, None], found, 0).reshape(-1, *shape)
+    sums = _wave_sum(pair, waves.angles(x), waves) if plain else _field(pair, x, waves)
+    return jnp.where(graph.node_mask[:, None], sums, 0).reshape(-1, *shape)
 
 
 def filtered(

@@ -122,11 +122,11 @@ def gather_reverse(
     An edge seen from its sender lies in the sender's cell, hence its phase at q.
     """
     if graph.phases is None:
-        found = values[back.slots]
+        opposite = values[back.slots]
     else:
         values = bloch.tie(values, graph.positions)
-        found = bloch.gather(values, back.slots, graph.phases)
-    return jnp.where(back.mask.reshape(-1, *(1,) * (values.ndim - 1)), found, 0)
+        opposite = bloch.gather(values, back.slots, graph.phases)
+    return jnp.where(back.mask.reshape(-1, *(1,) * (values.ndim - 1)), opposite, 0)
 
 
 def self_edges(graph: Graph, steps: Sequence[Sequence[int]] = STEPS) -> Graph:
