@@ -63,15 +63,15 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern]]]:
     """How plain words are told from numbers, by first character."""
     kept = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
-    found: dict[Any, list[tuple[str, re.Pattern]]] = {
+    resolvers: dict[Any, list[tuple[str, re.Pattern]]] = {
         first: [(tag, pattern) for tag, pattern in pairs if tag in kept]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     for tag, pattern in _NUMBERS.items():
         for first in "-+.0123456789":
             whole = re.compile(f"^(?:{pattern})$", re.VERBOSE)
-            found.setdefault(first, []).append((tag, whole))
-    return found
+            resolvers.setdefault(first, []).append((tag, whole))
+    return resolvers
 
 
 _Loader.yaml_implicit_resolvers = _resolvers()
