@@ -76,17 +76,17 @@ def survey(
         raise ValueError(f"at least one worker is needed; received {n_workers}")
     settings = dict(settings or {})
     _require_function(function)
-    found = _continue(records, settings)
+    all_records = _continue(records, settings)
     waiting: queue.SimpleQueue[tuple[str, Item]] = queue.SimpleQueue()
     for key, item in items.items():
-        if key not in found:
+        if key not in all_records:
             waiting.put((key, item))
     pool = _Pool(function, settings, records, waiting, time_limit)
     ended = pool.run(min(n_workers, waiting.qsize()))
     ended = progress(ended, "crystals", total=waiting.qsize()) if progress else ended
     for record in ended:
-        found[record["key"]] = record
-    return {key: found[key] for key in items}
+        all_records[record["key"]] = record
+    return {key: all_records[key] for key in items}
 
 
 def read_answers(records: Path) -> dict[str, dict[str, Any]]:
@@ -299,9 +299,9 @@ def _lines(records: Path) -> Iterator[dict[str, Any]]:
     text = records.read_text(encoding="utf-8", errors="replace")
     for line in text.split("\n"):
         with suppress(ValueError, RecursionError):  # cut short by a crash, or damaged
-            found = json.loads(line)
-            if isinstance(found, dict):
-                yield found
+            record = json.loads(line)
+            if isinstance(record, dict):
+                yield record
 
 
 def _append(records: Path, record: Item) -> None:
