@@ -95,10 +95,10 @@ def by_species(
     n_nodes, n_species = inputs.shares.shape
     index = jnp.repeat(jnp.arange(n_species, dtype=inputs.index.dtype), n_nodes)
     rows = jnp.tile(features.array, (n_species, 1))
-    found = layer(index, e3nn.IrrepsArray(features.irreps, rows))
-    each = found.array.reshape(n_species, n_nodes, -1)
+    results = layer(index, e3nn.IrrepsArray(features.irreps, rows))
+    each = results.array.reshape(n_species, n_nodes, -1)
     return e3nn.IrrepsArray(
-        found.irreps, jnp.einsum("snf,ns->nf", each, inputs.shares.array)
+        results.irreps, jnp.einsum("snf,ns->nf", each, inputs.shares.array)
     )
 
 
