@@ -105,27 +105,27 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
     model, params, metadata = _read(path, "property")
     n = len(model.properties)
     scalars = {"per": ["graph"] * n, "shapes": [[]] * n}
-    found: dict[str, Any] = {}
+    lists: dict[str, Any] = {}
     for key, kind in _OF_PROPERTIES.items():
         text = metadata.get(key, json.dumps(scalars.get(key)))
         try:
-            found[key] = TypeAdapter(kind).validate_json(text, strict=True)
+            lists[key] = TypeAdapter(kind).validate_json(text, strict=True)
         except ValidationError:
-            found[key] = ()
-        if len(found[key]) != n:
+            lists[key] = ()
+        if len(lists[key]) != n:
             raise WeightsError(
                 f"{path}: its header must list {key} of the properties "
                 f"{model.properties}; it has {metadata.get(key)!r}"
             )
     kinds = zip(
-        *(model.properties, found["per"], found["shapes"], found["units"]), strict=True
+        *(model.properties, lists["per"], lists["shapes"], lists["units"]), strict=True
     )
     try:
         labels = [Label(*of_one) for of_one in kinds]
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from error
     return PropertyPredictor.create(
-        model, labels, logarithmic=found["logarithmic"], params=params
+        model, labels, logarithmic=lists["logarithmic"], params=params
     )
 
 

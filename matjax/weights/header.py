@@ -46,12 +46,12 @@ def _irreps(text: str) -> str:
     terms = [term.fullmatch(word) for word in re.split(r" *\+ *", text)]
     if not all(terms) or len(terms) > 32:
         raise ValueError("irreps such as '64x0e + 32x1o' are needed")
-    found = [(int(t[1] or 1), int(t[2]), t[3]) for t in terms if t]
-    if not any(n and degree == 0 and parity == "e" for n, degree, parity in found):
+    irreps = [(int(t[1] or 1), int(t[2]), t[3]) for t in terms if t]
+    if not any(n and degree == 0 and parity == "e" for n, degree, parity in irreps):
         raise ValueError("irreps must hold scalars 0e")
-    if any(n == 0 or degree > 6 for n, degree, _ in found):
+    if any(n == 0 or degree > 6 for n, degree, _ in irreps):
         raise ValueError("irreps have a multiplicity of at least 1, a degree up to 6")
-    if sum(n * (2 * degree + 1) for n, degree, _ in found) > MAX_WIDTH:
+    if sum(n * (2 * degree + 1) for n, degree, _ in irreps) > MAX_WIDTH:
         raise ValueError(f"irreps must have at most {MAX_WIDTH} components")
     return text
 

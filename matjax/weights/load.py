@@ -125,11 +125,11 @@ def _precision(dtype: DTypeLike | None) -> np.dtype:
     if dtype is None:
         return jnp.zeros(()).dtype
     try:
-        found = jnp.dtype(dtype)
+        precision = jnp.dtype(dtype)
     except TypeError:
-        found = None
-    if found is None or not jnp.issubdtype(found, jnp.floating):
+        precision = None
+    if precision is None or not jnp.issubdtype(precision, jnp.floating):
         raise ValueError(
             f"parameters have a precision such as float32 or float64; received {dtype}"
         )
-    return found
+    return precision

@@ -72,11 +72,11 @@ def require_published(path: Path) -> None:
 
 
 def _require_content(path: Path, published: Published) -> None:
-    found = _digest(path)
-    if found != published.sha256:
+    digest = _digest(path)
+    if digest != published.sha256:
         raise WeightsError(
             f"{path}: published weights of this name have the SHA-256 "
-            f"{published.sha256}; this file has {found}: it is damaged, or another "
+            f"{published.sha256}; this file has {digest}: it is damaged, or another "
             f"one: take a copy from {published.url}, or give your own another name"
         )
 
@@ -109,10 +109,10 @@ def fetch(published: Published, *, timeout: float = 30.0) -> Path:
         FileNotFoundError: if it is nowhere and cannot be downloaded.
         WeightsError: if the file that was found or downloaded has another checksum.
     """
-    found = find(published)
-    if found is not None:
-        _require_content(found, published)
-        return found
+    path = find(published)
+    if path is not None:
+        _require_content(path, published)
+        return path
     target = cache_folder() / published.file
     target.parent.mkdir(parents=True, exist_ok=True)
     with draft(target) as part:
