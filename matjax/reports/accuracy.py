@@ -99,13 +99,13 @@ def errors(
     answers: Answers, items: Items, key: str, *, per_atom: bool = False
 ) -> np.ndarray:
     """Predicted minus reference values of the crystals that have a result."""
-    found = [
+    deviations = [
         (r["values"][key] - items[name].references[key])
         / (len(items[name].numbers) if per_atom else 1)
         for name, r in answers.items()
         if "values" in r
     ]
-    return np.array(found, float)
+    return np.array(deviations, float)
 
 
 def accuracy_figure(answers: Answers, items: Items, units: Mapping[str, str]) -> Figure:
