@@ -62,5 +62,5 @@ def import_when_used(package: str) -> None:
 
 def _modules(package: ModuleType) -> set[str]:
     """Files and folders of a package, but those that it keeps."""
-    found = pkgutil.iter_modules(package.__path__)
-    return {module.name for module in found if not module.name.startswith("_")}
+    modules = pkgutil.iter_modules(package.__path__)
+    return {module.name for module in modules if not module.name.startswith("_")}
