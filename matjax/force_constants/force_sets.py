@@ -102,13 +102,13 @@ def _image(
 ) -> np.ndarray:
     """Φ_ij = Rᵀ Φ_g(i)g(j) R with an operation g that carries i to a displaced atom."""
     images = symmetry.permutation[:, atom]
-    found = np.flatnonzero(np.isin(images, list(known)))
-    if not len(found):
+    operations = np.flatnonzero(np.isin(images, list(known)))
+    if not len(operations):
         raise ValueError(
             f"each atom must be related by symmetry to a displaced one; atom "
             f"{atom + 1} of the supercell is not: are sets of forces missing, or are "
             "they of another crystal?"
         )
-    g = found[0]
+    g = operations[0]
     blocks = known[int(images[g])][symmetry.permutation[g]]
     return rotations[g].T @ blocks @ rotations[g]

@@ -59,11 +59,11 @@ class SymmetricResponse(struct.PyTreeNode):
         if any(isinstance(x, Tracer) for x in jax.tree.leaves((self, q))):
             return self.response(q, progress=progress)
         points = np.asarray(q, dtype=float).reshape(-1, 3)
-        found = symmetric_force_constants(
+        reduced = symmetric_force_constants(
             self.response, points, self.operations, progress=progress
         )
         n = 3 * self.response.n_atoms
-        return found.force_constants.reshape(*np.shape(q)[:-1], n, n)
+        return reduced.force_constants.reshape(*np.shape(q)[:-1], n, n)
 
 
 def by_symmetry(
@@ -123,10 +123,10 @@ def symmetric_force_constants(
         return Reduced(np.empty((0, n, n), complex), 0)
     patterns = [symmetry.displacements(operations, point) for point in q]
     counts = [len(u) for u in patterns]
-    found = response.columns(
+    columns = response.columns(
         np.repeat(q, counts, axis=0), np.concatenate(patterns), progress=progress
     )
-    parts = np.split(found, np.cumsum(counts)[:-1])
+    parts = np.split(columns, np.cumsum(counts)[:-1])
     matrices = [
         symmetry.complete(operations, *job)
         for job in zip(q, patterns, parts, strict=True)

@@ -267,10 +267,10 @@ def _sum_at(values: Array, place: Array, size: int) -> Array:
 
 def _sum_at_on_host(values: np.ndarray, place: np.ndarray, size: int) -> np.ndarray:
     order = np.argsort(place, kind="stable")
-    found, starts = np.unique(place[order], return_index=True)
+    distinct, starts = np.unique(place[order], return_index=True)
     dense = np.zeros((size, *values.shape[1:]), values.dtype)
-    if len(found):
-        dense[found] = np.add.reduceat(values[order], starts, axis=0)
+    if len(distinct):
+        dense[distinct] = np.add.reduceat(values[order], starts, axis=0)
     return dense
 
 

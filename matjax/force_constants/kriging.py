@@ -83,17 +83,17 @@ class Known:
             q: reciprocal lattice units.
             matrices: Φ there; without them variances follow, and no prediction.
         """
-        at, distances, found = [self._at], [self._distance], [self._matrices]
+        at, distances, gauged = [self._at], [self._distance], [self._matrices]
         for row, point in enumerate(np.asarray(q)):
             places, distance, elements, images = self._images(point)
             at.append(places)
             distances.append(distance)
             if matrices is not None:
                 turned = rotate(self.operations, elements, images, matrices[row])
-                found.append(self._gauged(places, turned))
+                gauged.append(self._gauged(places, turned))
         n_before = len(self._at)
         self._at, self._distance = np.concatenate(at), np.concatenate(distances)
-        self._matrices = np.concatenate(found)
+        self._matrices = np.concatenate(gauged)
         if len(self._at) > self._most:
             self._leave_out()
             n_before = 0

@@ -177,13 +177,17 @@ def _on_grid(
     """Interpolated from a grid, all that is exact now, and whether the grid is."""
     star = star_of_grid(exact.operations, shape)
     q = star.points / np.array(shape)
-    found = sampled(
+    sampling = sampled(
         exact, crystal, q, tolerance, frequencies, known=known, progress=progress
     )
-    matrices = found.source(q)
+    matrices = sampling.source(q)
     constants = unfold(exact.operations, star, shape, matrices)
     source = from_grid(crystal, constants)
-    return source, _joined(known, *found.computed), bool(found.source.is_exact.all())
+    return (
+        source,
+        _joined(known, *sampling.computed),
+        bool(sampling.source.is_exact.all()),
+    )
 
 
 def _none(exact: SymmetricResponse, crystal: Crystal) -> SampledResponse:

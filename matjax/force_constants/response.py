@@ -232,16 +232,16 @@ def _products(
         return _respond(potential, graph, *job)[0]
 
     if traced:
-        found = jax.lax.map(compute, (each_q, patterns))
+        products = jax.lax.map(compute, (each_q, patterns))
     else:
         jobs = list(zip(each_q, patterns, strict=True))
-        found = np.empty_like(patterns)
+        products = np.empty_like(patterns)
         # To the host at once: JAX would run several calls side by side, in more memory.
         for i, job in enumerate(
             progress(jobs, "force constants") if progress else jobs
         ):
-            found[i] = compute(job)
-    return found.reshape(shape)[place]
+            products[i] = compute(job)
+    return products.reshape(shape)[place]
 
 
 def _places(groups: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

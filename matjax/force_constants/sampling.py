@@ -82,11 +82,11 @@ class SampledResponse(struct.PyTreeNode):
         points = np.asarray(q, dtype=float).reshape(-1, 3)
         places = {key: row for row, key in enumerate(keys_of(self.q))}
         rows = np.array([places.get(key, -1) for key in keys_of(points)], dtype=int)
-        found = self.matrices[rows]
+        matrices = self.matrices[rows]
         new = np.flatnonzero(rows < 0)
         if len(new):
-            found[new] = self.exact(points[new], progress=progress)
-        return found.reshape(*np.shape(q)[:-1], *self.matrices.shape[1:])
+            matrices[new] = self.exact(points[new], progress=progress)
+        return matrices.reshape(*np.shape(q)[:-1], *self.matrices.shape[1:])
 
     def exact_part(self) -> tuple[np.ndarray, np.ndarray]:
         """Wave vectors that have been computed, and Φ there."""
@@ -203,17 +203,17 @@ class _Sampler:
                 self.error = max(self.error, doubt)
                 return
             start = time.perf_counter()
-            found = self.exact(self.q[chosen])
+            matrices = self.exact(self.q[chosen])
             if not self.computed:
                 self._tell((time.perf_counter() - start) / len(chosen))
             if predicted is None:
                 self.error = np.inf
             else:
-                difference = self.frequencies(found) - predicted
+                difference = self.frequencies(matrices) - predicted
                 self.error = float(np.abs(difference).max())
             self.is_exact[chosen] = True
-            self.matrices[chosen] = found
-            self.known.add(self.q[chosen], found)
+            self.matrices[chosen] = matrices
+            self.known.add(self.q[chosen], matrices)
             self.computed += chosen.tolist()
             yield from [None] * len(chosen)
 

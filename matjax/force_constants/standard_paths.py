@@ -60,8 +60,8 @@ def standard_path(crystal: Crystal, symprec: float) -> StandardPath:
     if n_periodic == 1:
         return _named(crystal, basis, {"X": (0.5,)}, ("GAMMA X",))
     first = np.asarray(crystal.cell)[np.array(crystal.pbc)][0]
-    found = _of_plane(smallest, first, symprec)
-    return _named(crystal, found.axes @ basis, found.points, found.lines)
+    plane = _of_plane(smallest, first, symprec)
+    return _named(crystal, plane.axes @ basis, plane.points, plane.lines)
 
 
 def upright(crystal: Crystal) -> Crystal:
@@ -87,10 +87,10 @@ def _of_space(crystal: Crystal, symprec: float) -> StandardPath:
     cell = np.asarray(crystal.cell)
     sign = np.sign(np.linalg.det(cell))
     structure = (sign * cell, sign * crystal.fractional, np.asarray(crystal.numbers))
-    found = seekpath.get_path_orig_cell(structure, symprec=symprec)
-    points = {k: sign * np.array(q) for k, q in found["point_coords"].items()}
+    path = seekpath.get_path_orig_cell(structure, symprec=symprec)
+    points = {k: sign * np.array(q) for k, q in path["point_coords"].items()}
     lines: list[tuple[str, ...]] = []
-    for start, end in found["path"]:
+    for start, end in path["path"]:
         if lines and lines[-1][-1] == start:
             lines[-1] = (*lines[-1], end)
         else:
