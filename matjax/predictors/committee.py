@@ -102,13 +102,13 @@ class Committee(Potential):
         Raises:
             ValueError: if the model does not know an element of the crystal.
         """
-        found = jax.device_get(_variance(self, self.graph(crystal)))
+        variances = jax.device_get(_variance(self, self.graph(crystal)))
         n = crystal.n_atoms
         return Prediction(
-            energy=float(found.energy[0]),
-            forces=found.forces[:n],
-            stress=found.stress[0],
-            node_energies=found.node_energies[:n],
+            energy=float(variances.energy[0]),
+            forces=variances.forces[:n],
+            stress=variances.stress[0],
+            node_energies=variances.node_energies[:n],
         )
 
 

@@ -191,14 +191,14 @@ class PropertyPredictor(Network):
         Padding has zeros.
         """
         raw = self.apply(graph)
-        found = {}
+        properties = {}
         for label, logarithmic in zip(self.labels, self.logarithmic, strict=True):
             values = raw[label.name]
             mask = label.mask(values, graph)
             values = jnp.where(mask, values, 0)  # powers of padding could overflow
             values = 10**values if logarithmic else values
-            found[label.name] = jnp.where(mask, values, 0)
-        return found
+            properties[label.name] = jnp.where(mask, values, 0)
+        return properties
 
 
 _outputs = jax.jit(PropertyPredictor.outputs)
