@@ -218,9 +218,9 @@ def check_neighbors(predictor: PropertyPredictor, crystal: Crystal) -> None:
         n_nodes=3 * crystal.n_atoms,
         dtype=predictor.dtype,
     )
-    found = _taken(predictor, _values(predictor, graph), 0, slice(crystal.n_atoms))
+    values = _taken(predictor, _values(predictor, graph), 0, slice(crystal.n_atoms))
     rule = "neighbors that are not needed change nothing"
-    _assert_same(found, _result(predictor, crystal, crystal), rule=rule)
+    _assert_same(values, _result(predictor, crystal, crystal), rule=rule)
 
 
 def check_jit(predictor: PropertyPredictor, crystal: Crystal) -> None:
