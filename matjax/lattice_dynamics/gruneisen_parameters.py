@@ -144,8 +144,8 @@ def _matrix_and_slopes(
     def derive(q: np.ndarray) -> tuple:
         return _first_order(source, jnp.asarray(q), *directions)
 
-    found = in_chunks(derive, points, phonons.progress)
-    matrices, slopes = (hermitian(x, np.asarray(phonons.masses)) for x in found)
+    pair = in_chunks(derive, points, phonons.progress)
+    matrices, slopes = (hermitian(x, np.asarray(phonons.masses)) for x in pair)
     return matrices, slopes
 
 

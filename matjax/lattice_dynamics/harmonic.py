@@ -141,7 +141,7 @@ class Phonons(struct.PyTreeNode):
                 "exact phonons of a potential are needed to sample them; received "
                 f"{type(source).__name__}: leave out grid and tolerance"
             )
-        found = sampled(
+        sampling = sampled(
             source,
             self.crystal,
             np.reshape(q, (-1, 3)),
@@ -149,7 +149,7 @@ class Phonons(struct.PyTreeNode):
             partial(concrete_frequencies, masses=self.masses),
             progress=self.progress,
         )
-        return self.replace(source=found.source, interpolation_error=found.error)
+        return self.replace(source=sampling.source, interpolation_error=sampling.error)
 
     def bands(
         self,

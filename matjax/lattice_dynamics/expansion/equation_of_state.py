@@ -98,11 +98,11 @@ def equilibrium(
     def newton(_: Array, volume: Array) -> Array:
         return volume - (slope(volume) + pressure) / _derivative(slope, volume)
 
-    found = jax.lax.stop_gradient(
+    root = jax.lax.stop_gradient(
         jax.lax.fori_loop(0, STEPS, newton, jax.lax.stop_gradient(parameters[1]))
     )
-    curvature = jax.lax.stop_gradient(_derivative(slope, found))
-    volume = found - (slope(found) + pressure) / curvature
+    curvature = jax.lax.stop_gradient(_derivative(slope, root))
+    volume = root - (slope(root) + pressure) / curvature
     misfit = equation(parameters, volumes) - energies
     return Equilibrium(
         volume=volume,

@@ -146,15 +146,15 @@ def gruneisen_expansion(
     """
     temperatures = require_temperatures(temperatures)
     points = regular_mesh(phonons.crystal, mesh, masses=phonons.masses, symprec=symprec)
-    found = gruneisen(phonons, points.q)
+    modes = gruneisen(phonons, points.q)
     volume = float(phonons.crystal.volume)
-    require_stable(np.asarray(found.frequencies), points.q, volume)
+    require_stable(np.asarray(modes.frequencies), points.q, volume)
 
     def entropy(frequencies: Array) -> Array:
         return thermal_properties(points, frequencies, temperatures).entropy
 
-    by_log_volume = -found.scalar * found.frequencies
-    slope = jax.jvp(entropy, (found.frequencies,), (by_log_volume,))[1]
+    by_log_volume = -modes.scalar * modes.frequencies
+    slope = jax.jvp(entropy, (modes.frequencies,), (by_log_volume,))[1]
     return np.asarray(slope) / J_PER_MOL / (volume * bulk_modulus / GPA)
 
 
@@ -185,18 +185,18 @@ def _require_fit(scan: VolumeScan, equation: str) -> None:
 
 def _require_inside(scan: VolumeScan, state: Equilibrium, unit: float) -> None:
     t, volumes = np.asarray(scan.temperatures), np.asarray(scan.volumes)
-    found = unit * state.volume
-    good = np.isfinite(found) & (state.bulk_modulus > 0)
+    minima = unit * state.volume
+    good = np.isfinite(minima) & (state.bulk_modulus > 0)
     if not good.all():
         raise ValueError(
             f"the free energy must have a minimum; at {t[~good][0]:g} K the equation "
             "of state finds none: choose volumes around it, or lower temperatures"
         )
-    outside = (found < volumes.min()) | (found > volumes.max())
+    outside = (minima < volumes.min()) | (minima > volumes.max())
     if outside.any():
         raise ValueError(
             f"the volumes must enclose the minimum of the free energy; at "
-            f"{t[outside][0]:g} K it lies at {found[outside][0]:.3f} Å³, outside "
+            f"{t[outside][0]:g} K it lies at {minima[outside][0]:.3f} Å³, outside "
             f"{volumes.min():.3f} to {volumes.max():.3f} Å³: widen their range or "
             "choose lower temperatures"
         )

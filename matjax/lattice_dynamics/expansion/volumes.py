@@ -76,9 +76,9 @@ def volume_scan(
     options = {} if symprec is None else {"symprec": symprec}
     series = volume_series(potential, crystal, ratios, shape=shape, **options)
     steps = progress(series, "phonons by volume") if progress else series
-    found = [phonons(potential, each.crystal, masses=masses) for each in steps]
+    of_volumes = [phonons(potential, each.crystal, masses=masses) for each in steps]
     energies = np.array([each.energy for each in series])
-    return thermal_scan(found, energies, temperatures, mesh=mesh, **options)
+    return thermal_scan(of_volumes, energies, temperatures, mesh=mesh, **options)
 
 
 def thermal_scan(
@@ -108,13 +108,13 @@ def thermal_scan(
             f"{len(energies)} energies"
         )
     results = []
-    for found in of_volumes:
-        points = regular_mesh(found.crystal, mesh, masses=found.masses, symprec=symprec)
-        frequencies = np.asarray(found.frequencies(points.q))
-        require_stable(frequencies, points.q, float(found.crystal.volume))
+    for each in of_volumes:
+        points = regular_mesh(each.crystal, mesh, masses=each.masses, symprec=symprec)
+        frequencies = np.asarray(each.frequencies(points.q))
+        require_stable(frequencies, points.q, float(each.crystal.volume))
         results.append(thermal_properties(points, frequencies, temperatures))
     return VolumeScan(
-        volumes=np.array([float(found.crystal.volume) for found in of_volumes]),
+        volumes=np.array([float(each.crystal.volume) for each in of_volumes]),
         energies=np.asarray(energies, dtype=float),
         temperatures=results[0].temperatures,
         free_energies=np.array([each.free_energy for each in results]),

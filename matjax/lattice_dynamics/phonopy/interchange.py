@@ -132,7 +132,7 @@ def _phonons(
         cells=cells.translation,
         tolerance=symprec,
     )
-    found = Phonons(
+    phonons = Phonons(
         crystal=cells.crystal,
         source=source,
         masses=np.asarray(cells.crystal.masses),
@@ -141,10 +141,10 @@ def _phonons(
     )
     response = _polar(parameters, cells.crystal, symprec) if polar else None
     if response is None:
-        return found
+        return phonons
     charges, dielectric, coulomb = response
     return with_polar(
-        found,
+        phonons,
         charges,
         dielectric,
         cells.matrix,
@@ -170,12 +170,12 @@ class _Cells(NamedTuple):
 def _parameters_file(folder: Path) -> Path:
     if folder.is_file():
         return folder
-    found = find_file(folder, *PARAMETERS)
-    if found is None:
+    file = find_file(folder, *PARAMETERS)
+    if file is None:
         raise FileNotFoundError(
             f"{folder} must hold one of {', '.join(PARAMETERS)}; it has none"
         )
-    return found
+    return file
 
 
 def _cells(

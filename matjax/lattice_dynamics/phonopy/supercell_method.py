@@ -73,12 +73,12 @@ def finite_displacements(
         scaled_positions=np.asarray(crystal.fractional),
         masses=np.asarray(crystal.masses if masses is None else masses),
     )
-    found: Any = Phonopy(cell, np.diag(size), np.eye(3))
-    found.generate_displacements(distance=distance)
+    phonopy: Any = Phonopy(cell, np.diag(size), np.eye(3))
+    phonopy.generate_displacements(distance=distance)
     calculator = ase_calculator(potential)
     # ASE would give no forces on fixed atoms.
     atoms = crystal.replace(fixed=None).to_ase() * size
-    jobs = found.supercells_with_displacements
+    jobs = phonopy.supercells_with_displacements
     forces = []
     for displaced in progress(jobs, "displacements") if progress else jobs:
         moved = atoms.copy()
@@ -86,7 +86,7 @@ def finite_displacements(
         moved.positions = displaced.positions
         moved.calc = calculator
         forces.append(moved.get_forces())
-    found.forces = forces
-    found.produce_force_constants()
-    found.symmetrize_force_constants()
-    return FiniteDisplacements(found, len(jobs))
+    phonopy.forces = forces
+    phonopy.produce_force_constants()
+    phonopy.symmetrize_force_constants()
+    return FiniteDisplacements(phonopy, len(jobs))

@@ -165,12 +165,14 @@ def descend(
         ValueError: as :func:`examine_stability` and :func:`follow_mode`.
     """
     for number in range(1, max_stages + 1):
-        found = phonons(potential, crystal, progress=progress or False)
-        stability = examine_stability(found, mesh=mesh)
+        vibrations = phonons(potential, crystal, progress=progress or False)
+        stability = examine_stability(vibrations, mesh=mesh)
         modes = stability.unstable[:n_modes] if number < max_stages else ()
-        descents = [follow_mode(potential, found, mode, settings) for mode in modes]
+        descents = [
+            follow_mode(potential, vibrations, mode, settings) for mode in modes
+        ]
         descents.sort(key=lambda descent: descent.lowest.energy)
-        yield Stage(found, stability, tuple(descents))
+        yield Stage(vibrations, stability, tuple(descents))
         if not descents or descents[0].gain_per_atom <= 0:
             return
         mesh = _as_dense(mesh, crystal, descents[0].lowest.crystal)
@@ -230,7 +232,7 @@ def follow_mode(
     )
 
 
-def _commensurate(found: Phonons, mode: SoftMode, max_denominator: int) -> SoftMode:
+def _commensurate(phonons: Phonons, mode: SoftMode, max_denominator: int) -> SoftMode:
     """The mode itself, or the one at the nearest simple q."""
     if mode.is_translation:
         raise ValueError("a translation of the crystal leads nowhere: choose a mode")
@@ -240,7 +242,7 @@ def _commensurate(found: Phonons, mode: SoftMode, max_denominator: int) -> SoftM
     if abs(q - mode.q).max() < 1e-9:
         near = mode._replace(q=q, star=np.concatenate([q[None], mode.star[1:]]))
     else:
-        near = mode_at(found, q)
+        near = mode_at(phonons, q)
     if near.frequency < 0 and not near.is_translation:
         return near
     raise ValueError(

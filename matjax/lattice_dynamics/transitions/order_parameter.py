@@ -60,12 +60,12 @@ def half_star(mode: SoftMode) -> list[np.ndarray]:
 
 
 def displacement_patterns(
-    found: Phonons, mode: SoftMode, waves: list[np.ndarray], larger: Supercell
+    phonons: Phonons, mode: SoftMode, waves: list[np.ndarray], larger: Supercell
 ) -> Float[Array, "components atoms 3"]:
     """Orthonormal real mass-weighted displacements that the modes make in a supercell.
 
     Args:
-        found: phonons of the primitive cell.
+        phonons: of the primitive cell.
         mode: with its eigenvectors at the first wave.
         waves: q of the arms that take part, commensurate with the supercell.
         larger: the supercell.
@@ -75,11 +75,11 @@ def displacement_patterns(
         if i == 0:
             vectors = mode.eigenvectors
         else:
-            frequencies, all_vectors = found.modes(q)
+            frequencies, all_vectors = phonons.modes(q)
             nearest = np.argsort(abs(frequencies - mode.frequency))
             vectors = all_vectors[:, np.sort(nearest[: mode.degeneracy])]
         phases = np.exp(2j * np.pi * larger.translation @ q)
-        atoms = np.asarray(vectors).T.reshape(-1, len(found.masses), 3)
+        atoms = np.asarray(vectors).T.reshape(-1, len(phonons.masses), 3)
         waves_of_atoms = atoms[:, larger.atom] * phases[:, None]
         rows += [np.real(waves_of_atoms), np.imag(waves_of_atoms)]
     flat = np.concatenate(rows).reshape(-1, 3 * len(larger.atom))

@@ -156,19 +156,19 @@ def examine_stability(
     values, _ = landscape.lowest(grid)
     landscape.scale = float(abs(values).max())
     rng = np.random.default_rng(seed)
-    found: list[tuple[float, np.ndarray]] = []
+    minima: list[tuple[float, np.ndarray]] = []
     for row in _valleys(values, np.asarray(points.index))[:n_starts]:
         step = 0.1 * periodic * rng.uniform(0.5, 1, 3) * rng.choice([-1, 1], 3) / shape
         q = landscape.descend(grid[row] + step)
         q, value = landscape.snap(q, grid[row])
-        if not any(_same(image, q) for _, p in found for image in landscape.star(p)):
-            found.append((value, q))
-    found.sort(key=lambda pair: pair[0])
+        if not any(_same(image, q) for _, p in minima for image in landscape.star(p)):
+            minima.append((value, q))
+    minima.sort(key=lambda pair: pair[0])
     sound, sound_error = landscape.slowest_sound()
     return Stability(
         minima=tuple(
             mode_at(phonons, q, degenerate=degenerate, star=landscape.star(q))
-            for _, q in found
+            for _, q in minima
         ),
         sound=sound,
         sound_error=sound_error,
