@@ -180,10 +180,10 @@ def require_same(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 def _flat(tree: Any, path: str = "") -> dict[str, Any]:
     if not isinstance(tree, Mapping):
         return {path: tuple(tree) if isinstance(tree, list) else tree}
-    found = {}
+    flat = {}
     for key, value in tree.items():
-        found |= _flat(value, f"{path}.{key}" if path else str(key))
-    return found
+        flat |= _flat(value, f"{path}.{key}" if path else str(key))
+    return flat
 
 
 def _abstract(array: Any) -> jax.ShapeDtypeStruct:

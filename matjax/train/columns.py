@@ -180,7 +180,7 @@ class ColumnLoader:
             _padded(*each, dtype) for each in zip(examples, edges, fitting, strict=True)
         ]
         self._alike = [
-            np.array([k for k, found in enumerate(fitting) if found == shape])
+            np.array([k for k, smallest in enumerate(fitting) if smallest == shape])
             for shape in shapes.shapes
             if shape in fitting
         ]
@@ -189,8 +189,8 @@ class ColumnLoader:
             edges = [find_edges(e.crystal, cutoff) for e in beside]
             shape = _largest(_needed(edges))
             self.beside = [
-                _part(example, found, shape, dtype)
-                for example, found in zip(beside, edges, strict=True)
+                _part(example, neighbors, shape, dtype)
+                for example, neighbors in zip(beside, edges, strict=True)
             ]
         else:
             self.beside = []

@@ -239,13 +239,15 @@ class _Fit:
 
     def _resumed(self) -> Any:
         """The batches from where the checkpoint stands, its state taken over."""
-        found = self.checkpoints.latest(self.state)
-        if found is None:
+        checkpoint = self.checkpoints.latest(self.state)
+        if checkpoint is None:
             return self.loader.iterate()
-        self.state = found.state
-        self.counts |= {k: v for k, v in found.progress.items() if k in self.counts}
+        self.state = checkpoint.state
+        self.counts |= {
+            k: v for k, v in checkpoint.progress.items() if k in self.counts
+        }
         LOG.info("resumed at step %d of %d", self.taken, self.n_steps)
-        return self.loader.iterate(found.progress["batches"])
+        return self.loader.iterate(checkpoint.progress["batches"])
 
     def run(self, progress: Progress | bool) -> Fitted:
         """Trains to the end."""
@@ -316,12 +318,12 @@ class _Fit:
             jax.device_get(self.evaluate(self.state.average, place_batch(b, self.mesh)))
             for b in self.validation()
         ]
-        found = self._described("val", summed(parts))
-        loss, best = found["val_loss"], self.counts["best_loss"]
+        metrics = self._described("val", summed(parts))
+        loss, best = metrics["val_loss"], self.counts["best_loss"]
         if not np.isfinite(loss):
             LOG.warning("the loss of this validation is %s; it does not count", loss)
         if np.isfinite(loss) and (best is None or loss < best):
-            self.counts |= {"best_loss": loss, "best_errors": found, "since_best": 0}
+            self.counts |= {"best_loss": loss, "best_errors": metrics, "since_best": 0}
             # A copy: the step donates its state's buffers.
             copy = jax.tree.map(lambda x: x.copy(), self.state.average)
             self.state = self.state.replace(best=copy)
@@ -330,13 +332,13 @@ class _Fit:
                 self.on_best(best)
         else:
             self.counts["since_best"] += 1
-        LOG.info("%s", ", ".join(f"{k} {v:.4g}" for k, v in found.items()))
-        return found
+        LOG.info("%s", ", ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
+        return metrics
 
     def _described(self, prefix: str, sums: Mapping[str, Sums]) -> dict[str, float]:
-        found = {"loss": float(total(self.task.terms, sums))}
-        found |= errors(sums, [term.what for term in self.task.terms])
-        return {f"{prefix}_{key}": value for key, value in found.items()}
+        metrics = {"loss": float(total(self.task.terms, sums))}
+        metrics |= errors(sums, [term.what for term in self.task.terms])
+        return {f"{prefix}_{key}": value for key, value in metrics.items()}
 
     def _is_over(self) -> bool:
         patience = self.config.patience

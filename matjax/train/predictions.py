@@ -40,18 +40,18 @@ def potential_predictions(
 
     def predict(params: Any, batch: Any) -> Mapping[str, Array]:
         potential = Potential(params=params, model=model)
-        found: dict[str, Array] = {}
+        predicted: dict[str, Array] = {}
         with jax.default_matmul_precision(matmul_precision):
             if set(labels) & batch.labels.keys() - {COLUMNS}:
                 result = evaluate(potential, batch.graph)
-                found |= {
+                predicted |= {
                     "energy": result.energy,
                     "forces": result.forces,
                     "stress": result.stress,
                 }
             if COLUMNS in labels and COLUMNS in batch.labels:
-                found[COLUMNS] = columns(potential, batch)
-        return found
+                predicted[COLUMNS] = columns(potential, batch)
+        return predicted
 
     return predict
 
@@ -76,10 +76,10 @@ def columns(potential: Potential, batch: Any) -> Array:
     alone = len(batch.inputs["q"]) == 1
 
     def column(q: Array, u: Array) -> Array:
-        found = force_constant_columns(
+        products = force_constant_columns(
             potential, batch.graph, q, jax.lax.complex(u[0], u[1]), alone=alone
         )
-        return jnp.stack([jnp.real(found), jnp.imag(found)])
+        return jnp.stack([jnp.real(products), jnp.imag(products)])
 
     return jax.vmap(column)(batch.inputs["q"], batch.inputs["displacements"])
 
@@ -130,9 +130,9 @@ def mean_absolute_errors(
         labels: those that :data:`matjax.predictors.LABELS` does not know.
     """
     known = {label.name: label for label in map(as_label, labels)}
-    found = {}
+    errors = {}
     for label, pair in comparisons.items():
         name, factor = known.get(label, as_label(label)).metric("mae")
         error = np.abs(np.float64(pair.predicted) - pair.expected).mean()
-        found[name] = factor * float(error)
-    return found
+        errors[name] = factor * float(error)
+    return errors

@@ -39,17 +39,17 @@ def with_references(
             f"{type(potential.model).__name__} has {sorted(potential.params)}"
         )
     left = _residuals(potential, graphs, batch_size)
-    found = reference_energies(
+    references = reference_energies(
         [
             dataclasses.replace(example, labels={**example.labels, "energy": value})
             for example, value in zip(graphs.dataset.examples, left, strict=True)
         ]
     )
-    shift = [found.energies.get(z, 0.0) for z in potential.species]
+    shift = [references.energies.get(z, 0.0) for z in potential.species]
     old = potential.params[PARAMETER]
     new = old + jnp.asarray(shift, old.dtype)
     params: Mapping[str, Any] = {**potential.params, PARAMETER: new}
-    return potential.replace(params=params), found
+    return potential.replace(params=params), references
 
 
 def _residuals(
@@ -60,9 +60,9 @@ def _residuals(
     left = np.zeros(len(graphs))
     size = min(batch_size, len(graphs))
     for index, batch in in_order(graphs, batch_size=size):
-        found = np.asarray(batch.labels["energy"]) - np.asarray(
+        residuals = np.asarray(batch.labels["energy"]) - np.asarray(
             evaluate(potential, batch.graph)
         )
         kept = index >= 0
-        left[index[kept]] = found[kept]
+        left[index[kept]] = residuals[kept]
     return left.tolist()

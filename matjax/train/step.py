@@ -139,7 +139,7 @@ def _summed(
     """Sums of each term over all parts, of all kinds."""
     kinds = batch if isinstance(batch, tuple) else (batch,)
     labeled = set().union(*(kind.labels for kind in kinds))
-    found: dict[str, Sums] = {}
+    totals: dict[str, Sums] = {}
     for kind in kinds:
         # A label that no kind has is asked of all, for its error.
         asked = [t for t in terms if t.name in kind.labels or t.name not in labeled]
@@ -149,8 +149,8 @@ def _summed(
             )
         )(kind)
         for label, sums in jax.tree.map(lambda x: x.sum(axis=0), each).items():
-            found[label] = add(found[label], sums) if label in found else sums
-    return found
+            totals[label] = add(totals[label], sums) if label in totals else sums
+    return totals
 
 
 def _counts(terms: Sequence[Term], batch: Any) -> dict[str, Array]:
