@@ -172,8 +172,8 @@ def save_judgment(judge: Judge, config: TeachingConfig, run: Run) -> None:
     dtype = jnp.dtype(judge.labels.potential_precision)
     for name, crystal in crystals.items():
         if config.phonopy:
-            found = read_phonopy(find_data(config.phonopy[name]), polar=False)
-            expected = {"phonopy, interpolated": found}
+            of_files = read_phonopy(find_data(config.phonopy[name]), polar=False)
+            expected = {"phonopy, interpolated": of_files}
         else:
             expected = {
                 "teacher": phonons(load_potential(config.teacher, dtype=dtype), crystal)
@@ -185,16 +185,16 @@ def _bands(
     judge: Judge, crystal: Crystal, expected: Mapping[str, Phonons], dtype: Any
 ) -> Figure:
     """Bands of the student, and where they should be."""
-    found = {
+    students = {
         stage: phonons(
             load_potential(judge.potential_file(stage), dtype=dtype), crystal
         )
         for stage in ("before", "after")
         if stage in judge.found
     }
-    bands = found.pop("after").bands()
+    bands = students.pop("after").bands()
     points = {
         label: band_points(bands, other.frequencies(bands.path.q))
-        for label, other in {**expected, **found}.items()
+        for label, other in {**expected, **students}.items()
     }
     return phonon_figure(bands, points=points)

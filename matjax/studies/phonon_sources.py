@@ -39,9 +39,11 @@ def phonons_of_files(
         run: shows progress.
         tolerances: ``symprec``, if it is not the usual one.
     """
-    found = read_phonopy(source, **tolerances)
-    crystal = with_masses(found.crystal.replace(given_masses=found.masses), masses)
-    return found.replace(masses=crystal.masses, progress=run.progress)
+    vibrations = read_phonopy(source, **tolerances)
+    crystal = with_masses(
+        vibrations.crystal.replace(given_masses=vibrations.masses), masses
+    )
+    return vibrations.replace(masses=crystal.masses, progress=run.progress)
 
 
 def phonons_at_rest(
@@ -74,10 +76,10 @@ def phonons_at_rest(
         rest = brought_to_rest(
             potential, crystal, run, wanted=wanted, fmax=fmax, **tolerances
         )
-        found = ahead.result()
+        vibrations = ahead.result()
     if rest.crystal is not crystal or grid is not None:
-        found = make(rest.crystal, grid=grid, progress=run.progress)
-    return found.replace(progress=run.progress), rest.pressure
+        vibrations = make(rest.crystal, grid=grid, progress=run.progress)
+    return vibrations.replace(progress=run.progress), rest.pressure
 
 
 def frequencies_by_displacements(

@@ -60,10 +60,10 @@ def available_predictors() -> list[PropertyPredictor]:
         FileNotFoundError: if there is none.
     """
     known = pretrained(Converted)
-    found = [name for name, entry in known.items() if find(entry)]
-    if not found:
+    names = [name for name, entry in known.items() if find(entry)]
+    if not names:
         load_predictor(next(iter(known)))  # says where its file may be put
-    return [load_predictor(name) for name in found]
+    return [load_predictor(name) for name in names]
 
 
 def predict_files(
@@ -126,20 +126,20 @@ def write_table(
 def _structures(files: Iterable[Path]) -> Iterator[tuple[Row, Crystal | None]]:
     """A row for each structure, still without values; or for one with a failure."""
     for path in files:
-        for number, found in _tried(path):
-            if isinstance(found, Exception):
-                yield Row(path.name, number, "", {}, reason(found)), None
+        for number, outcome in _tried(path):
+            if isinstance(outcome, Exception):
+                yield Row(path.name, number, "", {}, reason(outcome)), None
                 continue
-            formula = found.to_ase().get_chemical_formula("metal")
-            yield Row(path.name, number, formula, {}, ""), found
+            formula = outcome.to_ase().get_chemical_formula("metal")
+            yield Row(path.name, number, formula, {}, ""), outcome
 
 
 def _tried(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
     """Each structure of a file, or why it is none; what ends the file comes last."""
     number = -1
     try:
-        for number, found in read_each(path):
-            yield number, found
+        for number, crystal in read_each(path):
+            yield number, crystal
     except Exception as error:  # noqa: BLE001 (parsers raise anything)
         yield number + 1, error
 
@@ -189,6 +189,8 @@ def _values(
         if kind not in graphs:
             # Compiling takes longer than what is computed: few sizes, more padding.
             graphs[kind] = predictor.graph(crystals, n_graphs=BATCH, parts=1)
-        for row, found in zip(values, predictor.of_graph(graphs[kind]), strict=True):
-            row |= {name: float(value) for name, value in found.values.items()}
+        for row, prediction in zip(
+            values, predictor.of_graph(graphs[kind]), strict=True
+        ):
+            row |= {name: float(value) for name, value in prediction.values.items()}
     return values

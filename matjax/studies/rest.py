@@ -44,14 +44,14 @@ def reduced(given: Crystal, run: Run, **tolerances: Any) -> Crystal:
     smaller = primitive(given, **tolerances)
     if smaller.n_atoms == given.n_atoms:
         return given
-    found = cell_map(given, smaller)
+    mapping = cell_map(given, smaller)
     run.save_arrays(
         "cell",
         given_cell_A=np.asarray(given.cell),
         primitive_cell_A=np.asarray(smaller.cell),
-        given_in_primitive=found.matrix,
-        atom=found.atom,
-        translation=found.translation,
+        given_in_primitive=mapping.matrix,
+        atom=mapping.atom,
+        translation=mapping.translation,
     )
     run.log.info(
         "reduced to the primitive cell of %d atoms, in whose reciprocal vectors q is "

@@ -195,11 +195,11 @@ class RunFolder:
 
     def _free(self, prefix: str) -> Path:
         stamp = f"{prefix}{datetime.now():%Y-%m-%d_%H-%M-%S}"
-        found, number = self.path / stamp, 1
-        while os.path.lexists(found):
+        folder, number = self.path / stamp, 1
+        while os.path.lexists(folder):
             number += 1
-            found = self.path / f"{stamp}-{number}"
-        return found
+            folder = self.path / f"{stamp}-{number}"
+        return folder
 
     def _leave(self) -> None:
         """Frees the folder; of one that was made for nothing no trace stays."""

@@ -104,8 +104,8 @@ def fit_graphs(
     )
 
     def validation() -> Iterator[Batch]:
-        found = in_order(data.held_out, batch_size=data.batch_size, share=share)
-        return (batch for _, batch in found)
+        batches = in_order(data.held_out, batch_size=data.batch_size, share=share)
+        return (batch for _, batch in batches)
 
     return fit(
         task,
@@ -177,5 +177,5 @@ def judge(task: Task, params: Any, graphs: LabeledGraphs, batch_size: int) -> Ju
     """
     labels = [term.what for term in task.terms]
     batches = (batch for _, batch in in_order(graphs, batch_size=batch_size))
-    found = compare(task.predict, params, batches, labels)
-    return Judgment(found, mean_absolute_errors(found, labels))
+    comparisons = compare(task.predict, params, batches, labels)
+    return Judgment(comparisons, mean_absolute_errors(comparisons, labels))
