@@ -41,10 +41,10 @@ def nearest(crystal: Crystal, cutoff: float) -> float:
         crystal: any.
         cutoff: within which atoms are looked for, Å.
     """
-    found = neighbors(crystal, cutoff)
+    edges = neighbors(crystal, cutoff)
     positions = np.asarray(crystal.positions)
-    apart = found.shifts @ np.asarray(crystal.cell) + positions[found.senders]
-    distances = np.linalg.norm(apart - positions[found.receivers], axis=1)
+    apart = edges.shifts @ np.asarray(crystal.cell) + positions[edges.senders]
+    distances = np.linalg.norm(apart - positions[edges.receivers], axis=1)
     radii = covalent_radii[np.asarray(crystal.numbers)]
-    sums = radii[found.senders] + radii[found.receivers]
+    sums = radii[edges.senders] + radii[edges.receivers]
     return float((distances / sums).min(initial=np.inf))

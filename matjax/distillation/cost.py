@@ -74,7 +74,7 @@ def column_costs(
     chosen = sorted(crystals, key=lambda k: crystals[k].n_atoms)[:CRYSTALS]
     cutoff = load_potential(student, dtype=jnp.float32).cutoff
     records.unlink(missing_ok=True)  # a training that went on has another potential
-    found = survey(
+    answers = survey(
         f"{__file__}:cost",
         {k: crystal_to_json(crystals[k]) for k in chosen},
         records,
@@ -88,7 +88,7 @@ def column_costs(
         },
         progress=progress,
     )
-    values = list(all_values(found).values())
+    values = list(all_values(answers).values())
     return {key: float(np.median([v[key] for v in values])) for key in values[0]}
 
 
@@ -103,16 +103,16 @@ def cost(item: Settings, settings: Settings) -> dict[str, float | int]:
     cell = crystal_from_json(item)
     large = make_supercell(cell, _repeats(settings["n_atoms"], cell.n_atoms)).crystal
     q = np.random.default_rng(settings["seed"]).uniform(-0.5, 0.5, 3)
-    found: dict[str, float | int] = {"cost_supercell_atoms": large.n_atoms}
+    costs: dict[str, float | int] = {"cost_supercell_atoms": large.n_atoms}
     for kind, crystal, at in (("primitive", cell, q), ("supercell", large, 0 * q)):
         for key, value in _column(crystal, at, settings).items():
             what, _, unit = key.rpartition("_")
-            found[f"{what}_{kind}_{unit}"] = value
-            small = found[f"{what}_primitive_{unit}"]
-            found[f"{what}_ratio"] = value / small
+            costs[f"{what}_{kind}_{unit}"] = value
+            small = costs[f"{what}_primitive_{unit}"]
+            costs[f"{what}_ratio"] = value / small
     times = {who: _evaluation(who, large, settings) for who in ("teacher", "student")}
-    found |= {f"{who}_evaluation_s": seconds for who, seconds in times.items()}
-    return {**found, "evaluation_time_ratio": times["teacher"] / times["student"]}
+    costs |= {f"{who}_evaluation_s": seconds for who, seconds in times.items()}
+    return {**costs, "evaluation_time_ratio": times["teacher"] / times["student"]}
 
 
 def _repeats(wanted: int, n_atoms: int) -> list[int]:

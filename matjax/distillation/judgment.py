@@ -105,13 +105,15 @@ def _relative_energies(names: list[str], energies: np.ndarray) -> dict[str, floa
     if not moved.any():
         return {}
     energies = energies.astype(float)
-    found, expected = (energies - energies[:, first])[:, moved]
-    error = 1e3 * float(np.abs(found - expected).mean())
+    predicted, expected = (energies - energies[:, first])[:, moved]
+    error = 1e3 * float(np.abs(predicted - expected).mean())
     return {"relative_energy_mae_meV_per_atom": error}
 
 
 def _compared(phonons: Mapping[str, PhononSummary]) -> dict[str, np.ndarray]:
     return {
-        name: np.array([getattr(found, f"{name}_{unit}") for found in phonons.values()])
+        name: np.array(
+            [getattr(summary, f"{name}_{unit}") for summary in phonons.values()]
+        )
         for name, unit in COMPARED.items()
     }

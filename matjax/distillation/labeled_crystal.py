@@ -58,12 +58,12 @@ class LabeledCrystal(NamedTuple):
         )
 
 
-def potential_labels(found: Prediction) -> dict[str, Any]:
+def potential_labels(prediction: Prediction) -> dict[str, Any]:
     """What a potential says of a crystal, by label."""
     return {
-        "energy": found.energy,
-        "forces": np.asarray(found.forces),
-        "stress": np.asarray(found.stress),
+        "energy": prediction.energy,
+        "forces": np.asarray(prediction.forces),
+        "stress": np.asarray(prediction.stress),
     }
 
 

@@ -75,7 +75,7 @@ def label_crystals(
         progress: shows the crystals as they end.
     """
     plain = _plain(crystals)
-    found = survey(
+    answers = survey(
         f"{TEACHER}:label",
         {
             key: {**item, "judged": key in judged}
@@ -92,7 +92,7 @@ def label_crystals(
             if "values" in record
             else Failure(**record["error"])
         )
-        for key, record in found.items()
+        for key, record in answers.items()
     }
 
 
@@ -119,7 +119,7 @@ def label_copies(
         ValueError: if one fails.
     """
     plain = _plain(crystals)
-    found = survey(
+    answers = survey(
         f"{TEACHER}:evaluate_copies",
         _seeded(plain, seed),
         records,
@@ -129,7 +129,7 @@ def label_copies(
     )
     return [
         example_from_json(given, key)
-        for key, values in all_values(found).items()
+        for key, values in all_values(answers).items()
         for given in values["examples"]
     ]
 
@@ -159,7 +159,7 @@ def survey_phonons(
     plain = _plain(crystals)
     for key, matrix in (supercells or {}).items():
         plain[key]["supercell"] = matrix
-    found = survey(
+    answers = survey(
         f"{TEACHER}:lattice_dynamics",
         plain,
         records,
@@ -167,7 +167,7 @@ def survey_phonons(
         n_workers=labels.n_workers,
         progress=progress,
     )
-    return {key: PhononSummary(**v) for key, v in all_values(found).items()}
+    return {key: PhononSummary(**v) for key, v in all_values(answers).items()}
 
 
 def _plain(crystals: Mapping[str, Crystal]) -> dict[str, dict[str, Any]]:

@@ -52,7 +52,7 @@ class Material(NamedTuple):
     def counts(self) -> dict[str, int]:
         """Numbers of crystals and of copies."""
         copies = self.copies
-        unstable = [found.imaginary_fraction > 0 for found in self.judged.values()]
+        unstable = [summary.imaginary_fraction > 0 for summary in self.judged.values()]
         return {
             **{f"n_{part}": len({e.source for e in copies[part]}) for part in PARTS},
             **{f"n_{part}_copies": len(copies[part]) for part in PARTS},
@@ -114,7 +114,7 @@ def material_of_teacher(
         progress: shows the crystals as they end.
     """
     parts = drawn.parts
-    found = label_crystals(
+    outcomes = label_crystals(
         teacher,
         drawn.crystals,
         records,
@@ -124,7 +124,7 @@ def material_of_teacher(
         progress=progress,
     )
     good: dict[str, LabeledCrystal] = {}
-    for name, labeled in found.items():
+    for name, labeled in outcomes.items():
         if isinstance(labeled, Failure):
             LOG.warning("%s is left out: %s", name, labeled.message)
         else:
@@ -138,7 +138,7 @@ def material_of_teacher(
         crystals=good,
         copies=divided(good, parts, seed=seed),
         judged=_phonons(good),
-        n_left_out=len(found) - len(good),
+        n_left_out=len(outcomes) - len(good),
     )
 
 

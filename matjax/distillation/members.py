@@ -42,12 +42,12 @@ def blended(start: Potential, trained: Sequence[Any], way: float = 1.0) -> Poten
 
 def joint_metrics(fits: Sequence[Fitted]) -> dict[str, float | int]:
     """Those of one training; of several what holds for all: each has its own errors."""
-    each = [found.metrics for found in fits]
+    each = [fitted.metrics for fitted in fits]
     if len(each) == 1:
         return each[0]
     return {
         "n_members": len(each),
-        "train_minutes": sum(found["train_minutes"] for found in each),
+        "train_minutes": sum(metrics["train_minutes"] for metrics in each),
         "structures_per_s": float(np.mean([m["structures_per_s"] for m in each])),
         "n_parameters": each[0]["n_parameters"],
     }

@@ -28,9 +28,9 @@ class PhononSummary(NamedTuple):
     n_q: int
 
 
-def summarized(found: Phonons, mesh: Mesh) -> PhononSummary:
+def summarized(phonons: Phonons, mesh: Mesh) -> PhononSummary:
     """The numbers of phonons on a mesh."""
-    frequencies = np.asarray(found.frequencies(mesh.q))
+    frequencies = np.asarray(phonons.frequencies(mesh.q))
     thermal = thermal_properties(mesh, frequencies, [TEMPERATURE])
     return PhononSummary(
         max_frequency_THz=float(frequencies.max()),

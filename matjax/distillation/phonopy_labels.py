@@ -33,17 +33,17 @@ def label_phonopy(
     """
     labeled: dict[str, LabeledCrystal] = {}
     for number, (key, folder) in enumerate(folders.items()):
-        found = read_phonopy(find_data(folder), polar=False)
-        crystal = bare(found.crystal)  # potentials are judged with standard masses
+        phonons = read_phonopy(find_data(folder), polar=False)
+        crystal = bare(phonons.crystal)  # potentials are judged with standard masses
         rng = np.random.default_rng([seed, number])
-        matrix = np.asarray(found.grid).tolist()
+        matrix = np.asarray(phonons.grid).tolist()
         points = rng.permutation(commensurate_q(matrix))
         n_q = -(-labels.n_columns // (3 * crystal.n_atoms))  # of each copy
         copies = [
             ColumnExample(
                 crystal,
                 *random_columns(
-                    found.source, crystal.n_atoms, labels.n_columns, rng, points=some
+                    phonons.source, crystal.n_atoms, labels.n_columns, rng, points=some
                 ),
                 labels={},
                 source=key,
@@ -51,6 +51,6 @@ def label_phonopy(
             for some in np.split(points, range(n_q, len(points), n_q))
             if len(some) == n_q
         ]
-        summary = summarized(found, supercell_mesh(found.crystal, matrix))
+        summary = summarized(phonons, supercell_mesh(phonons.crystal, matrix))
         labeled[key] = LabeledCrystal(crystal, copies, summary, supercell=matrix)
     return labeled

@@ -168,23 +168,25 @@ def draw_cotraining(
     pooled = partial(_is_small, pool, cutoff)
     known = set(_compositions(pool.data, set(species), pooled))
     small = partial(_is_small, cotraining, cutoff)
-    found: Crystals = {}
+    crystals: Crystals = {}
     names: set[str] = set()
     for number, data in enumerate(cotraining.data):
         for name, group in _compositions(data, set(species), small).items():
             if name not in known:
                 names.add(name)
-                found |= {f"{number}/{key}": crystal for key, crystal in group.items()}
-    if not found:
+                crystals |= {
+                    f"{number}/{key}": crystal for key, crystal in group.items()
+                }
+    if not crystals:
         raise ValueError(
             f"cotraining needs crystals of at most {cotraining.max_atoms} atoms and "
             f"{cotraining.max_neighbors} neighbors, of other compositions than "
             f"{pool.data}; {cotraining.data} have none: allow larger ones"
         )
     if (count := cotraining.substituted) == 0:
-        return found
-    parents = {k: crystal for k, crystal in found.items() if k.startswith("0/")}
-    return found | substituted(
+        return crystals
+    parents = {k: crystal for k, crystal in crystals.items() if k.startswith("0/")}
+    return crystals | substituted(
         parents, species, known | names, small, count=count, seed=seed
     )
 
@@ -202,21 +204,21 @@ def _further(
     groups = _compositions(
         pool.further_data, species, lambda crystal: pool.holds(crystal, cutoff)
     )
-    found = {
+    crystals = {
         key: crystal
         for name, group in groups.items()
         if name not in known
         for key, crystal in group.items()
         if wanted.intersection(np.asarray(crystal.numbers).tolist())
     }
-    if len(found) < pool.further:
+    if len(crystals) < pool.further:
         raise ValueError(
             f"{pool.further_data} must hold as many further crystals as are wanted, "
-            f"{pool.further}; it has {len(found)} of other compositions than "
+            f"{pool.further}; it has {len(crystals)} of other compositions than "
             f"{pool.data}: want fewer, or allow larger ones"
         )
-    order = np.random.default_rng(seed).permutation(sorted(found))
-    return {key: found[key] for key in order[: pool.further].tolist()}
+    order = np.random.default_rng(seed).permutation(sorted(crystals))
+    return {key: crystals[key] for key in order[: pool.further].tolist()}
 
 
 def _compositions(

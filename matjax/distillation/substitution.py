@@ -49,16 +49,16 @@ def substituted(
     Raises:
         ValueError: if there are fewer.
     """
-    found: dict[tuple[str, int, int], tuple[str, Crystal, Crystal]] = {}
+    children: dict[tuple[str, int, int], tuple[str, Crystal, Crystal]] = {}
     for key, parent in sorted(parents.items()):
         group = space_group(parent).number
         for child in _children(parent, species):
             name = composition(child)
             if name not in known:
                 same = (name, group, parent.n_atoms)
-                found.setdefault(same, (f"{key}:{name}", parent, child))
-    order = np.random.default_rng(seed).permutation(len(found))
-    every = list(found.values())
+                children.setdefault(same, (f"{key}:{name}", parent, child))
+    order = np.random.default_rng(seed).permutation(len(children))
+    every = list(children.values())
     chosen: Crystals = {}
     for key, parent, child in (every[k] for k in order):
         if len(chosen) == count:

@@ -45,14 +45,14 @@ Json = Mapping[str, Any]
 
 def label(item: Json, settings: Json) -> dict[str, Any]:
     """The answer to :func:`matjax.distillation.labels.label_crystals`."""
-    found = labeled(
+    answer = labeled(
         _potential(settings),
         crystal_from_json(item),
         _labels(settings),
         judged=item["judged"],
         rng=np.random.default_rng(item["seed"]),
     )
-    return found.to_json()
+    return answer.to_json()
 
 
 def evaluate_copies(item: Json, settings: Json) -> dict[str, Any]:
@@ -60,19 +60,19 @@ def evaluate_copies(item: Json, settings: Json) -> dict[str, Any]:
     teacher, labels = _potential(settings), _labels(settings)
     rng = np.random.default_rng(item["seed"])
     copies = _copies(crystal_from_json(item), labels, rng)
-    found = [Example(c, potential_labels(teacher(c)), "") for c in copies]
-    return {"examples": [example_to_json(example) for example in found]}
+    examples = [Example(c, potential_labels(teacher(c)), "") for c in copies]
+    return {"examples": [example_to_json(example) for example in examples]}
 
 
 def lattice_dynamics(item: Json, settings: Json) -> dict[str, Any]:
     """The answer to :func:`matjax.distillation.labels.survey_phonons`."""
-    found = summary_in(
+    summary = summary_in(
         _potential(settings),
         crystal_from_json(item),
         _labels(settings),
         supercell=item.get("supercell"),
     )
-    return found._asdict()
+    return summary._asdict()
 
 
 class Padded(Potential):
@@ -154,8 +154,8 @@ def summary_in(
     else:
         shape = divisions(crystal, labels.mesh_length)
         mesh = regular_mesh(crystal, shape)
-    found = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
-    return summarized(found, mesh)
+    vibrations = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
+    return summarized(vibrations, mesh)
 
 
 def _copies(
@@ -195,7 +195,7 @@ def _potential(settings: Json) -> Padded:
 
 @lru_cache(maxsize=1)
 def _loaded(name: str, precision: str, n_nodes: int, degree: int) -> Padded:
-    found = load_potential(name, dtype=jnp.dtype(precision))
+    potential = load_potential(name, dtype=jnp.dtype(precision))
     return Padded(
-        params=found.params, model=found.model, n_nodes=n_nodes, degree=degree
+        params=potential.params, model=potential.model, n_nodes=n_nodes, degree=degree
     )
