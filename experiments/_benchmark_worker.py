@@ -69,7 +69,7 @@ def vesin_neighbors(job: dict[str, Any]) -> Work:
         lambda: search.compute(
             atoms.positions, atoms.cell.array, atoms.pbc, quantities="ijS"
         ),
-        lambda found: {"n_edges": len(found[0])},
+        lambda edges: {"n_edges": len(edges[0])},
     )
 
 
@@ -80,7 +80,7 @@ def matscipy_neighbors(job: dict[str, Any]) -> Work:
     atoms = silicon(job)
     return (
         lambda: neighbour_list("ijS", atoms, job["cutoff"]),
-        lambda found: {"n_edges": len(found[0])},
+        lambda edges: {"n_edges": len(edges[0])},
     )
 
 
@@ -103,14 +103,14 @@ def matjax_potential(job: dict[str, Any]) -> Work:
         compiled = jax.jit(forces)
         return (
             lambda: jax.block_until_ready(compiled(potential, graph)),
-            lambda found: {"forces": found.tolist()},
+            lambda result: {"forces": result.tolist()},
         )
     compiled = jax.jit(evaluate)
     return (
         lambda: jax.block_until_ready(compiled(potential, graph)),
-        lambda found: {
-            "energy": float(found.energy[0]),
-            "forces": found.forces.tolist(),
+        lambda result: {
+            "energy": float(result.energy[0]),
+            "forces": result.forces.tolist(),
         },
     )
 
@@ -133,9 +133,9 @@ def nequix_potential(job: dict[str, Any]) -> Work:
     compiled = eqx.filter_jit(calculator.model)
     return (
         lambda: jax.block_until_ready(compiled(graph)),
-        lambda found: {
-            "energy": float(found[0][0]),
-            "forces": found[1][: len(atoms)].tolist(),
+        lambda result: {
+            "energy": float(result[0][0]),
+            "forces": result[1][: len(atoms)].tolist(),
         },
     )
 

@@ -63,9 +63,9 @@ def main() -> None:
 
 def exact(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
     """Force constants at every wave vector by themselves."""
-    found = phonons(potential, crystal)  # compiles
+    vibrations = phonons(potential, crystal)  # compiles
     q = np.array(job["q"])
-    return lambda: (np.asarray(found.frequencies(q)), {})
+    return lambda: (np.asarray(vibrations.frequencies(q)), {})
 
 
 def default(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work:
@@ -75,11 +75,11 @@ def default(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Work
 
     def work() -> tuple[np.ndarray, dict[str, Any]]:
         exact = phonons(potential, crystal, symmetry=True)
-        found = exact.sampled(q, tolerance=job["tolerance"])
-        details = {"measured_THz": found.interpolation_error}
-        if isinstance(found.source, SampledResponse):
-            details["n_exact"] = int(np.sum(found.source.is_exact))
-        return np.asarray(found.frequencies(q)), details
+        vibrations = exact.sampled(q, tolerance=job["tolerance"])
+        details = {"measured_THz": vibrations.interpolation_error}
+        if isinstance(vibrations.source, SampledResponse):
+            details["n_exact"] = int(np.sum(vibrations.source.is_exact))
+        return np.asarray(vibrations.frequencies(q)), details
 
     return work
 
@@ -89,9 +89,12 @@ def tolerance(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Wo
     phonons(potential, crystal, symmetry=True)  # compiles
 
     def work() -> tuple[np.ndarray, dict[str, Any]]:
-        found = phonons(potential, crystal, tolerance=job["tolerance"])
-        details = {"grid": found.grid, "measured_THz": found.interpolation_error}
-        return np.asarray(found.frequencies(np.array(job["q"]))), details
+        vibrations = phonons(potential, crystal, tolerance=job["tolerance"])
+        details = {
+            "grid": vibrations.grid,
+            "measured_THz": vibrations.interpolation_error,
+        }
+        return np.asarray(vibrations.frequencies(np.array(job["q"]))), details
 
     return work
 
@@ -101,9 +104,11 @@ def supercell(job: dict[str, Any], potential: Potential, crystal: Crystal) -> Wo
     size = (job["size"],) * 3
 
     def work() -> tuple[np.ndarray, dict[str, Any]]:
-        found = finite_displacements(potential, crystal, size, distance=job["distance"])
-        details = {"n_displacements": found.n_displacements}
-        return np.asarray(found.frequencies(np.array(job["q"]))), details
+        displacements = finite_displacements(
+            potential, crystal, size, distance=job["distance"]
+        )
+        details = {"n_displacements": displacements.n_displacements}
+        return np.asarray(displacements.frequencies(np.array(job["q"]))), details
 
     work()  # compiles; every displacement may have a bucket of its own
     return work

@@ -164,10 +164,10 @@ def _require_sizes(sizes: Sequence[int]) -> None:
 
 def _require_same_edges(rows: Sequence[Mapping[str, Any]]) -> None:
     for n_atoms in {row["n_atoms"] for row in rows}:
-        found = {r["code"]: r["n_edges"] for r in rows if r["n_atoms"] == n_atoms}
+        counts = {r["code"]: r["n_edges"] for r in rows if r["n_atoms"] == n_atoms}
         # Codes that round differently may part on a pair exactly at the cutoff.
-        if max(found.values()) - min(found.values()) > 1e-6 * max(found.values()):
-            raise ValueError(f"{n_atoms} atoms: the codes find other edges: {found}")
+        if max(counts.values()) - min(counts.values()) > 1e-6 * max(counts.values()):
+            raise ValueError(f"{n_atoms} atoms: the codes find other edges: {counts}")
 
 
 def _exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

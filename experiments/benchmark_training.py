@@ -119,14 +119,14 @@ def _loading(
     """Structures in a second that become batches, and those of the first batch."""
     start = perf_counter()
     loader = Loader(graphs, batch_size=config.batch_size, seed=config.seed, prefetch=0)
-    found = perf_counter()
+    middle = perf_counter()
     batches = iter(loader)
     for _ in range(loader.steps_per_epoch):
         next(batches)
-    seconds = perf_counter() - found
+    seconds = perf_counter() - middle
     names = set(loader.sources(0))
     metrics = {
-        "neighbors_structures_per_s": len(graphs) / (found - start),
+        "neighbors_structures_per_s": len(graphs) / (middle - start),
         "loader_structures_per_s": loader.steps_per_epoch * config.batch_size / seconds,
     }
     return metrics, [e for e in graphs.dataset.examples if e.source in names]

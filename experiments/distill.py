@@ -128,7 +128,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     fits = []
     for member, folder, beside in members:
         copies, seed = material.copies["train"], member.seed
-        found = fit(
+        fitted = fit(
             task(member.losses),
             loader(copies, batch_size=config.batch_size, seed=seed, **beside),
             partial(held_out.in_order, jax.device_count()),
@@ -138,11 +138,11 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
             resume=run.resume,
             progress=run.progress,
         )
-        fits.append(found)
+        fits.append(fitted)
         records = read_records(run.folder / folder)
         run.save_figure(f"{folder}learning", learning_figure(records))
     path = run.path("potential.safetensors")
-    trained = [found.params for found in fits]
+    trained = [fitted.params for fitted in fits]
     keep(path, *trained)
     after = judge.of(blended(student, trained, config.interpolation), "after")
     save_judgment(judge, config, run)

@@ -43,16 +43,16 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     crystal = config.described(run.log)
     if config.relax:
         crystal = _relaxed(config, potential, crystal, run)
-    found = elastic(potential, crystal)
-    _warn(found, run)
+    elasticity = elastic(potential, crystal)
+    _warn(elasticity, run)
 
-    _save_tensor("tensor", np.asarray(found.tensor), run)
-    _save_tensor("clamped", np.asarray(found.clamped), run)
-    _save_velocities(found, crystal, run)
-    if found.stable:
+    _save_tensor("tensor", np.asarray(elasticity.tensor), run)
+    _save_tensor("clamped", np.asarray(elasticity.clamped), run)
+    _save_velocities(elasticity, crystal, run)
+    if elasticity.stable:
         title = figure_title(crystal, config.potential)
-        run.save_figure("young", young_figure(found, title))
-    return _metrics(found, crystal)
+        run.save_figure("young", young_figure(elasticity, title))
+    return _metrics(elasticity, crystal)
 
 
 def _relaxed(
@@ -76,26 +76,26 @@ def _relaxed(
     return result.crystal
 
 
-def _warn(found: Elasticity, run: Run) -> None:
+def _warn(elasticity: Elasticity, run: Run) -> None:
     """Say what makes the constants something else than those of a free crystal."""
-    if found.max_force > UNCONVERGED or found.max_stress > STRESSED:
+    if elasticity.max_force > UNCONVERGED or elasticity.max_stress > STRESSED:
         run.log.warning(
             "the crystal is not at rest: the largest force is %.2g eV/Å, the largest "
             "stress %.2g GPa; relax=true brings it there first",
-            found.max_force,
-            found.max_stress,
+            elasticity.max_force,
+            elasticity.max_stress,
         )
-    if found.softest <= 0:
+    if elasticity.softest <= 0:
         run.log.warning(
             "the atoms are at no minimum of the energy: the lowest force constant at Γ "
             "is %.2g eV/Å², and the tensor with relaxed atoms has no meaning",
-            found.softest,
+            elasticity.softest,
         )
-    if found.eigenvalues[0] <= 0:
+    if elasticity.eigenvalues[0] <= 0:
         run.log.warning(
             "the crystal is unstable: it resists a strain with %.2g GPa, and its "
             "compliance has no meaning",
-            found.eigenvalues[0],
+            elasticity.eigenvalues[0],
         )
 
 
@@ -106,10 +106,10 @@ def _save_tensor(name: str, tensor: np.ndarray, run: Run) -> None:
     run.save_table(name, {"component": COMPONENTS, **columns})
 
 
-def _save_velocities(found: Elasticity, crystal: Crystal, run: Run) -> None:
+def _save_velocities(elasticity: Elasticity, crystal: Crystal, run: Run) -> None:
     """Velocities along the Cartesian axes and the cell vectors."""
     directions = np.concatenate([np.eye(3), np.asarray(crystal.cell)])
-    velocities = sound_velocities(found, directions)
+    velocities = sound_velocities(elasticity, directions)
     unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     run.save_table(
         "sound",
@@ -121,24 +121,24 @@ def _save_velocities(found: Elasticity, crystal: Crystal, run: Run) -> None:
     )
 
 
-def _metrics(found: Elasticity, crystal: Crystal) -> dict[str, float]:
+def _metrics(elasticity: Elasticity, crystal: Crystal) -> dict[str, float]:
     metrics = {
-        "bulk_voigt_GPa": found.bulk_voigt,
-        "bulk_reuss_GPa": found.bulk_reuss,
-        "bulk_GPa": found.bulk,
-        "shear_voigt_GPa": found.shear_voigt,
-        "shear_reuss_GPa": found.shear_reuss,
-        "shear_GPa": found.shear,
-        "young_GPa": found.young,
-        "poisson": found.poisson,
-        "anisotropy": found.anisotropy,
-        "min_eigenvalue_GPa": found.eigenvalues[0],
-        "stable": int(found.stable),
-        "density_g_per_cm3": found.density,
-        "max_stress_GPa": found.max_stress,
-        "max_force_eV_per_A": found.max_force,
+        "bulk_voigt_GPa": elasticity.bulk_voigt,
+        "bulk_reuss_GPa": elasticity.bulk_reuss,
+        "bulk_GPa": elasticity.bulk,
+        "shear_voigt_GPa": elasticity.shear_voigt,
+        "shear_reuss_GPa": elasticity.shear_reuss,
+        "shear_GPa": elasticity.shear,
+        "young_GPa": elasticity.young,
+        "poisson": elasticity.poisson,
+        "anisotropy": elasticity.anisotropy,
+        "min_eigenvalue_GPa": elasticity.eigenvalues[0],
+        "stable": int(elasticity.stable),
+        "density_g_per_cm3": elasticity.density,
+        "max_stress_GPa": elasticity.max_stress,
+        "max_force_eV_per_A": elasticity.max_force,
         "n_atoms": crystal.n_atoms,
     }
     if crystal.n_atoms > 1:
-        metrics["softest_at_gamma_eV_per_A2"] = found.softest
+        metrics["softest_at_gamma_eV_per_A2"] = elasticity.softest
     return {name: float(value) for name, value in metrics.items()}

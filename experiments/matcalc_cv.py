@@ -99,8 +99,8 @@ def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
         potential, crystal, fmax=settings["fmax"], max_steps=settings["max_steps"]
     )
     shape = divisions(rest.crystal, settings["length"])
-    found = phonons(potential, rest.crystal, grid=shape, dtype=potential.dtype)
-    capacity, imaginary, frequencies = capacity_on_mesh(found, shape)
+    vibrations = phonons(potential, rest.crystal, grid=shape, dtype=potential.dtype)
+    capacity, imaginary, frequencies = capacity_on_mesh(vibrations, shape)
     return {
         "heat_capacity": n_cells * capacity,
         "imaginary_fraction": imaginary,
@@ -115,7 +115,7 @@ def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
 
 
 def capacity_on_mesh(
-    found: Phonons, shape: tuple[int, int, int]
+    phonons: Phonons, shape: tuple[int, int, int]
 ) -> tuple[float, float, Float[Array, "q modes"]]:
     """Heat capacity of the cell, share of imaginary modes, and frequencies (THz).
 
@@ -124,8 +124,8 @@ def capacity_on_mesh(
     mean over a mesh converges fast. Imaginary modes are left out and the rest is not
     scaled up, as phonopy does it.
     """
-    mesh = regular_mesh(found.crystal, shape)
-    frequencies = np.asarray(found.frequencies(mesh.q))
+    mesh = regular_mesh(phonons.crystal, shape)
+    frequencies = np.asarray(phonons.frequencies(mesh.q))
     thermal = thermal_properties(mesh, frequencies, [TEMPERATURE])
     translations = 3 * BOLTZMANN * J_PER_MOL / np.prod(shape)
     capacity = float(thermal.heat_capacity[0]) + translations

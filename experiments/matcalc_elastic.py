@@ -84,19 +84,19 @@ def moduli(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     rest = relax_sized(
         potential, crystal, fmax=settings["fmax"], max_steps=settings["max_steps"]
     )
-    found = elastic(potential, rest.crystal, dtype=potential.dtype)
-    if not found.stable:
+    elasticity = elastic(potential, rest.crystal, dtype=potential.dtype)
+    if not elasticity.stable:
         raise ValueError(
             "a stable crystal resists every strain and displacement; the lowest "
-            f"stiffness of this one is {float(found.eigenvalues[0]):.3g} GPa, "
-            f"{float(found.softest):.3g} eV/Å²"
+            f"stiffness of this one is {float(elasticity.eigenvalues[0]):.3g} GPa, "
+            f"{float(elasticity.softest):.3g} eV/Å²"
         )
     return {
-        "bulk_modulus_vrh": float(found.bulk),
-        "shear_modulus_vrh": float(found.shear),
-        "softest_eV_per_A2": min(float(found.softest), 1e6),
+        "bulk_modulus_vrh": float(elasticity.bulk),
+        "shear_modulus_vrh": float(elasticity.shear),
+        "softest_eV_per_A2": min(float(elasticity.softest), 1e6),
         "max_force_eV_per_A": rest.max_force,
-        "max_stress_GPa": float(found.max_stress),
+        "max_stress_GPa": float(elasticity.max_stress),
         "volume_ratio": float(rest.crystal.volume / crystal.volume),
         "steps": rest.steps,
         "converged": rest.converged,

@@ -99,22 +99,22 @@ class Config(CrystalConfig):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Tables and a figure of the phonons, and numbers that sum them up."""
     steps = temperature_range(config.max_temperature, config.temperature_step)
-    found, pressure, name = _phonons(config, run)
-    crystal, max_force = found.crystal, float(found.max_force)
+    phonons, pressure, name = _phonons(config, run)
+    crystal, max_force = phonons.crystal, float(phonons.max_force)
     path = described_path(
         crystal, config.path, spacing=config.spacing, **config.tolerances
     )
     shape = config.mesh or mesh_divisions(crystal)
-    mesh = regular_mesh(crystal, shape, masses=found.masses, **config.tolerances)
+    mesh = regular_mesh(crystal, shape, masses=phonons.masses, **config.tolerances)
     times = " × ".join(map(str, shape))
     run.log.info("bands: %d q; mesh %s: %d q", len(path.q), times, len(mesh.q))
-    found = _prepared(config, found, np.concatenate([path.q, mesh.q]))
+    phonons = _prepared(config, phonons, np.concatenate([path.q, mesh.q]))
 
-    bands = found.bands(path)
+    bands = phonons.bands(path)
     run.save_table("bands", tables.bands_table(bands))
-    modes = found.modes(mesh.q)
+    modes = phonons.modes(mesh.q)
     frequencies = modes.frequencies
-    labels, shares = projections(crystal, *modes, masses=found.masses)
+    labels, shares = projections(crystal, *modes, masses=phonons.masses)
     dos = density_of_states(mesh, frequencies, weights=shares, labels=labels)
     run.save_table("dos", tables.density_table(dos))
     thermal = thermal_properties(mesh, frequencies, steps)
@@ -124,14 +124,14 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     supercell = None
     if config.supercell is not None:
         supercell = frequencies_by_displacements(
-            name, found, config.supercell, path.q, run
+            name, phonons, config.supercell, path.q, run
         )
         columns = tables.frequency_table(bands, supercell)
         run.save_table("finite_displacements", columns)
         label = f"phonopy {'×'.join(map(str, config.supercell))}"
         points[label] = band_points(bands, supercell)
     lowest = float(min(bands.frequencies.min(), frequencies.min()))
-    remarks = tables.phonon_remarks(found, lowest, pressure)
+    remarks = tables.phonon_remarks(phonons, lowest, pressure)
     title = figure_title(crystal, name)
     run.save_figure(
         "thermal",
@@ -145,8 +145,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         run.log.warning("%s", remark)
 
     metrics = {
-        **tables.point_metrics(bands, found),
-        **tables.error_metrics(found, bands, supercell),
+        **tables.point_metrics(bands, phonons),
+        **tables.error_metrics(phonons, bands, supercell),
         **tables.zone_metrics(mesh, bands.frequencies, frequencies),
         "max_force_eV_per_A": max_force,
         "pressure_GPa": pressure,
@@ -166,13 +166,13 @@ def _phonons(config: Config, run: Run) -> tuple[Phonons, float, str]:
                 f"force constants of {source} belong to the crystal as it is there; "
                 "relax=true needs a potential and a crystal"
             )
-        found = phonons_of_files(source, config.masses, run, **config.tolerances)
-        return found, np.nan, source
+        phonons = phonons_of_files(source, config.masses, run, **config.tolerances)
+        return phonons, np.nan, source
     name = config.chosen_potential
     crystal = config.described(run.log)
     if config.primitive:
         crystal = reduced(crystal, run, **config.tolerances)
-    found, pressure = phonons_at_rest(
+    phonons, pressure = phonons_at_rest(
         load_potential(name),
         crystal,
         run,
@@ -181,17 +181,17 @@ def _phonons(config: Config, run: Run) -> tuple[Phonons, float, str]:
         grid=config.grid,
         **config.tolerances,
     )
-    return found, pressure, name
+    return phonons, pressure, name
 
 
-def _prepared(config: Config, found: Phonons, q: np.ndarray) -> Phonons:
+def _prepared(config: Config, phonons: Phonons, q: np.ndarray) -> Phonons:
     """The phonons with what these wave vectors need, and the field if there is one."""
-    if isinstance(found.source, SymmetricResponse) and not config.exact:
-        found = found.sampled(q, tolerance=config.tolerance)
+    if isinstance(phonons.source, SymmetricResponse) and not config.exact:
+        phonons = phonons.sampled(q, tolerance=config.tolerance)
     if config.polar is None:
-        return found
-    if isinstance(found, PolarPhonons):
+        return phonons
+    if isinstance(phonons, PolarPhonons):
         raise ValueError(
             f"the files of {config.crystal} have Born charges; leave out polar"
         )
-    return config.polar.added_to(found)
+    return config.polar.added_to(phonons)

@@ -89,9 +89,9 @@ def _routes(
     yield {"route": "exact", "error_THz": 0.0, **exact}
 
     def compared(route: str) -> dict[str, Any]:
-        found = _work(route, crystal, q, config, run)
-        error = np.abs(np.array(found["frequencies"]) - expected).max()
-        return {"route": route, "error_THz": float(error), **found}
+        answer = _work(route, crystal, q, config, run)
+        error = np.abs(np.array(answer["frequencies"]) - expected).max()
+        return {"route": route, "error_THz": float(error), **answer}
 
     for route in OURS:
         yield compared(route)

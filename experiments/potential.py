@@ -89,7 +89,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     training, held_out = _divided(config, list(names), labels)
     test = None if config.test is None else read_dataset(config.test, labels)
     unseen = [held_out] if test is None else [held_out, test]
-    potential, graphs, found = _start(config, training, unseen, labels)
+    potential, graphs, numbers = _start(config, training, unseen, labels)
     task = Task(
         predict=potential_predictions(
             potential.model, labels, matmul_precision=config.matmul_precision
@@ -121,7 +121,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         title = f"{model}, {', '.join(names)}"
         curve = learning_figure(read_records(run.folder), title=title)
         run.save_figure("learning", curve)
-    metrics = {**found, **fitted.metrics}
+    metrics = {**numbers, **fitted.metrics}
     if test is None:
         return metrics
     judged = LabeledGraphs(test, potential.cutoff, labels=labels)

@@ -145,15 +145,15 @@ def _baselines(
     """Test errors of the mean, and of gradient boosting on the composition."""
     y = _values(training.examples, label)
     expected = _values(test.examples, label)
-    found = {"of_mean": float(np.abs(expected - y.mean(axis=0)).mean())}
+    errors = {"of_mean": float(np.abs(expected - y.mean(axis=0)).mean())}
     if not config.baselines or label.shape or label.of_atoms:
-        return found
+        return errors
     if find_spec("sklearn") is None:
         run.log.warning(
             "gradient boosting on the composition is left out: it needs scikit-learn, "
             "pip install scikit-learn"
         )
-        return found
+        return errors
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     run.log.info("gradient boosting on the composition, to compare with")
@@ -163,8 +163,8 @@ def _baselines(
     )
     forest.fit(_compositions(training, species), y)
     predicted = forest.predict(_compositions(test, species))
-    found["of_boosting"] = float(np.abs(expected - predicted).mean())
-    return found
+    errors["of_boosting"] = float(np.abs(expected - predicted).mean())
+    return errors
 
 
 def _compositions(dataset: Dataset, species: list[int]) -> np.ndarray:

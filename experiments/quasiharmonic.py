@@ -71,23 +71,23 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     )
     row = int(np.searchsorted(temperatures, room))
     _save_volumes(scan, row, run)
-    found = quasiharmonic(scan, equation=config.equation, pressure=config.pressure)
-    _save(found, run)
-    run.save_figure("quasiharmonic", _figure(found, crystal, config))
+    thermal = quasiharmonic(scan, equation=config.equation, pressure=config.pressure)
+    _save(thermal, run)
+    run.save_figure("quasiharmonic", _figure(thermal, crystal, config))
     return {
         "temperature_K": room,
-        "volume_A3": float(found.volume[row]),
+        "volume_A3": float(thermal.volume[row]),
         "static_volume_A3": float(crystal.volume),
-        "volume_0K_A3": float(found.volume[0]),
-        "volumetric_expansion_per_K": float(found.expansion[row]),
-        "min_expansion_per_K": float(found.expansion.min()),
-        "bulk_modulus_GPa": float(found.bulk_modulus[row]),
-        "bulk_modulus_adiabatic_GPa": float(found.bulk_modulus_adiabatic[row]),
-        "heat_capacity_v_J_per_mol_K": float(found.heat_capacity_v[row]),
-        "heat_capacity_p_J_per_mol_K": float(found.heat_capacity_p[row]),
-        "entropy_J_per_mol_K": float(found.entropy[row]),
-        "gruneisen": float(found.gruneisen[row]),
-        "fit_error_eV": float(found.fit_error.max()),
+        "volume_0K_A3": float(thermal.volume[0]),
+        "volumetric_expansion_per_K": float(thermal.expansion[row]),
+        "min_expansion_per_K": float(thermal.expansion.min()),
+        "bulk_modulus_GPa": float(thermal.bulk_modulus[row]),
+        "bulk_modulus_adiabatic_GPa": float(thermal.bulk_modulus_adiabatic[row]),
+        "heat_capacity_v_J_per_mol_K": float(thermal.heat_capacity_v[row]),
+        "heat_capacity_p_J_per_mol_K": float(thermal.heat_capacity_p[row]),
+        "entropy_J_per_mol_K": float(thermal.entropy[row]),
+        "gruneisen": float(thermal.gruneisen[row]),
+        "fit_error_eV": float(thermal.fit_error.max()),
         "n_atoms": crystal.n_atoms,
     }
 
@@ -125,42 +125,42 @@ def _save_volumes(scan: VolumeScan, row: int, run: Run) -> None:
     run.save_table("volumes", columns)
 
 
-def _save(found: QuasiHarmonic, run: Run) -> None:
+def _save(thermal: QuasiHarmonic, run: Run) -> None:
     run.save_table(
         "quasiharmonic",
         {
-            "temperature_K": found.temperatures,
-            "volume_A3": found.volume,
-            "volumetric_expansion_per_K": found.expansion,
-            "bulk_modulus_GPa": found.bulk_modulus,
-            "bulk_modulus_adiabatic_GPa": found.bulk_modulus_adiabatic,
-            "heat_capacity_v_J_per_mol_K": found.heat_capacity_v,
-            "heat_capacity_p_J_per_mol_K": found.heat_capacity_p,
-            "entropy_J_per_mol_K": found.entropy,
-            "gruneisen": found.gruneisen,
-            "gibbs_energy_eV": found.gibbs_energy,
+            "temperature_K": thermal.temperatures,
+            "volume_A3": thermal.volume,
+            "volumetric_expansion_per_K": thermal.expansion,
+            "bulk_modulus_GPa": thermal.bulk_modulus,
+            "bulk_modulus_adiabatic_GPa": thermal.bulk_modulus_adiabatic,
+            "heat_capacity_v_J_per_mol_K": thermal.heat_capacity_v,
+            "heat_capacity_p_J_per_mol_K": thermal.heat_capacity_p,
+            "entropy_J_per_mol_K": thermal.entropy,
+            "gruneisen": thermal.gruneisen,
+            "gibbs_energy_eV": thermal.gibbs_energy,
         },
     )
 
 
-def _figure(found: QuasiHarmonic, crystal: Crystal, config: Config) -> Figure:
+def _figure(thermal: QuasiHarmonic, crystal: Crystal, config: Config) -> Figure:
     """Volume, expansion, bulk moduli and heat capacities by temperature."""
-    t, n = found.temperatures, crystal.n_atoms
+    t, n = thermal.temperatures, crystal.n_atoms
     panels = [
-        ("Volume (Å³ per atom)", {"": found.volume / n}),
-        ("Volumetric expansion (10⁻⁶/K)", {"": 1e6 * found.expansion}),
+        ("Volume (Å³ per atom)", {"": thermal.volume / n}),
+        ("Volumetric expansion (10⁻⁶/K)", {"": 1e6 * thermal.expansion}),
         (
             "Bulk modulus (GPa)",
             {
-                "isothermal": found.bulk_modulus,
-                "adiabatic": found.bulk_modulus_adiabatic,
+                "isothermal": thermal.bulk_modulus,
+                "adiabatic": thermal.bulk_modulus_adiabatic,
             },
         ),
         (
             "Heat capacity (J/K per mol of atoms)",
             {
-                "constant pressure": found.heat_capacity_p / n,
-                "constant volume": found.heat_capacity_v / n,
+                "constant pressure": thermal.heat_capacity_p / n,
+                "constant volume": thermal.heat_capacity_v / n,
             },
         ),
     ]
