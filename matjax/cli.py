@@ -30,7 +30,7 @@ _HELP = {"-h", "--help"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code.
+    """Runs the command; returns its exit code.
 
     0: done. 1: it failed, and a line says why. 2: wrong usage. 130: interrupted.
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run one experiment into one output folder."""
+    """Runs one experiment into one output folder."""
     start = time.monotonic()
     study = catalog.find_study(options.config)
     experiment = catalog.load_experiment(study.experiment)
@@ -126,7 +126,7 @@ def _told(text: str, options: argparse.Namespace) -> str:
 
 
 def explain(options: argparse.Namespace) -> None:
-    """Write what the keys of a study are; run nothing."""
+    """Writes what the keys of a study are; runs nothing."""
     from matjax.studies import manual
 
     study = catalog.find_study(options.config)
@@ -135,7 +135,7 @@ def explain(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Write a table of the properties of the crystals of a file or a folder."""
+    """Writes a table of the properties of the crystals of a file or a folder."""
     start = time.monotonic()
     table: Path = options.out
     if table.exists() and not options.overwrite:
@@ -183,7 +183,7 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def show(options: argparse.Namespace) -> None:
-    """List experiments, configurations, pretrained potentials and properties."""
+    """Lists experiments, configurations, pretrained potentials and properties."""
     from matjax.weights import PRETRAINED, whereabouts
 
     _tell("experiment", "what it does")
@@ -200,7 +200,7 @@ def show(options: argparse.Namespace) -> None:
 
 
 def set_up_jax(config: ExperimentConfig) -> None:
-    """Set the precision, and keep compiled functions from one run to the next."""
+    """Sets the precision, and keeps compiled functions from one run to the next."""
     import jax
     from platformdirs import user_cache_dir
 
@@ -219,7 +219,7 @@ def set_up_jax(config: ExperimentConfig) -> None:
 
 
 def join_processes(options: argparse.Namespace) -> bool:
-    """Join the processes that share this run; whether this is the first of them.
+    """Joins the processes that share this run; whether this is the first of them.
 
     Raises:
         ValueError: if the others cannot be found, or the folder would differ.

@@ -110,7 +110,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a mapping as YAML, keys in their order."""
+    """Writes a mapping as YAML, keys in their order."""
     path.write_text(yaml_values.dump(values), encoding="utf-8")
 
 

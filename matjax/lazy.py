@@ -42,7 +42,7 @@ class LazyPackage(ModuleType):
 
 
 def import_when_used(package: str) -> None:
-    """Let a package import its names when they are first used.
+    """Lets a package import its names when they are first used.
 
     Args:
         package: name of the package, whose ``__init__`` calls this after its imports

@@ -118,7 +118,7 @@ def write(
     format: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write one crystal or several to a file of any format that ASE writes.
+    """Writes one crystal or several to a file of any format that ASE writes.
 
     Extended XYZ keeps coordinates to 1e-8 Å. CIF keeps no orientation of the cell. The
     file appears whole or not at all.
@@ -155,7 +155,7 @@ def write(
 def write_atoms(
     path: Path, images: Sequence[ase.Atoms], *, format: str | None = None
 ) -> None:
-    """Write ASE's ``Atoms`` as :func:`write` does crystals.
+    """Writes ASE's ``Atoms`` as :func:`write` does crystals.
 
     Equal ones give equal bytes: a ``.gz`` file has no name and no time in it.
     """

@@ -111,7 +111,7 @@ def pairs_within(
 
 
 def require_separate_atoms(crystal: Crystal) -> None:
-    """Refuse two atoms on one place, without a search for neighbors.
+    """Raises ValueError if two atoms lie on one place; no neighbors are searched.
 
     Args:
         crystal: with concrete arrays.

@@ -24,7 +24,7 @@ and none is meant."""
 
 
 def require_plausible(crystal: Crystal, *, allow_close: bool = False) -> None:
-    """Refuse a crystal whose numbers no crystal has.
+    """Raises ValueError if a crystal has numbers that none can have.
 
     Args:
         crystal: with concrete arrays.

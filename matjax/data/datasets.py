@@ -65,7 +65,7 @@ class Dataset:
         return tuple(sorted({int(z) for e in self.examples for z in e.crystal.numbers}))
 
     def require_species(self, known: Collection[int], whose: str) -> None:
-        """Refuse elements that a model does not know: it has no parameters for them.
+        """Raises ValueError if there are elements that a model has no parameters for.
 
         Args:
             known: atomic numbers.

@@ -77,7 +77,7 @@ class Known:
     def add(
         self, q: Float[Array, "n 3"], matrices: Complex[Array, "n m m"] | None = None
     ) -> None:
-        """Add Φ at further wave vectors, with their images by symmetry.
+        """Adds Φ at further wave vectors, with their images by symmetry.
 
         Args:
             q: reciprocal lattice units.
@@ -118,7 +118,7 @@ class Known:
         return tuple(Prediction(self._targets, decay) for decay in self._decays)
 
     def _leave_out(self) -> None:
-        """Keep the nearest images, and only as near ones from now on."""
+        """Keeps the nearest images, and only as near ones from now on."""
         kept = np.argsort(self._distance, kind="stable")[: int(FEWER * self._most)]
         self._reach = float(self._distance[kept[-1]])
         kept = np.sort(kept)
@@ -175,7 +175,7 @@ class Prediction:
         """What remains unknown at each target, as a share of a matrix's variance."""
 
     def extend(self, at: np.ndarray) -> None:
-        """Add known places, (n, 3), 1/Å."""
+        """Adds known places, (n, 3), 1/Å."""
         if not len(at):
             return
         n_old, n_new = len(self._at), len(at)

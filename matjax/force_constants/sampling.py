@@ -172,7 +172,7 @@ class _Sampler:
         """Number of wave vectors to compute, judged by variances alone."""
 
     def take(self, given: SampledResponse) -> None:
-        """Use what is exact in the result of other wave vectors."""
+        """Uses what is exact in the result of other wave vectors."""
         q, matrices = given.exact_part()
         self.known.add(q, matrices)
         self.given = q
@@ -195,7 +195,7 @@ class _Sampler:
             (prediction,) = trial.predictions
 
     def rounds(self) -> Iterator[None]:
-        """Compute until the tolerance is met; yields for each exact wave vector."""
+        """Computes until the tolerance is met; yields for each exact wave vector."""
         while not self.is_exact.all():
             something = self.computed or len(self.given)
             chosen, predicted, doubt = self._next() if something else self._spread()

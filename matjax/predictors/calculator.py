@@ -43,7 +43,7 @@ class PotentialCalculator(Calculator):
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Fill ``results`` with everything; the cost is that of forces alone.
+        """Fills ``results`` with everything; the cost is that of forces alone.
 
         Raises:
             ValueError: if the potential does not know an element, or two atoms lie on

@@ -24,7 +24,7 @@ Codes = Mapping[tuple[str, str], Callable[[dict[str, Any]], Work]]
 
 
 def main(file: Path) -> None:
-    """Answer one job with a code of the file."""
+    """Answers one job with a code of the file."""
     answers = own_output()
     codes = _codes(file)
     job = json.loads(sys.stdin.readline())

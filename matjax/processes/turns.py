@@ -93,12 +93,12 @@ class _Process:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
+        """Ends the process."""
         self.process.kill()
         self.process.communicate()
 
     def work(self) -> None:
-        """Let the code work once."""
+        """Lets the code work once."""
         answer = self._ask("go")
         self.seconds.append(answer["seconds"])
         self.peak = answer["peak_MB"]

@@ -225,7 +225,7 @@ class _Worker:
         return Failure("Died", "stopped")
 
     def close(self) -> None:
-        """End the process."""
+        """Ends the process."""
         self.process.kill()
         self.process.wait()
         self.listener.join()

@@ -82,7 +82,7 @@ _NO_DATE: dict[str, dict[str, Any]] = {
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, PDF or SVG, by the ending of the path."""
+    """Writes a figure as PNG, PDF or SVG, by the ending of the path."""
     with style():
         # Without the version, so that equal figures are equal files.
         figure.savefig(path, dpi=200, metadata=_NO_DATE.get(path.suffix.lower()))

@@ -104,7 +104,7 @@ def draw_bands(axes: Axes, bands: Bands, *, color_branches: bool = False) -> Non
 
 
 def stagger_labels(axes: Axes) -> None:
-    """Move the labels of the x axis that would overlap their neighbors to a lower line.
+    """Moves labels of the x axis that would overlap their neighbors to a lower line.
 
     Of named points that lie closer than their names are wide. Call it last: where
     labels lie is known once everything else has been drawn.

@@ -103,7 +103,7 @@ def predict_files(
 def write_table(
     path: Path, rows: Sequence[Row], predictors: Sequence[PropertyPredictor]
 ) -> None:
-    """Write the rows as CSV, with the units in the names of the columns."""
+    """Writes the rows as CSV, with the units in the names of the columns."""
     columns = {
         name: f"{name}_{unit_name(unit)}"
         for predictor in predictors

@@ -87,7 +87,7 @@ class Run:
         return path
 
     def save_table(self, name: str, columns: Mapping[str, Sequence | Any]) -> Path:
-        """Write ``name`` (.csv) with a header and one row for each entry of a column.
+        """Writes ``name`` (.csv) with a header and one row for each entry of a column.
 
         Args:
             name: of the file.
@@ -114,7 +114,7 @@ class Run:
         return path
 
     def save_arrays(self, name: str, **arrays: Any) -> Path:
-        """Write ``name`` (.npz) with these arrays; their names carry the units."""
+        """Writes ``name`` (.npz) with these arrays; their names carry the units."""
         path = self.path(_with_suffix(name, ".npz"))
         if self.writes:
             with draft(path) as partial:
@@ -122,14 +122,14 @@ class Run:
         return path
 
     def save_text(self, name: str, text: str) -> Path:
-        """Write ``name`` with this text."""
+        """Writes ``name`` with this text."""
         path = self.path(name)
         if self.writes:
             write_text(path, text)
         return path
 
     def save_crystal(self, name: str, crystals: Crystal | Sequence[Crystal]) -> Path:
-        """Write one crystal or several; the name's ending tells the format."""
+        """Writes one crystal or several; the name's ending tells the format."""
         path = self.path(name)
         if self.writes:
             from matjax.crystals import write
@@ -138,7 +138,7 @@ class Run:
         return path
 
     def save_figure(self, name: str, figure: Figure) -> Path:
-        """Write ``name`` (.png) in the shared style."""
+        """Writes ``name`` (.png) in the shared style."""
         from matjax.reports import save_figure
 
         path = self.path(_with_suffix(name, ".png"))
@@ -171,7 +171,7 @@ class Run:
                 self.log.info("%s: %d%s, %.0f s", description, done, of, now - start)
 
     def save_config(self, experiment: str, config: ExperimentConfig) -> None:
-        """Write ``config.yaml``: every setting, and the versions that will act on it.
+        """Writes ``config.yaml``: every setting, and the versions that will act on it.
 
         ``matjax run`` takes this file as a configuration.
         """
@@ -182,7 +182,7 @@ class Run:
                 write_yaml(partial, values)
 
     def save_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float | int | bool]:
-        """Write ``metrics.json``, which makes the run a finished one.
+        """Writes ``metrics.json``, which makes the run a finished one.
 
         Raises:
             ValueError: if a metric is not a finite number.

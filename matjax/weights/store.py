@@ -61,7 +61,7 @@ def whereabouts(entry: Pretrained) -> str:
 
 
 def require_published(path: Path) -> None:
-    """Refuse a file that has the name of published weights and another content.
+    """Raises WeightsError if a file has the name of published weights, not the content.
 
     Raises:
         WeightsError: naming the file, and what to do.

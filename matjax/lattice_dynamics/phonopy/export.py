@@ -34,7 +34,7 @@ def write_phonopy(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write a phonopy_params.yaml with force constants, and Born charges if polar.
+    """Writes a phonopy_params.yaml with force constants, and Born charges if polar.
 
     ``phonopy-load`` and ``phonopy.load`` open it; unit cell and primitive cell are the
     crystal's. The force constants are those of Φ(q) at the wave vectors commensurate
@@ -94,7 +94,7 @@ def write_phononwebsite(
     repetitions: Sequence[int] = (3, 3, 3),
     overwrite: bool = False,
 ) -> Path:
-    """Write bands and eigenvectors as JSON for the phonon website.
+    """Writes bands and eigenvectors as JSON for the phonon website.
 
     Bands that have been connected keep their branches. Format: the website of
     H. Miranda, https://henriquemiranda.github.io/phononwebsite.
@@ -159,7 +159,7 @@ def write_animation(
     supercell: Sequence[int] | Int[Array, "3 3"] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write one period of a mode as frames of extended XYZ.
+    """Writes one period of a mode as frames of extended XYZ.
 
     u_jR(t) = Re e_j exp(2πi (q·R − t)) / √m_j, scaled, with t from 0 to 1.
 

@@ -99,7 +99,7 @@ def read_parameters(path: Path) -> Parameters:
 def require_same_displacements(
     path: Path, sets: ForceSets, parameters: Parameters
 ) -> None:
-    """Raise ValueError if the sets do not belong to the displacements of a yaml file.
+    """Raises ValueError if the sets do not belong to the displacements of a yaml file.
 
     Sets that displace all atoms may be the first of those planned.
     """
