@@ -35,7 +35,7 @@ State = FireState | LBFGSState
 CHUNK = 50
 """Most steps between two looks of the host."""
 
-CPU_SLOTS = 2**12
+CPU_SLOTS = 2**13
 """Edge slots of a batch on CPUs, where more rows at once save nothing: what a step
 costs beside the network is then small."""
 
@@ -78,13 +78,15 @@ class Chunk(struct.PyTreeNode):
     good: Leaf
     """Whether they lie within the neighbor list and have a finite enthalpy."""
     overflow: Leaf
+    cells: Leaf
+    """Cells of the states and of what was evaluated last, (rows, 2, 3, 3), Å."""
 
 
 class Driver:
     """Takes jobs through batches."""
 
     def __init__(
-        self, potential: Potential, method: str, thresholds: Array, max_steps: int
+        self, potential: Potential, method: str, thresholds: np.ndarray, max_steps: int
     ) -> None:
         self.potential, self.method = potential, method
         self.thresholds, self.max_steps = thresholds, max_steps
@@ -141,6 +143,7 @@ class Driver:
             rows,
             states,
             np.array([*left, *[0] * (n_rows - len(active))], np.int32),
+            np.array([not job.history for job in filled]),
             min(limit, CHUNK),
             # A batch that waits for its last rows would leave places empty.
             len(active) - max(1, n_rows // 8) if more else 0,
@@ -158,6 +161,7 @@ class Driver:
         for k, job in enumerate(active):
             n_steps = int(chunk.n_steps[k])
             job.history.append(np.asarray(chunk.history[k, :n_steps]))
+            job.place = chunk.cells[k, 0]
             job.state = jax.tree.map(lambda leaf, k=k: leaf[k], chunk.states)
             if not chunk.good[k]:
                 failure = self._moved(job, chunk, k, progress=n_steps > 0)
@@ -178,7 +182,7 @@ class Driver:
         tried = chunk.tried[k]
         if chunk.overflow[k] and np.isfinite(tried).all():
             job.slack = next_slack(job.slack, progress=progress)
-            job.tried = job.at(tried)
+            job.tried = job.at(tried, chunk.cells[k, 1])
             try:
                 job.needed(self.potential.cutoff)
             except ValueError:  # two atoms have met
@@ -198,6 +202,7 @@ def _advance(
     rows: Landscape,
     states: Any,
     left: Array,
+    fresh: Array,
     limit: int | Array,
     enough: int | Array,
     thresholds: Array,
@@ -211,6 +216,7 @@ def _advance(
         rows: landscapes without it.
         states: of the method.
         left: steps that each row may take.
+        fresh: which rows have no state yet.
         limit: steps that the batch may take.
         enough: number of rows on their way at which the batch comes back.
         thresholds: force (eV/Å) and stress (eV/Å³) at rest.
@@ -245,8 +251,13 @@ def _advance(
             tried=_where(going, trial.coordinates, chunk.tried),
             good=jnp.where(going, good, chunk.good),
             overflow=jnp.where(going, trial.overflow, chunk.overflow),
+            cells=chunk.cells,
         )
 
+    def begun(row: Landscape) -> Any:
+        return METHODS[method].init(row, row.start())
+
+    states = _where(fresh, jax.vmap(begun)(rows), states)
     coordinates = states.point.coordinates
     n_rows = len(coordinates)
     first = Chunk(
@@ -256,8 +267,12 @@ def _advance(
         tried=coordinates,
         good=jnp.ones(n_rows, bool),
         overflow=jnp.zeros(n_rows, bool),
+        cells=jnp.zeros((n_rows, 2, 3, 3), coordinates.dtype),
     )
-    return jax.lax.while_loop(unfinished, step, (jnp.asarray(0), first))[1]
+    last = jax.lax.while_loop(unfinished, step, (jnp.asarray(0), first))[1]
+    places = (last.states.point.coordinates, last.tried)
+    cells = [jax.vmap(lambda row, x: row.place(x)[1])(rows, x) for x in places]
+    return last.replace(cells=jnp.stack(cells, axis=1))
 
 
 def _where(condition: Array, a: Any, b: Any) -> Any:
@@ -273,5 +288,5 @@ def _row(point: Point) -> Array:
     return jnp.stack([point.energy, point.max_force, point.max_stress], axis=-1)
 
 
-def _converged(point: Point, thresholds: Array) -> Array:
+def _converged(point: Point, thresholds: Array) -> Any:
     return (point.max_force < thresholds[0]) & (point.max_stress < thresholds[1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple, overload
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from matjax.arrays import Array
@@ -259,8 +259,8 @@ def _job(
 
 
 def _driver(potential: Potential, settings: Settings) -> Driver:
-    dtype = jnp.zeros(()).dtype
-    thresholds = jnp.asarray([settings.fmax, settings.smax], dtype)
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    thresholds = np.array([settings.fmax, settings.smax], dtype)
     return Driver(potential, settings.method, thresholds, settings.max_steps)
 
 
@@ -272,7 +272,7 @@ def _record(end: Ended, *, interrupted: bool = False) -> Relaxation:
     energies, max_forces, max_stresses = history.T
     point = None if job.state is None or not len(history) else job.state.point
     return Relaxation(
-        crystal=job.crystal if point is None else job.at(point.coordinates),
+        crystal=job.crystal if point is None else job.at(point.coordinates, job.place),
         energy=np.nan if point is None else float(point.energy),
         forces=np.full((n, 3), np.nan) if point is None else point.forces[:n],
         stress=np.full((3, 3), np.nan) if point is None else point.stress,

@@ -87,6 +87,8 @@ class Job:
     """Its row, without the potential; host arrays."""
     state: Any = None
     """State of the method, likewise."""
+    place: Any = None
+    """The cell where its state is, (3, 3), Å, once it has been evaluated."""
     history: list[np.ndarray] = field(default_factory=list)
     """Energy, largest force and largest stress after each evaluation, (steps, 3)."""
 
@@ -100,9 +102,8 @@ class Job:
         """Evaluations after that of the start."""
         return max(0, self.evaluations - 1)
 
-    def at(self, coordinates: Array) -> Crystal:
-        """The crystal at a place of its landscape."""
-        _, cell = self.landscape.place(coordinates)
+    def at(self, coordinates: Array, cell: Array) -> Crystal:
+        """The crystal at a place of its landscape, where its cell is this one."""
         moved = np.asarray(coordinates, np.float64)[: self.crystal.n_atoms]
         start = np.asarray(self.crystal.cell, np.float64)
         return self.crystal.replace(
@@ -160,8 +161,11 @@ def _sized(
 
 
 def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> None:
-    """Makes the row of a job, and its state unless it comes from another row."""
-    dtype = jax.numpy.zeros(()).dtype
+    """Makes the row of a job, and room for its state unless it has one.
+
+    Nothing is computed on a device: each little step would be compiled by itself.
+    """
+    dtype = jax.dtypes.canonicalize_dtype(float)
     n = job.crystal.n_atoms
     nothing = Edges(
         np.zeros((n, 0), np.int32),
@@ -181,9 +185,10 @@ def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> No
         span=span.astype(dtype),
         pressure=np.asarray(job.pressure, dtype),
     )
-    job.landscape = jax.device_get(landscape)
+    job.landscape = landscape
     if job.state is None:
-        job.state = jax.device_get(init(landscape, landscape.start()))
+        shapes = jax.eval_shape(lambda: init(landscape, landscape.start()))
+        job.state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     job.tried = None
 
 
