@@ -28,9 +28,7 @@ from matjax.data.loader import Loader as Loader
 from matjax.data.loader import in_order as in_order
 from matjax.data.splits import split as split
 from matjax.data.statistics import References as References
-from matjax.data.statistics import Shapes as Shapes
 from matjax.data.statistics import Statistics as Statistics
-from matjax.data.statistics import bucket_sizes as bucket_sizes
 from matjax.data.statistics import dataset_statistics as dataset_statistics
 from matjax.data.statistics import describe as describe
 from matjax.data.statistics import force_rms as force_rms

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matjax.data.labeled_graphs import Batch, LabeledGraphs, join, stacked
-from matjax.data.statistics import Shapes
-from matjax.graphs import Shape
+from matjax.graphs import Shape, Shapes
 
 
 @dataclass(frozen=True)

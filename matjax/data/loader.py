@@ -17,7 +17,7 @@ import numpy as np
 
 from matjax.data.assembly import Assembly, Share
 from matjax.data.labeled_graphs import Batch, LabeledGraphs
-from matjax.data.statistics import Shapes, bucket_sizes
+from matjax.graphs import Shapes, bucket_sizes
 
 if TYPE_CHECKING:
     import grain

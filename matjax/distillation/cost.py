@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.crystals import Crystal, crystal_from_json, crystal_to_json, make_supercell
-from matjax.data import Shapes
-from matjax.graphs import Shape
+from matjax.graphs import Shape, Shapes
 from matjax.predictors import evaluate
 from matjax.processes import all_values, survey
 from matjax.progress import Progress

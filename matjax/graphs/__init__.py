@@ -9,6 +9,7 @@ subgraphs         shorter and reversed edges, edges to own images, all pairs
 reciprocal_space  structure factors, filters and waves
 bloch             derivative rules for perturbations of wave vector q
 shells            the n nearest neighbors, whole shells of them
+shapes            few shapes for many crystals
 padding           from crystals to graphs of bucketed sizes
 """
 
@@ -29,6 +30,8 @@ from matjax.graphs.padding import build_graph as build_graph
 from matjax.graphs.padding import find_edges as find_edges
 from matjax.graphs.padding import pad_crystals as pad_crystals
 from matjax.graphs.reciprocal_space import integer_wave_vectors as integer_wave_vectors
+from matjax.graphs.shapes import Shapes as Shapes
+from matjax.graphs.shapes import bucket_sizes as bucket_sizes
 from matjax.graphs.shells import nearest_neighbors as nearest_neighbors
 from matjax.graphs.shells import shell_weights as shell_weights
 from matjax.graphs.subgraphs import Reverse as Reverse

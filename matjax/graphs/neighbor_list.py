@@ -157,12 +157,12 @@ def empty_neighbor_list(
             f"received {cutoff} Å, {n_nodes}, {degree}, {reach}"
         )
     n_edges = n_nodes * degree
-    return NeighborList(
-        senders=jnp.repeat(jnp.arange(n_nodes, dtype=jnp.int32), degree),
-        shifts=jnp.zeros((n_edges, 3), jnp.int32),
-        mask=jnp.zeros(n_edges, bool),
-        overflow=jnp.zeros((), bool),
-        pbc=jnp.asarray(pbc),
+    return NeighborList(  # of the host, so that nothing is compiled for it
+        senders=np.repeat(np.arange(n_nodes, dtype=np.int32), degree),
+        shifts=np.zeros((n_edges, 3), np.int32),
+        mask=np.zeros(n_edges, bool),
+        overflow=np.zeros((), bool),
+        pbc=np.asarray(pbc),
         cutoff=float(cutoff),
         degree=degree,
         bins=(1, 1, 1),

@@ -2,6 +2,8 @@
 
 landscape   the enthalpy as a function of one array of coordinates
 relaxation  relaxation of atoms and cell
+batch       many crystals on their way to rest, each with its own end
+rows        crystals as rows of few shapes
 ensembles   NVE, NVT, Langevin and NPT through jax-md
 dynamics    molecular dynamics
 trajectory  the record of a run

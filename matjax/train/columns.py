@@ -18,10 +18,10 @@ import jax
 import numpy as np
 
 from matjax.crystals import Crystal
-from matjax.data import Batch, Example, Shapes, bucket_sizes
+from matjax.data import Batch, Example
 from matjax.data.labeled_graphs import stacked
 from matjax.force_constants import ForceConstants, Response
-from matjax.graphs import Edges, Shape, find_edges, pad_crystals
+from matjax.graphs import Edges, Shape, Shapes, bucket_sizes, find_edges, pad_crystals
 from matjax.predictors import as_label
 
 DEGREES = 8

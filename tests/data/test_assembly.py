@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from matjax.data import (
-    LabeledGraphs,
-    Loader,
-    Shapes,
-    Share,
-    in_order,
-)
+from matjax.data import LabeledGraphs, Loader, Share, in_order
 from matjax.data.labeled_graphs import join
-from matjax.graphs import Shape
+from matjax.graphs import Shape, Shapes
 from tests.data.examples import random_dataset
 
 CUTOFF = 4.0

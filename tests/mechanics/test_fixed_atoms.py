@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, space_group
 from matjax.mechanics import NPT, NVE, NVT, Langevin, molecular_dynamics, relax
-from matjax.mechanics.landscape import make_landscape
-from matjax.models.potentials import Morse, StillingerWeber
+from matjax.mechanics.landscape import moving_parts
+from matjax.models.potentials import StillingerWeber
 from matjax.predictors import Potential
 from matjax.units import BOLTZMANN
 
@@ -92,20 +92,12 @@ def test_what_is_no_truth_value_for_each_atom_is_refused(silicon, fixed):
 
 
 def test_symmetry_wants_equivalent_atoms_fixed_along_equivalent_directions():
-    potential = Potential.create(Morse(onset=4.0, cutoff=5.0))
     cell = np.array([[2.5, 0, 0], [-1.25, 1.25 * np.sqrt(3), 0], [0, 0, 4.6]])
     sites = np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]])
 
     def landscape(fixed):
         hcp = Crystal.create([29, 29], cell, fractional=sites, fixed=fixed)
-        return make_landscape(
-            potential,
-            hcp,
-            cell=True,
-            pressure=0.0,
-            symmetry=space_group(hcp),
-            fixed=None,
-        )
+        return moving_parts(hcp, space_group(hcp), cell=True)
 
     landscape([[False, False, True]] * 2)
     with pytest.raises(ValueError, match="along equivalent directions"):

@@ -1,12 +1,13 @@
 """L-BFGS: pure steps, and the Newton step of a quadratic bowl."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
+from matjax.mechanics.lbfgs import lbfgs_init, lbfgs_step
+from matjax.mechanics.rows import Job, enter, grouped, stacked
 from matjax.models.potentials import StillingerWeber
 from matjax.predictors import Potential
 
@@ -26,34 +27,20 @@ def rattled_silicon(seed=0, strain=0.03):
 
 
 def test_steps_are_pure_functions_of_their_state_and_can_be_mapped(silicon):
-    from matjax.mechanics.landscape import make_landscape
-    from matjax.mechanics.lbfgs import lbfgs_init, lbfgs_step
+    jobs = [Job(k, rattled_silicon(k)) for k in (0, 1)]
+    ((sizes, group),) = grouped(jobs, silicon.cutoff)
+    for job in group:
+        enter(job, sizes, silicon.cutoff, lbfgs_init)
 
-    options = {"cell": True, "pressure": 0.0, "symmetry": None, "fixed": None}
-    landscapes = [
-        make_landscape(silicon, rattled_silicon(seed), **options) for seed in (0, 1)
-    ]
-    neighbors = landscapes[0].neighbor_list
-    landscapes = [
-        landscape.replace(
-            neighbor_list=neighbors, graph=_without_edges(landscape.graph)
-        )
-        for landscape in landscapes
-    ]
-
-    def two_steps(landscape):
+    def two_steps(row):
+        landscape = row.replace(potential=silicon)
         state = lbfgs_init(landscape, landscape.start())
         for _ in range(2):
             state, _ = lbfgs_step(landscape, state)
         return state.point.coordinates
 
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *landscapes)
-    together = jax.jit(jax.vmap(two_steps))(stacked)
+    rows, _ = stacked(group)
+    together = jax.jit(jax.vmap(two_steps))(rows)
     alone = jax.jit(two_steps)
-    for row, landscape in zip(together, landscapes, strict=True):
-        assert_allclose(row, alone(landscape), atol=1e-12)  # round-off
-
-
-def _without_edges(graph):
-    nothing = jnp.zeros((0,), int)
-    return graph.replace(senders=nothing, shifts=nothing, edge_mask=nothing)
+    for row, job in zip(together, group, strict=True):
+        assert_allclose(row, alone(job.landscape), atol=1e-12)  # round-off

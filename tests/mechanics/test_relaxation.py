@@ -187,7 +187,7 @@ def test_interruption_keeps_what_was_reached(silicon, monkeypatch):
             raise KeyboardInterrupt
         return advance(*args, **kwargs)
 
-    module = importlib.import_module("matjax.mechanics.relaxation")
+    module = importlib.import_module("matjax.mechanics.batch")
     advance = module._advance
     monkeypatch.setattr(module, "_advance", advance_three_times)
     monkeypatch.setattr(module, "next_limit", lambda *_: 2)

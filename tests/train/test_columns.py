@@ -8,7 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, commensurate_q, make_supercell
-from matjax.data import Example, Shapes
+from matjax.data import Example
+from matjax.graphs import Shapes
 from matjax.lattice_dynamics import phonons
 from matjax.train import (
     ColumnExample,

@@ -1,0 +1,221 @@
+"""Crystals as rows of one shape: their landscapes, sizes and states, on the host.
+
+A batch is a stack of rows. Its shape comes from few buckets, so that a compiled
+function serves many crystals; what differs between them (reach, degree, symmetry, what
+may move) is padded data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil, lcm
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from matjax.arrays import Array
+from matjax.crystals import Crystal, Symmetry, neighbors
+from matjax.graphs import (
+    Edges,
+    NeighborList,
+    Shape,
+    bucket,
+    bucket_sizes,
+    empty_neighbor_list,
+    pad_crystals,
+)
+from matjax.graphs.bins import MAX_PAIRS_OF_ONE_BIN, sized_bins
+from matjax.mechanics.chunks import SPARE
+from matjax.mechanics.landscape import Landscape, moving_parts
+
+N_SHAPES = 3
+"""Shapes of the rows of many crystals; each is compiled for once."""
+
+POINT_GROUP = 48
+"""Operations of the largest point group; the order of each divides it."""
+
+Record = Any
+Pair = tuple[Landscape, Any]
+
+
+class Sizes(NamedTuple):
+    """What the rows of a batch have in common."""
+
+    n_nodes: int
+    degree: int
+    bins: tuple[int, int, int]
+    reach: tuple[int, int, int]
+    capacity: int
+
+    @property
+    def n_slots(self) -> int:
+        """Edge slots of a row."""
+        return self.n_nodes * self.degree
+
+    def neighbor_list(
+        self, cutoff: float, pbc: tuple[bool, bool, bool]
+    ) -> NeighborList:
+        """An empty neighbor list of these sizes."""
+        found = empty_neighbor_list(
+            self.n_nodes, cutoff, degree=self.degree, reach=self.reach, pbc=pbc
+        )
+        return found.replace(bins=self.bins, capacity=self.capacity)
+
+
+@dataclass
+class Job:
+    """One crystal on its way through a batch."""
+
+    index: int
+    """Place among the crystals that were given."""
+    crystal: Crystal
+    """As the way begins."""
+    symmetry: Symmetry | None = None
+    cell: bool = True
+    """Whether the cell relaxes too."""
+    pressure: float = 0.0
+    """eV/Å³."""
+    slack: float = 1.25
+    """Room for a density grown by this factor."""
+    n_nodes: int | None = None
+    """Nodes of its row, once it has one: its state has as many."""
+    tried: Crystal | None = None
+    """What did not fit its row, if it is to be moved to a larger one."""
+    landscape: Any = None
+    """Its row, without the potential; host arrays."""
+    state: Any = None
+    """State of the method, likewise."""
+    place: Any = None
+    """The cell where its state is, (3, 3), Å, once it has been evaluated."""
+    history: list[np.ndarray] = field(default_factory=list)
+    """Energy, largest force and largest stress after each evaluation, (steps, 3)."""
+
+    @property
+    def evaluations(self) -> int:
+        """Points evaluated and kept in the history."""
+        return sum(map(len, self.history))
+
+    @property
+    def steps(self) -> int:
+        """Evaluations after that of the start."""
+        return max(0, self.evaluations - 1)
+
+    def at(self, coordinates: Array, cell: Array) -> Crystal:
+        """The crystal at a place of its landscape, where its cell is this one."""
+        moved = np.asarray(coordinates, np.float64)[: self.crystal.n_atoms]
+        start = np.asarray(self.crystal.cell, np.float64)
+        return self.crystal.replace(
+            fractional=np.asarray(self.crystal.fractional, np.float64)
+            + moved @ np.linalg.inv(start),
+            cell=np.asarray(cell, np.float64),
+        )
+
+    def needed(self, cutoff: float) -> tuple[int, int, int]:
+        """Nodes, edge slots of a node with room to grow, and edges.
+
+        Raises:
+            ValueError: if two atoms lie on one place.
+        """
+        edges = neighbors(self.tried or self.crystal, cutoff)
+        most = max(edges.degree, 1)
+        degree = ceil(max(self.slack, 1 + SPARE / most) * most)
+        return self.n_nodes or self.crystal.n_atoms, degree, len(edges.receivers)
+
+
+def grouped(jobs: Sequence[Job], cutoff: float) -> list[tuple[Sizes, list[Job]]]:
+    """The jobs by the sizes of their rows, of which there are few.
+
+    Raises:
+        ValueError: if in a crystal two atoms lie on one place.
+    """
+    needed = np.array([job.needed(cutoff) for job in jobs])
+    if len(jobs) == 1:
+        (n_nodes, degree, _), n_given = needed[0].tolist(), jobs[0].n_nodes
+        shapes = [Shape(n_given or bucket(n_nodes), bucket(degree), 1)]
+    else:
+        n_nodes, degree, _ = needed.max(axis=0).tolist()
+        largest = Shape(n_nodes, bucket(degree), 1)
+        chosen = bucket_sizes(needed, largest, n_shapes=N_SHAPES, node_step=1)
+        shapes = [chosen.smallest(n, d) for n, d, _ in needed.tolist()]
+    groups: dict[Shape, list[Job]] = {}
+    for job, shape in zip(jobs, shapes, strict=True):
+        groups.setdefault(shape, []).append(job)
+    return [
+        part for shape, group in groups.items() for part in _sized(group, shape, cutoff)
+    ]
+
+
+def _sized(
+    jobs: list[Job], shape: Shape, cutoff: float
+) -> list[tuple[Sizes, list[Job]]]:
+    """Sizes of the search, for all of a group; crystals that need bins come alone."""
+    crystals = [job.tried or job.crystal for job in jobs]
+    slack = max(job.slack for job in jobs)
+    bins, reach, capacity = sized_bins(crystals, cutoff, slack, shape.n_nodes)
+    pairs = shape.n_nodes**2 * int(np.prod(2 * np.array(reach) + 1))
+    if len(jobs) > 1 and pairs > MAX_PAIRS_OF_ONE_BIN:
+        return [part for job in jobs for part in _sized([job], shape, cutoff)]
+    return [(Sizes(shape.n_nodes, shape.degree, bins, reach, capacity), jobs)]
+
+
+def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> None:
+    """Makes the row of a job, and room for its state unless it has one.
+
+    Nothing is computed on a device: each little step would be compiled by itself.
+    """
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    n = job.crystal.n_atoms
+    nothing = Edges(
+        np.zeros((n, 0), np.int32),
+        np.zeros((n, 0, 3), np.int32),
+        np.zeros((n, 0), bool),
+    )
+    graph = pad_crystals([job.crystal], [nothing], Shape(sizes.n_nodes, 0, 1), dtype)
+    free, span = moving_parts(job.crystal, job.symmetry, cell=job.cell)
+    padding = ((0, sizes.n_nodes - n), (0, 0), (0, 0))
+    job.n_nodes = sizes.n_nodes
+    landscape = Landscape(
+        potential=None,
+        graph=graph,
+        neighbor_list=sizes.neighbor_list(cutoff, job.crystal.pbc),
+        symmetry=None if job.symmetry is None else padded(job.symmetry, sizes.n_nodes),
+        free=np.pad(free, padding).astype(dtype),
+        span=span.astype(dtype),
+        pressure=np.asarray(job.pressure, dtype),
+    )
+    job.landscape = landscape
+    if job.state is None:
+        shapes = jax.eval_shape(lambda: init(landscape, landscape.start()))
+        job.state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    job.tried = None
+
+
+def padded(symmetry: Symmetry, n_nodes: int) -> Symmetry:
+    """Operations of a number that many groups share, on nodes; averages stay the same.
+
+    The order of a point group divides 48; so often are operations repeated that there
+    are as many of each.
+    """
+    n = symmetry.n_operations
+    permutation = np.asarray(symmetry.permutation)
+    filler = np.tile(np.arange(permutation.shape[1], n_nodes), (n, 1))
+    permutation = np.concatenate([permutation, filler], axis=1)
+    repeats = lcm(n, POINT_GROUP) // n
+    return Symmetry(
+        rotations=np.tile(np.asarray(symmetry.rotations), (repeats, 1, 1)),
+        translations=np.tile(np.asarray(symmetry.translations), (repeats, 1)),
+        permutation=np.tile(permutation, (repeats, 1)),
+        equivalent=np.arange(n_nodes),
+        symbol="",  # static: another symbol would be compiled for anew
+        number=0,
+        hall="",
+    )
+
+
+def stacked(jobs: Sequence[Job]) -> Pair:
+    """Rows and states of the jobs along a leading axis."""
+    return jax.tree.map(
+        lambda *leaves: np.stack(leaves), *[(job.landscape, job.state) for job in jobs]
+    )
