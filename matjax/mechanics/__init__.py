@@ -4,6 +4,7 @@ landscape   the enthalpy as a function of one array of coordinates
 relaxation  relaxation of atoms and cell
 batch       many crystals on their way to rest, each with its own end
 rows        crystals as rows of few shapes
+stepping    steps of all rows in one compiled loop
 ensembles   NVE, NVT, Langevin and NPT through jax-md
 dynamics    molecular dynamics
 trajectory  the record of a run

@@ -11,29 +11,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
-from matjax.arrays import Array, Leaf
 from matjax.mechanics.chunks import next_limit, next_slack
-from matjax.mechanics.fire import FireState, fire_init, fire_step
-from matjax.mechanics.landscape import Landscape, Point
-from matjax.mechanics.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
 from matjax.mechanics.rows import Job, Sizes, enter, grouped, stacked
+from matjax.mechanics.stepping import CHUNK, METHODS, Chunk, advance, converged
 from matjax.predictors import Potential
 
 LOG = logging.getLogger("matjax.mechanics")
-
-State = FireState | LBFGSState
-
-CHUNK = 50
-"""Most steps between two looks of the host."""
 
 CPU_SLOTS = 2**13
 """Edge slots of a batch on CPUs, where more rows at once save nothing: what a step
@@ -44,19 +33,6 @@ SLOTS = 2**18
 26 GB."""
 
 
-class Method(NamedTuple):
-    """A relaxation algorithm: pure functions over an explicit state."""
-
-    init: Callable[[Landscape, Point], Any]
-    step: Callable[[Landscape, Any], tuple[Any, Point]]
-
-
-METHODS: dict[str, Method] = {
-    "fire": Method(fire_init, fire_step),
-    "lbfgs": Method(lbfgs_init, lbfgs_step),
-}
-
-
 class Ended(NamedTuple):
     """A job that needs no further step."""
 
@@ -64,22 +40,6 @@ class Ended(NamedTuple):
     converged: bool
     failure: str = ""
     """Why it cannot go on; empty if it can, or has converged."""
-
-
-class Chunk(struct.PyTreeNode):
-    """What the compiled loop hands to the host: (rows, ...) each."""
-
-    states: State
-    n_steps: Leaf
-    history: Leaf
-    """(rows, CHUNK, 3): energy, largest force, largest stress."""
-    tried: Leaf
-    """Coordinates that were evaluated last."""
-    good: Leaf
-    """Whether they lie within the neighbor list and have a finite enthalpy."""
-    overflow: Leaf
-    cells: Leaf
-    """Cells of the states and of what was evaluated last, (rows, 2, 3, 3), Å."""
 
 
 class Driver:
@@ -138,7 +98,7 @@ class Driver:
         rows, states = stacked(filled)
         start = time.perf_counter()
         left = [self.max_steps + 1 - job.evaluations for job in active]
-        chunk = _advance(
+        chunk = advance(
             self.potential,
             rows,
             states,
@@ -169,7 +129,7 @@ class Driver:
                     ended.append(Ended(job, converged=False, failure=failure))
                 else:
                     moved.append(job)
-            elif _converged(job.state.point, self.thresholds):
+            elif converged(job.state.point, self.thresholds):
                 ended.append(Ended(job, converged=True))
             elif job.evaluations > self.max_steps:
                 ended.append(Ended(job, converged=False))
@@ -194,99 +154,3 @@ class Driver:
             f"{job.evaluations} are not (0 is the start): start from a better crystal, "
             "or try method='fire'"
         )
-
-
-@partial(jax.jit, static_argnames="method")
-def _advance(
-    potential: Potential,
-    rows: Landscape,
-    states: Any,
-    left: Array,
-    fresh: Array,
-    limit: int | Array,
-    enough: int | Array,
-    thresholds: Array,
-    *,
-    method: str,
-) -> Chunk:
-    """At most ``limit`` steps; a step that cannot be judged is not taken.
-
-    Args:
-        potential: of all rows.
-        rows: landscapes without it.
-        states: of the method.
-        left: steps that each row may take.
-        fresh: which rows have no state yet.
-        limit: steps that the batch may take.
-        enough: number of rows on their way at which the batch comes back.
-        thresholds: force (eV/Å) and stress (eV/Å³) at rest.
-        method: name of the method.
-    """
-
-    def moving(chunk: Chunk) -> Array:
-        arrived = _converged(chunk.states.point, thresholds)
-        return (chunk.n_steps < left) & jnp.asarray(chunk.good) & ~arrived
-
-    def unfinished(carry: tuple[Array, Chunk]) -> Array:
-        count, chunk = carry
-        return (count < limit) & (jnp.sum(moving(chunk)) > enough)
-
-    def one(row: Landscape, state: Any) -> tuple[Any, Point]:
-        return METHODS[method].step(row.replace(potential=potential), state)
-
-    def step(carry: tuple[Array, Chunk]) -> tuple[Array, Chunk]:
-        count, chunk = carry
-        going = moving(chunk)
-        states, trial = jax.vmap(one)(rows, chunk.states)
-        good = jax.vmap(lambda point: point.finite & ~point.overflow)(trial)
-        taken = going & good
-        states = _where(taken, states, chunk.states)
-        place = jnp.where(taken, chunk.n_steps, CHUNK)
-        history = jnp.asarray(chunk.history)
-        index = jnp.arange(len(taken))
-        return count + 1, Chunk(
-            states=states,
-            n_steps=chunk.n_steps + taken,
-            history=history.at[index, place].set(_row(states.point), mode="drop"),
-            tried=_where(going, trial.coordinates, chunk.tried),
-            good=jnp.where(going, good, chunk.good),
-            overflow=jnp.where(going, trial.overflow, chunk.overflow),
-            cells=chunk.cells,
-        )
-
-    def begun(row: Landscape) -> Any:
-        return METHODS[method].init(row, row.start())
-
-    states = _where(fresh, jax.vmap(begun)(rows), states)
-    coordinates = states.point.coordinates
-    n_rows = len(coordinates)
-    first = Chunk(
-        states=states,
-        n_steps=jnp.zeros(n_rows, jnp.int32),
-        history=jnp.zeros((n_rows, CHUNK, 3), coordinates.dtype),
-        tried=coordinates,
-        good=jnp.ones(n_rows, bool),
-        overflow=jnp.zeros(n_rows, bool),
-        cells=jnp.zeros((n_rows, 2, 3, 3), coordinates.dtype),
-    )
-    last = jax.lax.while_loop(unfinished, step, (jnp.asarray(0), first))[1]
-    places = (last.states.point.coordinates, last.tried)
-    cells = [jax.vmap(lambda row, x: row.place(x)[1])(rows, x) for x in places]
-    return last.replace(cells=jnp.stack(cells, axis=1))
-
-
-def _where(condition: Array, a: Any, b: Any) -> Any:
-    """Leaves (rows, ...) of a where the condition (rows,) holds, else of b."""
-
-    def chosen(x: Array, y: Array) -> Array:
-        return jnp.where(condition.reshape(-1, *(1,) * (jnp.ndim(x) - 1)), x, y)
-
-    return jax.tree.map(chosen, a, b)
-
-
-def _row(point: Point) -> Array:
-    return jnp.stack([point.energy, point.max_force, point.max_stress], axis=-1)
-
-
-def _converged(point: Point, thresholds: Array) -> Any:
-    return (point.max_force < thresholds[0]) & (point.max_stress < thresholds[1])

@@ -14,10 +14,11 @@ import numpy as np
 from matjax.arrays import Array
 from matjax.crystals import Crystal, required_fixed, space_group, symmetrized
 from matjax.errors import DivergenceError
-from matjax.mechanics.batch import METHODS, Driver, Ended
+from matjax.mechanics.batch import Driver, Ended
 from matjax.mechanics.chunks import watched
 from matjax.mechanics.landscape import moving_parts
 from matjax.mechanics.rows import Job
+from matjax.mechanics.stepping import METHODS
 from matjax.predictors import Potential
 from matjax.progress import Progress
 

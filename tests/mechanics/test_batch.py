@@ -54,10 +54,10 @@ def test_rows_of_a_batch_end_where_they_end_alone(argon, method):
 
 
 def test_many_crystals_share_few_compiled_functions(argon):
-    batch._advance.clear_cache()
+    batch.advance.clear_cache()
     found = relax(argon, [argon_cell(seed) for seed in range(60)])
     assert all(record.converged for record in found)
-    assert batch._advance._cache_size() <= 3
+    assert batch.advance._cache_size() <= 3
     # Argon's minimum is one for all of these cells.
     energies = [record.energy / record.crystal.n_atoms for record in found]
     assert_allclose(energies, min(energies), atol=1e-5)  # thresholds
@@ -130,7 +130,7 @@ def test_symmetry_fixed_atoms_and_steps_are_those_of_each_row(silicon):
 
 def test_ctrl_c_returns_what_all_have_reached(argon, monkeypatch):
     calls = []
-    advance = batch._advance
+    advance = batch.advance
 
     def interrupted(*args, **kwargs):
         calls.append(None)
@@ -138,7 +138,7 @@ def test_ctrl_c_returns_what_all_have_reached(argon, monkeypatch):
             raise KeyboardInterrupt
         return advance(*args, **kwargs)
 
-    monkeypatch.setattr(batch, "_advance", interrupted)
+    monkeypatch.setattr(batch, "advance", interrupted)
     monkeypatch.setattr(batch, "next_limit", lambda *_: 2)
     with pytest.warns(
         UserWarning, match="relaxation interrupted after 0 of 2 crystals"

@@ -188,8 +188,8 @@ def test_interruption_keeps_what_was_reached(silicon, monkeypatch):
         return advance(*args, **kwargs)
 
     module = importlib.import_module("matjax.mechanics.batch")
-    advance = module._advance
-    monkeypatch.setattr(module, "_advance", advance_three_times)
+    advance = module.advance
+    monkeypatch.setattr(module, "advance", advance_three_times)
     monkeypatch.setattr(module, "next_limit", lambda *_: 2)
     with pytest.warns(UserWarning, match="relaxation interrupted after"):
         relaxed = relax(silicon, rattled_silicon())
