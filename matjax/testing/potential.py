@@ -12,7 +12,7 @@ arguments, so that a network compiles only a few times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, make_supercell
+from matjax.arrays import Array
+from matjax.crystals import Crystal, commensurate_q, make_supercell
 from matjax.force_constants import force_constant_columns
 from matjax.graphs import Graph, build_graph
 from matjax.predictors import (
@@ -268,12 +269,20 @@ def check_unknown_element(potential: Potential, crystal: Crystal) -> None:
     assert "knows" in message, f"an unknown element must be refused; said {message!r}"
 
 
-def check_force_constants(potential: Potential, crystal: Crystal) -> None:
+def check_force_constants(
+    potential: Potential, crystal: Crystal, *, cells: Array | Sequence = (3, 2, 1)
+) -> None:
     """Force constants at commensurate q equal the Hessian of the supercell.
 
     They are also Hermitian, conjugate at −q, and obey the acoustic sum rule.
+
+    Args:
+        potential: in float64.
+        crystal: of a few atoms.
+        cells: supercell, as :func:`matjax.crystals.make_supercell` takes it; a skewed
+            one has q in general directions.
     """
-    _check_force_constants(potential, crystal, potential, rtol=1e-9)
+    _check_force_constants(potential, crystal, potential, rtol=1e-9, cells=cells)
 
 
 def check_force_constants_in_float32(potential: Potential, crystal: Crystal) -> None:
@@ -283,16 +292,22 @@ def check_force_constants_in_float32(potential: Potential, crystal: Crystal) -> 
 
 
 def _check_force_constants(
-    potential: Potential, crystal: Crystal, reference: Potential, *, rtol: float
+    potential: Potential,
+    crystal: Crystal,
+    reference: Potential,
+    *,
+    rtol: float,
+    cells: Array | Sequence = (3, 2, 1),
 ) -> None:
     n = crystal.n_atoms
     graph = potential.graph(crystal, n_nodes=n)
     unit = jnp.eye(3 * n, dtype=potential.dtype).reshape(3 * n, n, 3) + 0j
-    cells = make_supercell(crystal, (3, 2, 1))
-    rows = _hessian_rows(reference, cells.crystal)
-    home = np.flatnonzero((cells.translation == 0).all(axis=1))
-    home = home[np.argsort(cells.atom[home])]
-    is_image = np.asarray(cells.atom)[:, None] == np.arange(n)
+    points = commensurate_q(cells)  # Γ comes first
+    large = make_supercell(crystal, cells)
+    rows = _hessian_rows(reference, large.crystal)
+    home = np.flatnonzero((large.translation == 0).all(axis=1))
+    home = home[np.argsort(large.atom[home])]
+    is_image = np.asarray(large.atom)[:, None] == np.arange(n)
 
     def constants(q: np.ndarray) -> np.ndarray:
         q = q.astype(potential.dtype)
@@ -300,9 +315,9 @@ def _check_force_constants(
         assert exact.real.dtype == potential.dtype, "the precision has changed"
         return np.asarray(exact).reshape(3 * n, 3 * n).T
 
-    for q in np.array([[1 / 3, 1 / 2, 0], [2 / 3, 0, 0], [0, 0, 0]]):
+    for q in np.asarray(points)[[-1, len(points) // 2, 0]]:
         exact = constants(q)
-        phases = np.exp(2j * np.pi * cells.translation @ q)
+        phases = np.exp(2j * np.pi * large.translation @ q)
         # Rows of the home cell; columns summed over the cells.
         folded = np.einsum("iakb,k,kj->iajb", rows[home], phases, is_image)
         scale = np.abs(exact).max()

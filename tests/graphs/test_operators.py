@@ -49,6 +49,15 @@ def test_operators_keep_the_contract_of_potentials(potential, check):
     check(potential, crystal())
 
 
+def test_force_constants_are_exact_at_q_in_random_directions(potential):
+    """Those of a supercell of seven cells, skewed at random."""
+    rng = np.random.default_rng(11)
+    matrix = np.zeros((3, 3), int)
+    while abs(round(np.linalg.det(matrix))) != 7:
+        matrix = rng.integers(-2, 4, (3, 3))
+    check_force_constants(potential, crystal(), cells=matrix)
+
+
 def test_a_state_that_is_summed_without_the_rule_is_wrong_away_from_gamma():
     class Summed(FedBack):
         """The same, through sums that know nothing of q."""
