@@ -31,6 +31,7 @@ from matjax.graphs.padding import find_edges as find_edges
 from matjax.graphs.padding import pad_crystals as pad_crystals
 from matjax.graphs.reciprocal_space import integer_wave_vectors as integer_wave_vectors
 from matjax.graphs.shapes import Shapes as Shapes
+from matjax.graphs.shapes import batch_slots as batch_slots
 from matjax.graphs.shapes import bucket_sizes as bucket_sizes
 from matjax.graphs.shells import nearest_neighbors as nearest_neighbors
 from matjax.graphs.shells import shell_weights as shell_weights

@@ -5,9 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
+import jax
 import numpy as np
 
 from matjax.graphs.padding import Shape
+
+CPU_SLOTS = 2**13
+"""Edge slots of a batch on CPUs, where more crystals at once save nothing: what a step
+costs beside the network is then small."""
+
+SLOTS = 2**18
+"""Edge slots of a batch on other hardware: networks that keep 100 kB for each take
+26 GB."""
+
+
+def batch_slots() -> int:
+    """Edge slots that crystals which are computed together may have, all together."""
+    return CPU_SLOTS if jax.default_backend() == "cpu" else SLOTS
 
 
 @dataclass(frozen=True)

@@ -17,20 +17,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from matjax.graphs import batch_slots
 from matjax.mechanics.chunks import next_limit, next_slack
 from matjax.mechanics.rows import Job, Sizes, enter, grouped, stacked
 from matjax.mechanics.stepping import CHUNK, METHODS, Chunk, advance, converged
 from matjax.predictors import Potential
 
 LOG = logging.getLogger("matjax.mechanics")
-
-CPU_SLOTS = 2**13
-"""Edge slots of a batch on CPUs, where more rows at once save nothing: what a step
-costs beside the network is then small."""
-
-SLOTS = 2**18
-"""Edge slots of a batch on other hardware: networks that keep 100 kB for each take
-26 GB."""
 
 
 class Ended(NamedTuple):
@@ -50,8 +43,7 @@ class Driver:
     ) -> None:
         self.potential, self.method = potential, method
         self.thresholds, self.max_steps = thresholds, max_steps
-        cpu = jax.default_backend() == "cpu"
-        self.n_slots = CPU_SLOTS if cpu else SLOTS
+        self.n_slots = batch_slots()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[int | Ended]:
         """Numbers of steps as they are taken, and jobs as they end."""

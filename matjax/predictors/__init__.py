@@ -2,6 +2,7 @@
 
 network     what they have in common
 labels      kinds of values that are known or predicted, in one table
+batches     many crystals as graphs of few shapes
 potential   energies, forces, stresses, Hessian products: the only dE in matjax
 committee   several potentials as one, and how far they disagree
 property    networks that give properties, with their units

@@ -6,7 +6,8 @@ here, so that all models share one definition of strain, sign and unit.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, overload, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from flax import struct
 from matjax.arrays import Array, Float, Leaf
 from matjax.crystals import Crystal
 from matjax.graphs import Graph
+from matjax.predictors.batches import batches
 from matjax.predictors.network import Model, Network, initial_parameters
 
 
@@ -55,29 +57,38 @@ class Potential(Network):
         """Potential of a model with its initial parameters."""
         return cls(params=initial_parameters(model, seed), model=model)
 
-    def __call__(self, crystal: Crystal) -> Prediction:
-        """Energy, forces and stress of a crystal with concrete arrays.
+    @overload
+    def __call__(self, crystals: Crystal) -> Prediction: ...
+
+    @overload
+    def __call__(self, crystals: Sequence[Crystal]) -> list[Prediction]: ...
+
+    def __call__(
+        self, crystals: Crystal | Sequence[Crystal]
+    ) -> Prediction | list[Prediction]:
+        """Energy, forces and stress of a crystal, or of each of several.
+
+        Several are computed in batches of few shapes.
+
+        Args:
+            crystals: with concrete arrays.
 
         Raises:
             ValueError: if the model does not know an element, two atoms lie on one
-                place, or the result is not finite.
+                place, or a result is not finite.
         """
-        graph = self.graph(crystal)
-        result = jax.device_get(_evaluate(self, graph))
-        n = crystal.n_atoms
-        prediction = Prediction(
-            energy=float(result.energy[0]),
-            forces=result.forces[:n],
-            stress=result.stress[0],
-            node_energies=result.node_energies[:n],
-        )
-        if not all(np.isfinite(x).all() for x in prediction):
-            raise ValueError(
-                "energy, forces and stress must be finite; for this crystal the "
-                f"potential gives an energy of {prediction.energy} eV: are atoms far "
-                "too close, or the parameters damaged?"
-            )
-        return prediction
+        if isinstance(crystals, Crystal):
+            result = jax.device_get(_evaluate(self, self.graph(crystals)))
+            return _prediction(result, 0, slice(crystals.n_atoms), "this crystal")
+        predictions: dict[int, Prediction] = {}
+        for batch in batches(self, crystals) if crystals else ():
+            result = jax.device_get(_evaluate(self, batch.graph))
+            for place, index in enumerate(batch.indices):
+                rows = slice(*batch.ends[place : place + 2])
+                predictions[index] = _prediction(
+                    result, place, rows, f"crystal {index}"
+                )
+        return [predictions[index] for index in range(len(crystals))]
 
     def node_energies(self, graph: Graph) -> Float[Array, "nodes"]:
         """Energy of each node, eV; 0 for padding."""
@@ -139,6 +150,27 @@ def evaluate(potential: Potential, graph: Graph) -> Evaluation:
 
 
 _evaluate = jax.jit(evaluate)
+
+
+def _prediction(result: Any, graph: int, atoms: slice, which: str) -> Prediction:
+    """What an evaluation, on the host, says of one crystal of a graph.
+
+    Raises:
+        ValueError: if it is not finite.
+    """
+    prediction = Prediction(
+        energy=float(result.energy[graph]),
+        forces=result.forces[atoms],
+        stress=result.stress[graph],
+        node_energies=result.node_energies[atoms],
+    )
+    if not all(np.isfinite(x).all() for x in prediction):
+        raise ValueError(
+            f"energy, forces and stress must be finite; for {which} the potential "
+            f"gives an energy of {prediction.energy} eV: are atoms far too close, or "
+            "the parameters damaged?"
+        )
+    return prediction
 
 
 def hessian_product(

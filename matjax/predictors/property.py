@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, overload, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from flax import struct
 from matjax.arrays import Array
 from matjax.crystals import Crystal
 from matjax.graphs import Graph
+from matjax.predictors.batches import batches
 from matjax.predictors.labels import Label, as_label
 from matjax.predictors.network import Model, Network, initial_parameters, probe
 
@@ -135,6 +136,12 @@ class PropertyPredictor(Network):
             logarithmic=logarithmic,
         )
 
+    @overload
+    def __call__(self, crystals: Crystal) -> Properties: ...
+
+    @overload
+    def __call__(self, crystals: Sequence[Crystal]) -> list[Properties]: ...
+
     def __call__(
         self, crystals: Crystal | Sequence[Crystal]
     ) -> Properties | list[Properties]:
@@ -144,11 +151,12 @@ class PropertyPredictor(Network):
             ValueError: if the model does not know an element, two atoms lie on one
                 place, or a result is not finite.
         """
-        several = [crystals] if isinstance(crystals, Crystal) else list(crystals)
-        if not several:
-            return []
-        properties = self.of_graph(self.graph(several))
-        return properties[0] if isinstance(crystals, Crystal) else properties
+        if isinstance(crystals, Crystal):
+            return self.of_graph(self.graph(crystals))[0]
+        found: dict[int, Properties] = {}
+        for batch in batches(self, crystals) if crystals else ():
+            found |= zip(batch.indices, self.of_graph(batch.graph), strict=True)
+        return [found[index] for index in range(len(crystals))]
 
     def of_graph(self, graph: Graph) -> list[Properties]:
         """Properties of the crystals of a graph that :meth:`graph` made.

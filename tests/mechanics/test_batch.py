@@ -64,10 +64,10 @@ def test_many_crystals_share_few_compiled_functions(argon):
 
 
 def test_a_place_is_filled_by_a_crystal_that_waits(argon, monkeypatch):
-    monkeypatch.setattr(batch, "CPU_SLOTS", 1)
+    monkeypatch.setattr(batch, "batch_slots", lambda: 1)
     crystals = [argon_cell(seed) for seed in (0, 4, 8)]
     one_by_one = relax(argon, crystals)
-    monkeypatch.setattr(batch, "CPU_SLOTS", 2**14)
+    monkeypatch.setattr(batch, "batch_slots", lambda: 2**14)
     together = relax(argon, crystals)
     for a, b in zip(one_by_one, together, strict=True):
         assert_allclose(a.energies, b.energies, rtol=1e-10)  # round-off
