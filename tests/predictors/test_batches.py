@@ -64,8 +64,6 @@ def test_nothing_gives_nothing_and_what_is_wrong_is_named(potential):
     doubled = good.replace(fractional=np.zeros((good.n_atoms, 3)))
     with pytest.raises(ValueError, match="crystal 2: atoms must lie at least"):
         potential([good, good, doubled])
-    broken = potential.replace(
-        params={k: v * np.nan for k, v in potential.params.items()}
-    )
+    params = {name: np.nan * value for name, value in potential.params.items()}
     with pytest.raises(ValueError, match="for crystal 0 the potential"):
         potential.replace(params=params)([good])
