@@ -41,12 +41,26 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.write_line(f"{total:7.1f}  {folder}")
 
 
+MAPPINGS = 20_000
+"""Memory mappings of the process at which compiled functions are forgotten. Each takes
+some dozen; Linux allows 65,530, and XLA aborts beyond."""
+
+
+def mappings() -> float:
+    """Memory mappings of this process; infinitely many where they cannot be counted."""
+    try:
+        with open("/proc/self/maps", "rb") as file:
+            return sum(1 for _ in file)
+    except OSError:
+        return float("inf")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _few_compiled_functions():
-    """Forget compiled functions after each file.
+    """Forget compiled functions after a file, if there are many.
 
-    Each takes some dozen memory mappings; a process may have 65,530 of them on Linux,
-    and XLA aborts beyond. What another file needs again comes from the cache on disk.
+    What another file needs again comes from the cache on disk.
     """
     yield
-    jax.clear_caches()
+    if mappings() > MAPPINGS:
+        jax.clear_caches()
