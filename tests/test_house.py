@@ -8,14 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import matjax
+from tests.test_layers import FILES, PACKAGE
 
-PACKAGE = Path(matjax.__file__).parent
 TESTS = Path(__file__).parent
 EXPERIMENTS = TESTS.parent / "experiments"
-FILES = sorted(
-    p for p in PACKAGE.rglob("*.py") if "_bundled" not in p.relative_to(PACKAGE).parts
-)
 MODULES = [p for p in FILES if not p.stem.startswith("__")]
 
 LONGEST_FILE = 400

@@ -33,6 +33,7 @@ from matjax.graphs.reciprocal_space import integer_wave_vectors as integer_wave_
 from matjax.graphs.shapes import Shapes as Shapes
 from matjax.graphs.shapes import batch_slots as batch_slots
 from matjax.graphs.shapes import bucket_sizes as bucket_sizes
+from matjax.graphs.shapes import grouped_by_shape as grouped_by_shape
 from matjax.graphs.shells import nearest_neighbors as nearest_neighbors
 from matjax.graphs.shells import shell_weights as shell_weights
 from matjax.graphs.subgraphs import Reverse as Reverse

@@ -8,7 +8,7 @@ from itertools import combinations
 import jax
 import numpy as np
 
-from matjax.graphs.padding import Shape
+from matjax.graphs.padding import Shape, bucket
 
 CPU_SLOTS = 2**13
 """Edge slots of a batch on CPUs, where more crystals at once save nothing: what a step
@@ -87,3 +87,18 @@ def bucket_sizes(
     }
     shapes = tuple(sorted(chosen_shapes | {largest}, key=lambda s: (s.n_slots, s)))
     return Shapes(shapes=shapes, padding=float(1 - edges.sum() / least))
+
+
+def grouped_by_shape(needed: np.ndarray) -> dict[Shape, list[int]]:
+    """Crystals by the smallest of a few shapes that holds each of them.
+
+    Args:
+        needed: nodes, degree and edges of each crystal, (crystals, 3).
+    """
+    n_nodes, degree, _ = needed.max(axis=0).tolist()
+    largest = Shape(n_nodes, bucket(degree), 1)
+    shapes = bucket_sizes(needed, largest, node_step=1)
+    groups: dict[Shape, list[int]] = {}
+    for k, (n, d, _) in enumerate(needed.tolist()):
+        groups.setdefault(shapes.smallest(n, d), []).append(k)
+    return groups

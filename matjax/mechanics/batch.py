@@ -136,7 +136,7 @@ class Driver:
             job.slack = next_slack(job.slack, progress=progress)
             job.tried = job.at(tried, chunk.cells[k, 1])
             try:
-                job.needed(self.potential.cutoff)
+                job.measure(self.potential.cutoff)
             except ValueError:  # two atoms have met
                 pass
             else:

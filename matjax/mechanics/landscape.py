@@ -189,7 +189,10 @@ def _evaluate_rows(
 ) -> tuple[Evaluation, Evaluation]:
     potential_batched, graph_batched = in_batched
     if any(jax.tree.leaves(potential_batched)):
-        raise NotImplementedError("rows of a batch share one potential")
+        raise ValueError(
+            "rows of a batch share one potential; received one with a leading axis: "
+            "map over landscapes that have none, and give each the same"
+        )
     n = graph.numbers.shape[-1]
     whole = jax.tree.map(
         lambda leaf, batched: leaf if batched else jnp.stack([leaf] * axis_size),

@@ -153,12 +153,11 @@ def relax(
             know).
         DivergenceError: if the energy of a single crystal is not finite.
     """
-    one = isinstance(crystals, Crystal)
     settings = Settings(
         fmax, smax, cell, method, max_steps, symmetry, symprec, pressure
     )
     _require(settings)
-    if one:
+    if isinstance(crystals, Crystal):
         if fixed is not None:
             crystals = crystals.replace(fixed=required_fixed(fixed, crystals.n_atoms))
         job = _job(potential, crystals, settings)
@@ -206,9 +205,7 @@ def _relax_many(
     for index, crystal in enumerate(crystals):
         try:
             jobs.append(_job(potential, crystal, settings, index))
-            jobs[-1].needed(potential.cutoff)
         except ValueError as error:
-            jobs = [job for job in jobs if job.index != index]
             records[index] = _record(
                 Ended(Job(index, crystal), converged=False, failure=str(error))
             )
@@ -250,13 +247,15 @@ def _job(
         crystal = symmetrized(crystal, settings.symprec)
         symmetry = space_group(crystal, settings.symprec)
         moving_parts(crystal, symmetry, cell=settings.cell)
-    return Job(
+    job = Job(
         index=index,
         crystal=crystal,
         symmetry=symmetry,
         cell=settings.cell,
         pressure=settings.pressure,
     )
+    job.measure(potential.cutoff)
+    return job
 
 
 def _driver(potential: Potential, settings: Settings) -> Driver:

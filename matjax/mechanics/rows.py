@@ -22,22 +22,16 @@ from matjax.graphs import (
     NeighborList,
     Shape,
     bucket,
-    bucket_sizes,
     empty_neighbor_list,
+    grouped_by_shape,
     pad_crystals,
 )
 from matjax.graphs.bins import MAX_PAIRS_OF_ONE_BIN, sized_bins
-from matjax.mechanics.chunks import SPARE
+from matjax.mechanics.chunks import SLACK, SPARE
 from matjax.mechanics.landscape import Landscape, moving_parts
-
-N_SHAPES = 3
-"""Shapes of the rows of many crystals; each is compiled for once."""
 
 POINT_GROUP = 48
 """Operations of the largest point group; the order of each divides it."""
-
-Record = Any
-Pair = tuple[Landscape, Any]
 
 
 class Sizes(NamedTuple):
@@ -77,12 +71,14 @@ class Job:
     """Whether the cell relaxes too."""
     pressure: float = 0.0
     """eV/Å³."""
-    slack: float = 1.25
+    slack: float = SLACK
     """Room for a density grown by this factor."""
     n_nodes: int | None = None
     """Nodes of its row, once it has one: its state has as many."""
     tried: Crystal | None = None
     """What did not fit its row, if it is to be moved to a larger one."""
+    needed: tuple[int, int, int] = (0, 0, 0)
+    """Nodes, edge slots of a node with room to grow, edges; see :meth:`measure`."""
     landscape: Any = None
     """Its row, without the potential; host arrays."""
     state: Any = None
@@ -112,8 +108,8 @@ class Job:
             cell=np.asarray(cell, np.float64),
         )
 
-    def needed(self, cutoff: float) -> tuple[int, int, int]:
-        """Nodes, edge slots of a node with room to grow, and edges.
+    def measure(self, cutoff: float) -> None:
+        """Searches the neighbors of what it begins with, or of what did not fit.
 
         Raises:
             ValueError: if two atoms lie on one place.
@@ -121,29 +117,22 @@ class Job:
         edges = neighbors(self.tried or self.crystal, cutoff)
         most = max(edges.degree, 1)
         degree = ceil(max(self.slack, 1 + SPARE / most) * most)
-        return self.n_nodes or self.crystal.n_atoms, degree, len(edges.receivers)
+        n_nodes = self.n_nodes or self.crystal.n_atoms
+        self.needed = (n_nodes, degree, len(edges.receivers))
 
 
 def grouped(jobs: Sequence[Job], cutoff: float) -> list[tuple[Sizes, list[Job]]]:
-    """The jobs by the sizes of their rows, of which there are few.
-
-    Raises:
-        ValueError: if in a crystal two atoms lie on one place.
-    """
-    needed = np.array([job.needed(cutoff) for job in jobs])
-    if len(jobs) == 1:
-        (n_nodes, degree, _), n_given = needed[0].tolist(), jobs[0].n_nodes
-        shapes = [Shape(n_given or bucket(n_nodes), bucket(degree), 1)]
+    """The jobs, which have been measured, by the sizes of their rows: few ones."""
+    if len(jobs) == 1:  # in buckets, which other calls share
+        n_nodes, degree, _ = jobs[0].needed
+        shape = Shape(jobs[0].n_nodes or bucket(n_nodes), bucket(degree), 1)
+        groups = {shape: [0]}
     else:
-        n_nodes, degree, _ = needed.max(axis=0).tolist()
-        largest = Shape(n_nodes, bucket(degree), 1)
-        chosen = bucket_sizes(needed, largest, n_shapes=N_SHAPES, node_step=1)
-        shapes = [chosen.smallest(n, d) for n, d, _ in needed.tolist()]
-    groups: dict[Shape, list[Job]] = {}
-    for job, shape in zip(jobs, shapes, strict=True):
-        groups.setdefault(shape, []).append(job)
+        groups = grouped_by_shape(np.array([job.needed for job in jobs]))
     return [
-        part for shape, group in groups.items() for part in _sized(group, shape, cutoff)
+        part
+        for shape, indices in groups.items()
+        for part in _sized([jobs[k] for k in indices], shape, cutoff)
     ]
 
 
@@ -176,7 +165,7 @@ def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> No
     free, span = moving_parts(job.crystal, job.symmetry, cell=job.cell)
     padding = ((0, sizes.n_nodes - n), (0, 0), (0, 0))
     job.n_nodes = sizes.n_nodes
-    landscape = Landscape(
+    landscape = job.landscape = Landscape(
         potential=None,
         graph=graph,
         neighbor_list=sizes.neighbor_list(cutoff, job.crystal.pbc),
@@ -185,7 +174,6 @@ def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> No
         span=span.astype(dtype),
         pressure=np.asarray(job.pressure, dtype),
     )
-    job.landscape = landscape
     if job.state is None:
         shapes = jax.eval_shape(lambda: init(landscape, landscape.start()))
         job.state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
@@ -214,7 +202,7 @@ def padded(symmetry: Symmetry, n_nodes: int) -> Symmetry:
     )
 
 
-def stacked(jobs: Sequence[Job]) -> Pair:
+def stacked(jobs: Sequence[Job]) -> tuple[Landscape, Any]:
     """Rows and states of the jobs along a leading axis."""
     return jax.tree.map(
         lambda *leaves: np.stack(leaves), *[(job.landscape, job.state) for job in jobs]

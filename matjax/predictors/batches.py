@@ -13,15 +13,11 @@ from matjax.graphs import (
     Graph,
     Shape,
     batch_slots,
-    bucket,
-    bucket_sizes,
     find_edges,
+    grouped_by_shape,
     pad_crystals,
 )
 from matjax.predictors.network import Network
-
-N_SHAPES = 3
-"""Shapes of the crystals; each is compiled for once."""
 
 
 class Batch(NamedTuple):
@@ -47,12 +43,7 @@ def batches(network: Network, crystals: Sequence[Crystal]) -> Iterator[Batch]:
     """
     edges = [_edges(network, crystal, k) for k, crystal in enumerate(crystals)]
     needed = np.array([(len(e.mask), e.degree, e.n_edges) for e in edges])
-    largest = Shape(int(needed[:, 0].max()), bucket(int(needed[:, 1].max())), 1)
-    shapes = bucket_sizes(needed, largest, n_shapes=N_SHAPES, node_step=1)
-    groups: dict[Shape, list[int]] = {}
-    for k, (n_nodes, degree, _) in enumerate(needed.tolist()):
-        groups.setdefault(shapes.smallest(n_nodes, degree), []).append(k)
-    for shape, group in groups.items():
+    for shape, group in grouped_by_shape(needed).items():
         size = max(1, min(len(group), batch_slots() // max(shape.n_slots, 1)))
         whole = Shape(size * shape.n_nodes, shape.degree, size)
         for start in range(0, len(group), size):

@@ -12,7 +12,7 @@ arguments, so that a network compiles only a few times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ from matjax.graphs import Graph, build_graph
 from matjax.predictors import (
     Evaluation,
     Potential,
+    PropertyPredictor,
     energy,
     evaluate,
     forces,
@@ -257,13 +258,15 @@ def check_parameter_gradients(potential: Potential, crystal: Crystal) -> None:
     assert any(float(jnp.abs(g).max()) > 0 for g in gradients), "forces ignore them all"
 
 
-def check_unknown_element(potential: Potential, crystal: Crystal) -> None:
+def check_unknown_element(
+    network: Potential | PropertyPredictor, crystal: Crystal
+) -> None:
     """An element that the model does not know is refused by name."""
-    unknown = next(z for z in range(1, 119) if z not in potential.species)
+    unknown = next(z for z in range(1, 119) if z not in network.species)
     foreign = crystal.replace(numbers=np.full(crystal.n_atoms, unknown))
     message = ""
     try:
-        potential(foreign)
+        network(foreign)
     except ValueError as error:
         message = str(error)
     assert "knows" in message, f"an unknown element must be refused; said {message!r}"
@@ -366,10 +369,19 @@ def check_potential(potential: Potential, crystal: Crystal) -> None:
     Raises:
         ValueError: if the potential is not in float64.
     """
-    if potential.dtype != jnp.float64:
+    run_checks(CHECKS, potential, crystal)
+
+
+def run_checks(
+    checks: Mapping[str, Callable[..., None]],
+    network: Potential | PropertyPredictor,
+    crystal: Crystal,
+) -> None:
+    """Runs the checks of a contract, one after the other, in float64."""
+    if network.dtype != jnp.float64:
         raise ValueError(
-            f"the contract is checked in float64; received {potential.dtype}: switch "
-            "on jax_enable_x64 and use potential.astype"
+            f"the contract is checked in float64; received {network.dtype}: switch "
+            f"on jax_enable_x64 and use {network.NOUN}.astype"
         )
-    for check in CHECKS.values():
-        check(potential, crystal)
+    for check in checks.values():
+        check(network, crystal)

@@ -24,6 +24,8 @@ from matjax.arrays import Array
 from matjax.crystals import Crystal, make_supercell, niggli_reduce
 from matjax.graphs import Graph, build_graph
 from matjax.predictors import PropertyPredictor
+from matjax.testing.potential import check_unknown_element as check_unknown_element
+from matjax.testing.potential import run_checks
 
 DEGREE = 128
 """Edge slots of each node: one shape for all variants of a crystal, and few compiles.
@@ -282,18 +284,6 @@ def check_parameter_gradients(predictor: PropertyPredictor, crystal: Crystal) ->
     assert any(float(jnp.abs(g).max()) > 0 for g in gradients), "values ignore them all"
 
 
-def check_unknown_element(predictor: PropertyPredictor, crystal: Crystal) -> None:
-    """An element that the model does not know is refused by name."""
-    unknown = next(z for z in range(1, 119) if z not in predictor.species)
-    foreign = crystal.replace(numbers=np.full(crystal.n_atoms, unknown))
-    message = ""
-    try:
-        predictor(foreign)
-    except ValueError as error:
-        message = str(error)
-    assert "knows" in message, f"an unknown element must be refused; said {message!r}"
-
-
 def check_export(predictor: PropertyPredictor, crystal: Crystal) -> None:
     """The network lowers for TPU, CUDA and CPU without their hardware."""
     predictor = predictor.astype(jnp.float32)
@@ -322,10 +312,4 @@ def check_property_model(predictor: PropertyPredictor, crystal: Crystal) -> None
     Raises:
         ValueError: if the predictor is not in float64.
     """
-    if predictor.dtype != jnp.float64:
-        raise ValueError(
-            f"the contract is checked in float64; received {predictor.dtype}: switch "
-            "on jax_enable_x64 and use predictor.astype"
-        )
-    for check in PROPERTY_CHECKS.values():
-        check(predictor, crystal)
+    run_checks(PROPERTY_CHECKS, predictor, crystal)

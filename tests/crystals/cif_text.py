@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.spatial import KDTree
 
+from matjax.crystals import neighbors
+
 CUBIC = (5.64, 5.64, 5.64, 90, 90, 90)
 MONOCLINIC = (5.1, 6.2, 7.3, 90, 101.5, 90)
 SALT = ("Na1 Na 0 0 0", "Cl1 Cl 0.5 0.5 0.5")
@@ -40,3 +42,31 @@ def assert_same_places(crystal, numbers, fractional, atol):
         distance, partner = tree.query(found % 1.0 % 1.0)
         assert distance.max() < atol
         assert len(set(partner.tolist())) == len(expected)
+
+
+ROCK_SALT_CIF = """data_NaCl
+_cell_length_a 5.64
+_cell_length_b 5.64
+_cell_length_c 5.64
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F m -3 m'
+_symmetry_Int_Tables_number 225
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Na1 Na 0 0 0 1
+Cl1 Cl 0.5 0.5 0.5 1
+"""
+
+
+def shortest(crystal):
+    edges = neighbors(crystal, 3.5)
+    x = np.asarray(crystal.positions)
+    steps = x[edges.senders] + edges.shifts @ crystal.cell - x[edges.receivers]
+    return np.linalg.norm(steps, axis=1).min()

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import neighbors, read, read_all, read_each, space_group
+from matjax.crystals import read, read_all, read_each, space_group
 from matjax.errors import CrystalFileError
 from tests.crystals.cif_text import (
     ROCK_SALT,
     SALT,
     cif,
     operations_loop,
+    shortest,
 )
 
 SPINEL = ("Mg Mg 0.125 0.125 0.125", "Al Al 0.5 0.5 0.5", "O O 0.2624 0.2624 0.2624")
@@ -23,13 +24,6 @@ SPECIAL_HCP = (2.95, 2.95, 4.68, 90, 90, 120)
 
 def formula(crystal):
     return dict(Counter(crystal.symbols))
-
-
-def shortest(crystal):
-    edges = neighbors(crystal, 3.5)
-    x = np.asarray(crystal.positions)
-    steps = x[edges.senders] + edges.shifts @ crystal.cell - x[edges.receivers]
-    return np.linalg.norm(steps, axis=1).min()
 
 
 # Shortest distances follow from the operations in spglib's table of settings, applied

@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import neighbors, space_group
+from matjax.crystals import space_group
 from tests.crystals.cif_text import (
     MONOCLINIC,
     cif,
+    shortest,
 )
 
 RHOMBOHEDRAL = (10.473, 10.473, 10.473, 24.167, 24.167, 24.167)
@@ -20,13 +20,6 @@ BISMUTH_TELLURIDE = ("Bi Bi 0.4 0.4 0.4", "Te1 Te 0 0 0", "Te2 Te .2097 .2097 .2
 
 def formula(crystal):
     return dict(Counter(crystal.symbols))
-
-
-def shortest(crystal):
-    edges = neighbors(crystal, 3.5)
-    x = np.asarray(crystal.positions)
-    steps = x[edges.senders] + edges.shifts @ crystal.cell - x[edges.receivers]
-    return np.linalg.norm(steps, axis=1).min()
 
 
 @pytest.mark.parametrize("suffix", ["", ":R", " R", " :r", " RS"])

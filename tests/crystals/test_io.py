@@ -21,26 +21,7 @@ from matjax.crystals import (
     space_group,
     write,
 )
-
-ROCK_SALT_CIF = """data_NaCl
-_cell_length_a 5.64
-_cell_length_b 5.64
-_cell_length_c 5.64
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_symmetry_space_group_name_H-M 'F m -3 m'
-_symmetry_Int_Tables_number 225
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_occupancy
-Na1 Na 0 0 0 1
-Cl1 Cl 0.5 0.5 0.5 1
-"""
+from tests.crystals.cif_text import ROCK_SALT_CIF
 
 MOLECULE_XYZ = """3
 water

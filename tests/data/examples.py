@@ -1,11 +1,18 @@
 """Labeled crystals for tests: random ones, and files of them."""
 
+import ase.db
 import ase.io
+import jax
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
+from numpy.testing import assert_allclose, assert_array_equal
 
 from matjax.crystals import Crystal
-from matjax.data import Dataset, Example
+from matjax.data import (
+    Dataset,
+    Example,
+    LabeledGraphs,
+)
 
 CELL = np.array([[3.6, 0.2, 0.1], [-0.4, 3.9, 0.3], [0.1, 0.5, 4.2]])
 
@@ -51,3 +58,37 @@ def write_frames(path, dataset, change=lambda frames: None):
     change(frames)
     ase.io.write(path, frames)
     return path
+
+
+def assert_same(read, dataset, labels):
+    assert len(read) == len(dataset)
+    for a, b in zip(read.examples, dataset.examples, strict=True):
+        assert_array_equal(a.crystal.numbers, b.crystal.numbers)
+        # Extended XYZ and CIF keep 8 digits.
+        assert_allclose(a.crystal.positions, b.crystal.positions, atol=1e-6)
+        assert set(a.labels) == set(labels)
+        for name in labels:
+            assert_allclose(a.labels[name], b.labels[name], atol=1e-7)
+
+
+CUTOFF = 4.0
+
+
+LABELS = ("energy", "forces", "stress", "gap")
+
+
+def labeled_graphs(n=10, seed=0, **kwargs):
+    return LabeledGraphs(random_dataset(n, seed), CUTOFF, labels=LABELS, **kwargs)
+
+
+def take(batches, n):
+    return [next(batches) for _ in range(n)]
+
+
+def assert_equal(a, b):
+    jax.tree.map(assert_array_equal, a, b)
+
+
+def energies(batch):
+    """Labels of the crystals of a batch, which tell the random examples apart."""
+    return batch.labels["energy"][batch.graph.graph_mask].tolist()

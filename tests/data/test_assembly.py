@@ -5,37 +5,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from matjax.data import LabeledGraphs, Loader, Share, in_order
+from matjax.data import Loader, Share, in_order
 from matjax.data.labeled_graphs import join
 from matjax.graphs import Shape, Shapes
-from tests.data.examples import random_dataset
-
-CUTOFF = 4.0
-
-
-LABELS = ("energy", "forces", "stress", "gap")
-
-
-def labeled_graphs(n=10, seed=0, **kwargs):
-    return LabeledGraphs(random_dataset(n, seed), CUTOFF, labels=LABELS, **kwargs)
+from tests.data.examples import (
+    assert_equal,
+    energies,
+    labeled_graphs,
+    take,
+)
 
 
 @pytest.fixture(scope="module")
 def graphs():
     return labeled_graphs()
-
-
-def take(batches, n):
-    return [next(batches) for _ in range(n)]
-
-
-def assert_equal(a, b):
-    jax.tree.map(assert_array_equal, a, b)
-
-
-def energies(batch):
-    """Labels of the crystals of a batch, which tell the random examples apart."""
-    return batch.labels["energy"][batch.graph.graph_mask].tolist()
 
 
 def test_processes_and_shards_share_one_global_batch(graphs):

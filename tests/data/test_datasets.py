@@ -8,11 +8,11 @@ import ase.io
 import numpy as np
 import pytest
 from ase.constraints import FixAtoms
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from matjax.crystals import write
 from matjax.data import read_dataset
-from tests.data.examples import random_dataset, to_atoms, write_frames
+from tests.data.examples import assert_same, random_dataset, to_atoms, write_frames
 
 LABELS = ["energy", "forces", "stress", "gap"]
 
@@ -20,17 +20,6 @@ LABELS = ["energy", "forces", "stress", "gap"]
 @pytest.fixture(scope="module")
 def dataset():
     return random_dataset(6, n_atoms=2)
-
-
-def assert_same(read, dataset, labels):
-    assert len(read) == len(dataset)
-    for a, b in zip(read.examples, dataset.examples, strict=True):
-        assert_array_equal(a.crystal.numbers, b.crystal.numbers)
-        # Extended XYZ and CIF keep 8 digits.
-        assert_allclose(a.crystal.positions, b.crystal.positions, atol=1e-6)
-        assert set(a.labels) == set(labels)
-        for name in labels:
-            assert_allclose(a.labels[name], b.labels[name], atol=1e-7)
 
 
 def write_database(path, dataset):

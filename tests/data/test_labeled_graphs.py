@@ -14,29 +14,18 @@ from matjax.data import (
 )
 from matjax.data.labeled_graphs import join
 from matjax.graphs import Shape, build_graph
-from tests.data.examples import random_dataset
-
-CUTOFF = 4.0
-
-
-LABELS = ("energy", "forces", "stress", "gap")
-
-
-def labeled_graphs(n=10, seed=0, **kwargs):
-    return LabeledGraphs(random_dataset(n, seed), CUTOFF, labels=LABELS, **kwargs)
+from tests.data.examples import (
+    CUTOFF,
+    assert_equal,
+    labeled_graphs,
+    random_dataset,
+    take,
+)
 
 
 @pytest.fixture(scope="module")
 def graphs():
     return labeled_graphs()
-
-
-def take(batches, n):
-    return [next(batches) for _ in range(n)]
-
-
-def assert_equal(a, b):
-    jax.tree.map(assert_array_equal, a, b)
 
 
 @pytest.mark.parametrize("n_nearest", [None, 4])

@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,32 +12,19 @@ from matjax.data import (
     Share,
     in_order,
 )
-from tests.data.examples import random_dataset
-
-CUTOFF = 4.0
-LABELS = ("energy", "forces", "stress", "gap")
-
-
-def labeled_graphs(n=10, seed=0, **kwargs):
-    return LabeledGraphs(random_dataset(n, seed), CUTOFF, labels=LABELS, **kwargs)
+from tests.data.examples import (
+    CUTOFF,
+    assert_equal,
+    energies,
+    labeled_graphs,
+    random_dataset,
+    take,
+)
 
 
 @pytest.fixture(scope="module")
 def graphs():
     return labeled_graphs()
-
-
-def take(batches, n):
-    return [next(batches) for _ in range(n)]
-
-
-def assert_equal(a, b):
-    jax.tree.map(assert_array_equal, a, b)
-
-
-def energies(batch):
-    """Labels of the crystals of a batch, which tell the random examples apart."""
-    return batch.labels["energy"][batch.graph.graph_mask].tolist()
 
 
 def index_of(graphs):

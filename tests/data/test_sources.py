@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
 
 from matjax.data import read_dataset
 from matjax.data.sources import find_data
@@ -15,17 +14,6 @@ LABELS = ["energy", "forces", "stress", "gap"]
 @pytest.fixture(scope="module")
 def dataset():
     return random_dataset(6, n_atoms=2)
-
-
-def assert_same(read, dataset, labels):
-    assert len(read) == len(dataset)
-    for a, b in zip(read.examples, dataset.examples, strict=True):
-        assert_array_equal(a.crystal.numbers, b.crystal.numbers)
-        # Extended XYZ and CIF keep 8 digits.
-        assert_allclose(a.crystal.positions, b.crystal.positions, atol=1e-6)
-        assert set(a.labels) == set(labels)
-        for name in labels:
-            assert_allclose(a.labels[name], b.labels[name], atol=1e-7)
 
 
 def test_names_are_searched_in_the_folders_of_the_variable(

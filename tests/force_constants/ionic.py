@@ -4,7 +4,7 @@ import numpy as np
 
 from matjax.crystals import Crystal, make_supercell
 from matjax.force_constants import from_supercell
-from matjax.lattice_dynamics import Phonons
+from matjax.lattice_dynamics import Phonons, with_polar
 
 REACH = 4.5  # Å, of the springs
 
@@ -69,4 +69,14 @@ def spring_phonons(crystal, size=(2, 2, 2)):
         source=source,
         masses=crystal.masses,
         max_force=np.zeros(()),
+    )
+
+
+def low(method="gonze"):
+    """A triclinic crystal, with charges that have no symmetry."""
+    charges = np.random.default_rng(2).normal(size=(3, 3, 3))
+    charges -= charges.mean(axis=0)
+    dielectric = np.array([[3.0, 0.3, 0.1], [0.3, 2.2, -0.4], [0.1, -0.4, 4.0]])
+    return with_polar(
+        spring_phonons(triclinic()), charges, dielectric, (2, 2, 2), method=method
     )

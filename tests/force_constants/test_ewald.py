@@ -6,19 +6,9 @@ from numpy.testing import assert_allclose
 from matjax.crystals import Crystal
 from matjax.force_constants.ewald import COULOMB, ewald
 from matjax.lattice_dynamics import with_polar
-from tests.force_constants.ionic import rocksalt, spring_phonons, triclinic
+from tests.force_constants.ionic import low, rocksalt, spring_phonons
 
 Q = np.array([[0.1, 0.23, -0.4], [0.37, 0.02, 0.11], [-0.2, 0.5, 0.31]])
-
-
-def low(method="gonze"):
-    """A triclinic crystal, with charges that have no symmetry."""
-    charges = np.random.default_rng(2).normal(size=(3, 3, 3))
-    charges -= charges.mean(axis=0)
-    dielectric = np.array([[3.0, 0.3, 0.1], [0.3, 2.2, -0.4], [0.1, -0.4, 4.0]])
-    return with_polar(
-        spring_phonons(triclinic()), charges, dielectric, (2, 2, 2), method=method
-    )
 
 
 def test_ewald_sums_do_not_depend_on_their_width():

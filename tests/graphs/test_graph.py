@@ -1,32 +1,15 @@
 """Graphs: edges against brute force, adjoints, triplets, and the Bloch rules."""
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, make_supercell
-from matjax.graphs import build_graph
+from matjax.crystals import make_supercell
 from matjax.numerics import safe_norm
 from matjax.predictors import Potential, energy
-
-CUTOFF = 3.3
-MATRIX = [[4, 1, -1], [0, 1, 0], [0, 0, 1]]
-
-
-def crystal():
-    """Two atoms of different kind in a triclinic cell smaller than the cutoff."""
-    return Crystal.create(
-        [14, 8],
-        [[3.0, 0.2, 0.1], [-1.0, 2.9, 0.4], [0.3, 0.8, 3.2]],
-        fractional=[[0.05, 0.1, 0.2], [0.6, 0.45, 0.7]],
-    )
-
-
-def graph_of(crystal, **sizes):
-    return build_graph(crystal, CUTOFF, **sizes)
+from tests.graphs.networks import CUTOFF, MATRIX, Messages, crystal, graph_of
 
 
 def random(shape, seed):
@@ -109,32 +92,6 @@ def test_backward_pass_of_gather_sums_at_the_senders(phases):
 
 
 # The response of the infinite crystal
-
-
-class Messages(nn.Module):
-    """A small message-passing network: two layers, so that it sees past its cutoff."""
-
-    cutoff: float = CUTOFF
-    species: tuple[int, ...] = (8, 14)
-
-    @nn.compact
-    def __call__(self, graph):
-        channels = jnp.arange(1.0, 4.0)
-        vectors = graph.edge_vectors()
-        r = safe_norm(vectors)[:, None]
-        envelope = jnp.where(r < self.cutoff, 1 - (r / self.cutoff) ** 2, 0) ** 3
-        radial = envelope * jnp.cos(channels * r)
-        h = jnp.log(jnp.maximum(graph.numbers, 1.0))[:, None] * channels / 3
-        for layer in range(2):
-            weights = self.param(
-                f"weights_{layer}", nn.initializers.normal(0.5), (3, 3)
-            )
-            messages = radial * graph.gather(h)
-            # a vector channel: sees directions, not distances alone
-            flow = graph.scatter(messages[:, :, None] * vectors[:, None, :])
-            scalars = graph.scatter(messages) + jnp.sum(flow**2, axis=-1)
-            h = h + jnp.tanh(scalars @ weights)
-        return jnp.sum(h**2, axis=1)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,13 @@ from matjax.force_constants import band_path, regular_mesh
 from matjax.force_constants.ewald import COULOMB
 from matjax.lattice_dynamics import path_with_limits, with_polar
 from matjax.units import THZ
-from tests.force_constants.ionic import rocksalt, spring_phonons, triclinic, wurtzite
+from tests.force_constants.ionic import (
+    low,
+    rocksalt,
+    spring_phonons,
+    triclinic,
+    wurtzite,
+)
 
 CHARGE = 1.1
 EPSILON = 2.4
@@ -34,16 +40,6 @@ def nitride(method="gonze", grid=(2, 2, 2)):
     dielectric = np.diag([5.2, 5.2, 5.5])
     return with_polar(
         spring_phonons(wurtzite()), charges, dielectric, grid, method=method
-    )
-
-
-def low(method="gonze"):
-    """A triclinic crystal, with charges that have no symmetry."""
-    charges = np.random.default_rng(2).normal(size=(3, 3, 3))
-    charges -= charges.mean(axis=0)
-    dielectric = np.array([[3.0, 0.3, 0.1], [0.3, 2.2, -0.4], [0.1, -0.4, 4.0]])
-    return with_polar(
-        spring_phonons(triclinic()), charges, dielectric, (2, 2, 2), method=method
     )
 
 

@@ -8,8 +8,7 @@ from matjax.crystals import Crystal, space_group
 from matjax.mechanics import batch, relax
 from matjax.models.potentials import LennardJones, StillingerWeber
 from matjax.predictors import Potential
-
-FCC = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]) / 2
+from tests.mechanics.rattled import FCC
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ from matjax.crystals import Crystal
 from matjax.mechanics import relax
 from matjax.models.potentials import LennardJones, StillingerWeber
 from matjax.predictors import Potential
-
-FCC = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]) / 2
+from tests.mechanics.rattled import FCC, rattled_silicon
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +20,6 @@ def argon():
 @pytest.fixture(scope="module")
 def silicon():
     return Potential.create(StillingerWeber())
-
-
-def rattled_silicon(seed=0, strain=0.03):
-    rng = np.random.default_rng(seed)
-    sites = np.array([[0, 0, 0], [0.25, 0.25, 0.25]]) + rng.normal(size=(2, 3)) * 0.02
-    cell = FCC * 5.5 @ (np.eye(3) + strain * rng.normal(size=(3, 3)))
-    return Crystal.create([14, 14], cell, fractional=sites)
 
 
 def test_cell_does_not_rotate(silicon):

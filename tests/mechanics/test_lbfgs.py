@@ -1,17 +1,14 @@
 """L-BFGS: pure steps, and the Newton step of a quadratic bowl."""
 
 import jax
-import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal
 from matjax.mechanics.lbfgs import lbfgs_init, lbfgs_step
 from matjax.mechanics.rows import Job, enter, grouped, stacked
 from matjax.models.potentials import StillingerWeber
 from matjax.predictors import Potential
-
-FCC = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]) / 2
+from tests.mechanics.rattled import rattled_silicon
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +16,10 @@ def silicon():
     return Potential.create(StillingerWeber())
 
 
-def rattled_silicon(seed=0, strain=0.03):
-    rng = np.random.default_rng(seed)
-    sites = np.array([[0, 0, 0], [0.25, 0.25, 0.25]]) + rng.normal(size=(2, 3)) * 0.02
-    cell = FCC * 5.5 @ (np.eye(3) + strain * rng.normal(size=(3, 3)))
-    return Crystal.create([14, 14], cell, fractional=sites)
-
-
 def test_steps_are_pure_functions_of_their_state_and_can_be_mapped(silicon):
     jobs = [Job(k, rattled_silicon(k)) for k in (0, 1)]
+    for job in jobs:
+        job.measure(silicon.cutoff)
     ((sizes, group),) = grouped(jobs, silicon.cutoff)
     for job in group:
         enter(job, sizes, silicon.cutoff, lbfgs_init)

@@ -17,8 +17,8 @@ from matjax.mechanics import relax
 from matjax.models.potentials import LennardJones, Morse, StillingerWeber
 from matjax.predictors import Potential, ase_calculator
 from matjax.units import GPA
+from tests.mechanics.rattled import FCC, rattled_silicon
 
-FCC = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]) / 2
 SILICON = 5.4309497  # Å, minimum of Stillinger–Weber: r₀ = 2^(1/6) σ in diamond
 
 
@@ -35,13 +35,6 @@ def silicon():
 
 def fcc(a, number=18):
     return Crystal.create([number], FCC * a, fractional=np.zeros((1, 3)))
-
-
-def rattled_silicon(seed=0, strain=0.03):
-    rng = np.random.default_rng(seed)
-    sites = np.array([[0, 0, 0], [0.25, 0.25, 0.25]]) + rng.normal(size=(2, 3)) * 0.02
-    cell = FCC * 5.5 @ (np.eye(3) + strain * rng.normal(size=(3, 3)))
-    return Crystal.create([14, 14], cell, fractional=sites)
 
 
 def lattice_sum(a):

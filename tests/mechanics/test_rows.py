@@ -19,14 +19,19 @@ def cell_of(n, length=4.5):
     )
 
 
+def measured(job, cutoff=6.0):
+    job.measure(cutoff)
+    return job
+
+
 def test_many_crystals_have_few_shapes_which_hold_them():
-    jobs = [Job(k, cell_of(1 + k % 8)) for k in range(40)]
+    jobs = [measured(Job(k, cell_of(1 + k % 8))) for k in range(40)]
     groups = grouped(jobs, 6.0)
     assert len(groups) <= 3
     assert sorted(job.index for _, group in groups for job in group) == list(range(40))
     for sizes, group in groups:
         for job in group:
-            n_nodes, degree, _ = job.needed(6.0)
+            n_nodes, degree, _ = job.needed
             assert n_nodes <= sizes.n_nodes
             assert degree <= sizes.degree
 
@@ -43,7 +48,7 @@ def test_a_crystal_that_needs_bins_comes_alone():
             ]
         ),
     )
-    groups = grouped([Job(0, repeated), Job(1, repeated)], 5.0)
+    groups = grouped([measured(Job(k, repeated), 5.0) for k in (0, 1)], 5.0)
     assert [len(group) for _, group in groups] == [1, 1]
     assert all(np.prod(sizes.bins) > 1 for sizes, _ in groups)
 
@@ -69,4 +74,4 @@ def test_repeated_operations_leave_averages_as_they_are():
 def test_two_atoms_on_one_place_have_no_row():
     crystal = Crystal.create([18, 18], 5 * np.eye(3), fractional=np.zeros((2, 3)))
     with pytest.raises(ValueError, match="atoms must lie at least"):
-        grouped([Job(0, crystal)], 6.0)
+        measured(Job(0, crystal))

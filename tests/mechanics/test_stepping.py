@@ -10,8 +10,7 @@ from matjax.mechanics.rows import Job, enter, grouped, stacked
 from matjax.mechanics.stepping import METHODS, advance
 from matjax.models.potentials import LennardJones
 from matjax.predictors import Potential
-
-FCC = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]) / 2
+from tests.mechanics.rattled import FCC
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +26,8 @@ def run(argon):
         Job(k, Crystal.create([18], FCC * a, fractional=np.zeros((1, 3))))
         for k, a in enumerate(lengths)
     ]
+    for job in jobs:
+        job.measure(argon.cutoff)
     ((sizes, group),) = grouped(jobs, argon.cutoff)
     for job in group:
         enter(job, sizes, argon.cutoff, METHODS["fire"].init)

@@ -4,8 +4,6 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
-from matjax.force_constants import RealSpaceForceConstants
-from matjax.lattice_dynamics import Phonons
 from matjax.lattice_dynamics.transitions import (
     SoftMode,
     commensurate_cell,
@@ -14,39 +12,7 @@ from matjax.lattice_dynamics.transitions.order_parameter import (
     displacement_patterns,
     symmetric_directions,
 )
-
-MASS = 12.0  # amu
-
-
-SPACING = 2.0  # Å
-
-
-def chain(*stiffness, across=1.0):
-    """Atoms on a line, joined to their first, second, … neighbors along it."""
-    lengthwise, transverse = np.diag([1.0, 0, 0]), np.diag([0, across, across])
-    cells, blocks = [(0, 0, 0)], [2 * (sum(stiffness) * lengthwise + transverse)]
-    for n, k in enumerate(stiffness, start=1):
-        for sign in (1, -1):
-            cells.append((sign * n, 0, 0))
-            blocks.append(-k * lengthwise - (transverse if n == 1 else 0))
-    zeros = np.zeros(len(cells), int)
-    return Phonons(
-        crystal=Crystal.create(
-            [6],
-            np.diag([SPACING, 20, 20]),
-            fractional=[[0, 0, 0]],
-            pbc=(True, False, False),
-        ),
-        source=RealSpaceForceConstants(
-            blocks=np.array(blocks),
-            first=zeros,
-            second=zeros,
-            cells=np.array(cells),
-            n_atoms=1,
-        ),
-        masses=np.array([MASS]),
-        max_force=np.array(0.0),
-    )
+from tests.lattice_dynamics.transitions.chains import chain
 
 
 def test_turning_octahedra_have_the_three_directions_of_glazer():
