@@ -17,7 +17,7 @@ FILES = sorted(
 )
 
 LAYERS = [
-    "arrays units elements numerics errors lazy progress files config",
+    "arrays units elements numerics errors lazy progress files config source",
     "crystals processes",
     "graphs",
     "nn descriptors",
