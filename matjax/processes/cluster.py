@@ -1,0 +1,134 @@
+"""Workers: processes of this machine, or those of a Dask scheduler elsewhere.
+
+The workers of this machine listen on its loopback alone. Dask's own processes exchange
+pickles, so that whoever reaches a scheduler can run code there: one on a network needs
+TLS (https://distributed.dask.org/en/stable/tls.html).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+START = 300.0
+"""Seconds that workers of this machine may take to come up."""
+
+CONNECT = 15.0
+"""Seconds after which a scheduler that does not answer counts as unreachable."""
+
+SETTINGS = {
+    # What a worker holds is compiled functions: there is nothing to spill, and one that
+    # were paused would be so for ever.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    # An item that takes its worker with it is tried again by itself.
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.comm.timeouts.connect": f"{CONNECT:g}s",
+}
+
+
+@contextmanager
+def workers(
+    n_workers: int = 1, scheduler: str | None = None, output: Path | None = None
+) -> Iterator[Client]:
+    """A client of workers of this machine, or of those of a scheduler.
+
+    Args:
+        n_workers: processes on this machine, each with one thread, its own compiled
+            functions and the caches of this process.
+        scheduler: address such as ``tcp://HOST:8786``; then no process is started.
+        output: file for what the workers of this machine print.
+
+    Raises:
+        ValueError: if no worker is wanted, or the scheduler cannot be reached.
+        RuntimeError: if the processes cannot be started.
+    """
+    if n_workers < 1:
+        raise ValueError(f"at least one worker is needed; received {n_workers}")
+    import dask
+    import distributed  # noqa: F401 (its own settings first, which are to be kept)
+
+    # Dask tells of every worker that is lost, which records do too.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with dask.config.set(SETTINGS):
+        if scheduler is None:
+            with _of_this_machine(n_workers, output) as client:
+                yield client
+        else:
+            with _connected(scheduler) as client:
+                yield client
+
+
+@contextmanager
+def _of_this_machine(n_workers: int, output: Path | None) -> Iterator[Client]:
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            worker_dashboard_address=None,
+            env=_environment(),
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        try:
+            client.wait_for_workers(n_workers, timeout=START)
+        except TimeoutError as error:
+            raise RuntimeError(
+                f"{n_workers} workers have not started within {START:g} s"
+            ) from error
+        if output is not None:
+            from matjax.processes.output import Output
+
+            output.parent.mkdir(parents=True, exist_ok=True)
+            client.register_plugin(Output(str(output.absolute())))
+        yield client
+
+
+@contextmanager
+def _connected(scheduler: str) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=CONNECT)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ValueError(
+            f"no Dask scheduler answers at {scheduler} ({error or 'time is out'}): "
+            "start one with `dask scheduler`, workers with `dask worker ADDRESS`, and "
+            "name the address that it prints"
+        ) from error
+    with client:
+        yield client
+
+
+def _environment() -> dict[str, str]:
+    """What workers have in theirs: this process's settings of JAX, and one thread."""
+    import jax
+
+    config: Any = jax.config
+    environment = {
+        "JAX_ENABLE_X64": str(int(config.jax_enable_x64)),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    cache = config.jax_compilation_cache_dir
+    if cache is not None:
+        environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
+        environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    flags = os.environ.get("XLA_FLAGS", "")
+    environment["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        environment[name] = "1"
+    return environment
