@@ -16,5 +16,6 @@ from matjax.processes.records import read_answers as read_answers
 from matjax.processes.surveys import survey as survey
 from matjax.processes.surveys import surveyed as surveyed
 from matjax.processes.tasks import Failure as Failure
+from matjax.processes.tasks import Item as Item
 from matjax.processes.turns import Code as Code
 from matjax.processes.turns import in_turns as in_turns

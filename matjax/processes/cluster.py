@@ -32,19 +32,19 @@ SETTINGS = {
     "distributed.worker.memory.terminate": 0.95,
     # An item that takes its worker with it is tried again by itself.
     "distributed.scheduler.allowed-failures": 0,
-    "distributed.comm.timeouts.connect": f"{CONNECT:g}s",
 }
 
 
 @contextmanager
 def workers(
-    n_workers: int = 1, scheduler: str | None = None, output: Path | None = None
+    n_workers: int | None = 1, scheduler: str | None = None, output: Path | None = None
 ) -> Iterator[Client]:
     """A client of workers of this machine, or of those of a scheduler.
 
     Args:
         n_workers: processes on this machine, each with one thread, its own compiled
-            functions and the caches of this process.
+            functions and the caches of this process. With None one for each core where
+            JAX computes on them, and one where it has another device.
         scheduler: address such as ``tcp://HOST:8786``; then no process is started.
         output: file for what the workers of this machine print.
 
@@ -52,14 +52,15 @@ def workers(
         ValueError: if no worker is wanted, or the scheduler cannot be reached.
         RuntimeError: if the processes cannot be started.
     """
-    if n_workers < 1:
+    if n_workers is not None and n_workers < 1:
         raise ValueError(f"at least one worker is needed; received {n_workers}")
     import dask
     import distributed  # noqa: F401 (its own settings first, which are to be kept)
 
     # Dask tells of every worker that is lost, which records do too.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with dask.config.set(SETTINGS):
+    patience = {"distributed.comm.timeouts.connect": f"{CONNECT:g}s"}
+    with dask.config.set({**SETTINGS, **patience}):
         if scheduler is None:
             with _of_this_machine(n_workers, output) as client:
                 yield client
@@ -69,12 +70,12 @@ def workers(
 
 
 @contextmanager
-def _of_this_machine(n_workers: int, output: Path | None) -> Iterator[Client]:
+def _of_this_machine(n_workers: int | None, output: Path | None) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     with (
         LocalCluster(
-            n_workers=n_workers,
+            n_workers=n_workers or 1,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
@@ -84,12 +85,12 @@ def _of_this_machine(n_workers: int, output: Path | None) -> Iterator[Client]:
         ) as cluster,
         Client(cluster) as client,
     ):
-        try:
-            client.wait_for_workers(n_workers, timeout=START)
-        except TimeoutError as error:
-            raise RuntimeError(
-                f"{n_workers} workers have not started within {START:g} s"
-            ) from error
+        _wait_for(client, n_workers or 1)
+        if n_workers is None and set(client.run(backend).values()) == {"cpu"}:
+            # Asked of a worker: this process shall not take a device for itself.
+            n_workers = os.cpu_count() or 1
+            cluster.scale(n_workers)
+            _wait_for(client, n_workers)
         if output is not None:
             from matjax.processes.output import Output
 
@@ -112,6 +113,22 @@ def _connected(scheduler: str) -> Iterator[Client]:
         ) from error
     with client:
         yield client
+
+
+def _wait_for(client: Client, n_workers: int) -> None:
+    try:
+        client.wait_for_workers(n_workers, timeout=START)
+    except TimeoutError as error:
+        raise RuntimeError(
+            f"{n_workers} workers have not started within {START:g} s"
+        ) from error
+
+
+def backend() -> str:
+    """Where JAX computes in this process, such as ``cpu``."""
+    import jax
+
+    return jax.default_backend()
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The file of a survey: one line of JSON for each item, appended as soon as it is there.
+"""The file of a survey: one line of JSON for each item, appended as it ends.
 
 The first line holds the settings that all others were made with. A line that a crash
 has cut short does not count.

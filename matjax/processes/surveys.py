@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -41,7 +42,7 @@ ATTEMPTS = 2
 """Workers that an item may take with it; another may have been lost for its own
 reasons."""
 
-GONE = 60.0
+GONE = 20.0
 """Seconds without a connection after which a scheduler counts as lost."""
 
 log = logging.getLogger("matjax.processes")
@@ -185,15 +186,15 @@ class _Engine:
                         return
                     time.sleep(LOOK)  # no worker is there yet
                     continue
-                with suppress(TimeoutError):
+                with suppress(TimeoutError, CancelledError):
                     wait(list(self.active), timeout=LOOK, return_when="FIRST_COMPLETED")
                 for future in [f for f in self.active if f.done()]:
                     yield from self._ended(future, self.active.pop(future))
                 yield from self._overdue()
         finally:
-            for future in self.active:
-                future.cancel()
-            self.client.unsubscribe_topic(STARTED)
+            if self.client.status == "running":
+                self.client.cancel(list(self.active))
+                self.client.unsubscribe_topic(STARTED)
 
     def _next(self, more: Any) -> _Batch | None:
         if self.again:
@@ -203,6 +204,8 @@ class _Engine:
 
     def _places(self) -> int:
         """Tasks that there may be: one for each thread of a worker."""
+        if self.client.status != "running":
+            return 0
         with suppress(OSError, TimeoutError):
             return sum(self.client.nthreads().values())
         return 0

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matjax.crystals import Crystal, space_group
-from matjax.lattice_dynamics.thermal import heat_capacity_with_translations
+from matjax.lattice_dynamics import thermal_properties
 from matjax.processes.tasks import find_function
 from matjax.screening.batch import Batch
-from matjax.units import GPA, unit_name
+from matjax.units import BOLTZMANN, GPA, J_PER_MOL, unit_name
 from matjax.weights import PRETRAINED, load_predictor
 
 SYMPREC = 0.01
@@ -64,7 +64,7 @@ GROUPS = {
 """Names that stand for several columns."""
 
 HULL = "energy_above_hull"
-"""The column that all crystals of a screen decide on together, when the last is done."""
+"""The column that all crystals of a screen decide on together, at the end."""
 
 HULL_UNIT = "eV/atom"
 
@@ -242,21 +242,36 @@ def heat_capacity(batch: Batch) -> list[Value]:
 
 
 def _thermal(batch: Batch, row: int) -> tuple[float, float]:
-    return heat_capacity_with_translations(
-        batch.mesh(row), batch.frequencies(row), batch.settings.temperature
+    """Heat capacity of the cell at rest, and the share of imaginary modes.
+
+    The translations at Γ count as what they are, classical modes of zero frequency with
+    Boltzmann's constant each: the function summed is smooth in the matrices, and the
+    mean over a mesh converges fast.
+    """
+    mesh = batch.mesh(row)
+    found = thermal_properties(
+        mesh, batch.frequencies(row), [batch.settings.temperature]
     )
+    share = float(np.asarray(mesh.weights)[_is_gamma(mesh.q)].sum())
+    translations = 3 * BOLTZMANN * J_PER_MOL * share
+    capacity = float(found.heat_capacity[0]) + translations
+    return capacity, float(found.fraction_imaginary)
 
 
 def _without_translations(batch: Batch, row: int) -> np.ndarray:
     """All frequencies of the mesh but the three translations, (modes,)."""
-    found, q = batch.frequencies(row), np.asarray(batch.mesh(row).q)
-    at_gamma = (np.abs(q - np.rint(q)) < 1e-9).all(axis=1)
+    found, at_gamma = batch.frequencies(row), _is_gamma(batch.mesh(row).q)
     return np.concatenate(
         [
             values[np.argsort(abs(values))[3:]] if gamma else values
             for values, gamma in zip(found, at_gamma, strict=True)
         ]
     )
+
+
+def _is_gamma(q: Any) -> np.ndarray:
+    q = np.asarray(q)
+    return (np.abs(q - np.rint(q)) < 1e-9).all(axis=1)
 
 
 def _moduli(batch: Batch, name: str) -> list[Value]:

@@ -25,7 +25,7 @@ FUNCTION = f"{__name__}:compute"
 """This module's function as tasks name it."""
 
 Answer = dict[str, Any]
-"""``values`` and ``failures`` by column, and the ``crystal`` at rest; or ``failure``."""
+"""``values`` and ``failures`` by column and the ``crystal`` at rest, or ``failure``."""
 
 
 def compute(

@@ -1,0 +1,204 @@
+"""What a screen leaves: a table, the structures at rest, a figure and the errors.
+
+All of it is written line by line from the file of records: a screen of many crystals is
+never in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matjax.crystals import crystal_from_json, formula
+from matjax.crystals.io import append_crystal
+from matjax.data.hull import energies_above_hull
+from matjax.files import cell, draft
+from matjax.screening.columns import HULL, HULL_UNIT, Column, find_column
+from matjax.screening.pipeline import Given, Screened
+from matjax.screening.worker import ALWAYS
+from matjax.units import unit_name
+
+ENERGY = find_column("energy").header
+
+
+class Row(NamedTuple):
+    """A crystal of a screen."""
+
+    key: str
+    given: Given
+    values: Mapping[str, Any]
+    """By header."""
+    failure: str
+    """Why values are missing; empty if none is."""
+    crystal: Mapping[str, Any] | None
+    """At rest, as plain JSON."""
+    seconds: float
+
+
+class Comparison(NamedTuple):
+    """A column beside the values that were given with the crystals."""
+
+    column: Column
+    reference: str
+    """Name of the values in the source."""
+
+
+def rows(screen: Screened, hull: Mapping[str, float | str] | None) -> Iterator[Row]:
+    """The crystals of a screen, in the order of the source.
+
+    Args:
+        screen: entries and records.
+        hull: energy above the hull by key, or why there is none; None if it was not
+            asked for.
+    """
+    for key, given in screen.given.items():
+        record = screen.records[key]
+        answer = record.get("values", {})
+        error = record.get("error")
+        reasons = dict(answer.get("failures", {}))
+        if error:
+            reasons["crystal"] = f"{error['kind']}: {error['message']}"
+        if "failure" in answer:
+            reasons["relaxation"] = answer["failure"]
+        values = dict(answer.get("values", {}))
+        if hull is not None and values:
+            found = hull[key]
+            if isinstance(found, str):
+                reasons[HULL] = found
+            else:
+                values[hull_header()] = found
+        text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        yield Row(
+            key=key,
+            given=given,
+            values=values,
+            failure=" ".join(text.split()),
+            crystal=answer.get("crystal"),
+            seconds=record["seconds"],
+        )
+
+
+def above_hull(screen: Screened, competing: Screened | None) -> dict[str, float | str]:
+    """Energy above the convex hull of all crystals of a screen and of competing phases.
+
+    Args:
+        screen: with the column ``energy``.
+        competing: phases that were computed in the same way.
+
+    Returns:
+        eV/atom by key, or why there is none.
+    """
+    keys, compositions, energies = _energies(screen)
+    others = _energies(competing) if competing is not None else ([], [], [])
+    values, reasons = energies_above_hull(compositions, energies, *others[1:])
+    found: dict[str, float | str] = {
+        key: reason or float(value)
+        for key, value, reason in zip(keys, values, reasons, strict=True)
+    }
+    return {key: found.get(key, "it has no energy") for key in screen.given}
+
+
+def _energies(screen: Screened) -> tuple[list[str], list, list[float]]:
+    keys, compositions, energies = [], [], []
+    for row in rows(screen, None):
+        if ENERGY in row.values:
+            keys.append(row.key)
+            compositions.append(row.given.composition)
+            energies.append(row.values[ENERGY])
+    return keys, compositions, energies
+
+
+def hull_header() -> str:
+    """The energy above the hull as a column is headed."""
+    return f"{HULL}_{unit_name(HULL_UNIT)}"
+
+
+def write_table(
+    path: Path,
+    found: Iterator[Row],
+    columns: Sequence[str],
+    comparisons: Sequence[Comparison] = (),
+) -> None:
+    """Writes a table, as CSV or, with the ending ``.parquet``, as Parquet.
+
+    Args:
+        path: of the table.
+        found: the crystals.
+        columns: headers of the values.
+        comparisons: for each a column with the reference follows.
+
+    Raises:
+        ImportError: if Parquet is wanted and pyarrow is not installed.
+    """
+    lines = _lines(found, columns, comparisons)
+    header = next(lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with draft(path) as partial:
+        if path.suffix == ".parquet":
+            _write_parquet(partial, header, lines)
+            return
+        with partial.open("w", newline="", encoding="utf-8", errors="replace") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            for line in lines:
+                writer.writerow(["" if v is None else cell(v) for v in line])
+
+
+def _lines(
+    found: Iterator[Row], columns: Sequence[str], comparisons: Sequence[Comparison]
+) -> Iterator[list[Any]]:
+    """The header, and then a line for each crystal; None where a value is missing."""
+    beside = {c.column.header: c for c in comparisons}
+    header = ["crystal", "formula", "n_atoms"]
+    for name in columns:
+        header.append(name)
+        if name in beside:
+            header.append(_reference_header(beside[name].column))
+    yield [*header, "seconds", "failure"]
+    for row in found:
+        line: list[Any] = [row.key, formula(row.given.composition), row.given.n_atoms]
+        for name in columns:
+            line.append(row.values.get(name))
+            if name in beside:
+                line.append(row.given.references.get(beside[name].reference))
+        yield [*line, row.seconds, row.failure]
+
+
+def _reference_header(column: Column) -> str:
+    return column._replace(name=f"{column.name}_reference").header
+
+
+def _write_parquet(path: Path, header: Sequence[str], lines: Iterator[list]) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ImportError(
+            "a table in Parquet needs pyarrow: pip install 'matjax[parquet]', or name "
+            "a table that ends with .csv"
+        ) from error
+    columns = list(zip(*lines, strict=True)) or [()] * len(header)
+    pq.write_table(pa.table(dict(zip(header, map(list, columns), strict=True))), path)
+
+
+def write_structures(path: Path, found: Iterator[Row]) -> int:
+    """Writes the crystals at rest as extended XYZ; gives their number."""
+    number = 0
+    with draft(path) as partial, partial.open("w", encoding="utf-8") as file:
+        for row in found:
+            if row.crystal is None:
+                continue
+            info = {"material_id": row.key, **row.values}
+            append_crystal(file, crystal_from_json(row.crystal), info)
+            number += 1
+    return number
+
+
+def headers(columns: Sequence[str]) -> list[str]:
+    """Headers of a screen's columns, those of every screen first."""
+    return [
+        hull_header() if name == HULL else find_column(name).header
+        for name in (*ALWAYS, *columns)
+    ]
