@@ -6,8 +6,10 @@ The only place that sets JAX's precision and its persistent compilation cache.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from matjax.config import ExperimentConfig, build_config
+from matjax.files import draft
 from matjax.studies import Run, RunFolder, catalog, message, new_folder
 
 LONGEST_PATH = 4096
@@ -182,6 +185,33 @@ def predict(options: argparse.Namespace) -> None:
         )
 
 
+def screen(options: argparse.Namespace) -> None:
+    """Computes columns of the crystals of a source, and writes them as a table.
+
+    It works in the folder beside the table that has its name, and goes on with what it
+    finds there.
+    """
+    table: Path = options.out
+    if table.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"a table ends with .csv or .parquet; received --out {table}")
+    if table.exists() and not options.overwrite:
+        raise FileExistsError(f"{table} exists; choose another or use --overwrite")
+    folder = table.with_suffix("")
+    options.resume = not options.overwrite and (folder / "config.yaml").exists()
+    if options.resume:
+        log.info("going on with the screen in %s", folder)
+    told = {"structures": options.path, "table": table.suffix.removeprefix(".")}
+    if options.scheduler is not None:
+        told["scheduler"] = options.scheduler
+    given = [f"{key}={json.dumps(value)}" for key, value in told.items()]
+    options.config, options.out = "screen", folder
+    options.settings = [*given, *options.settings]
+    run(options)
+    with draft(table) as partial:
+        shutil.copyfile(folder / f"table{table.suffix}", partial)
+    _tell("wrote", table)
+
+
 def show(options: argparse.Namespace) -> None:
     """Lists experiments, configurations, pretrained potentials and properties."""
     from matjax.weights import PRETRAINED, whereabouts
@@ -281,7 +311,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.act = explain
         return options
     options, rest = parser.parse_known_args(words)
-    unknown = [word for word in rest if word.startswith("-") or options.act != run]
+    takes = options.act in (run, screen)
+    unknown = [word for word in rest if word.startswith("-") or not takes]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if rest:
@@ -350,6 +381,32 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="TABLE.csv", required=True, help="the table"
     )
     predictor.add_argument(
+        "--overwrite", action="store_true", help="replace a table that exists"
+    )
+
+    screener = commands.add_parser(
+        "screen",
+        parents=[common],
+        help="columns of many crystals: energies, moduli, frequencies",
+        epilog="matjax run screen --help lists the keys and columns.",
+    )
+    screener.set_defaults(
+        act=screen, distributed=False, coordinator=None, num_processes=None
+    )
+    screener.set_defaults(process_id=None)
+    screener.add_argument(
+        "path", metavar="SOURCE", help="a file, a folder, a data base, optimade:URL"
+    )
+    screener.add_argument(
+        "settings", metavar="key=value", nargs="*", help="such as columns=[moduli]"
+    )
+    screener.add_argument(
+        "--out", type=Path, metavar="TABLE.csv", required=True, help="or .parquet"
+    )
+    screener.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of Dask; default: this machine"
+    )
+    screener.add_argument(
         "--overwrite", action="store_true", help="replace a table that exists"
     )
 

@@ -47,7 +47,7 @@ def in_turns(
 
     Returns:
         For each code its answer to the job (``first``: seconds, compilation included),
-        the median of its times, ``seconds``, and ``peak_MB``.
+        its times, ``each``, the median of them, ``seconds``, and ``peak_MB``.
 
     Raises:
         ImportError: if an interpreter cannot import what its code needs.
@@ -108,7 +108,8 @@ class _Process:
         return {
             **self.first,
             "code": self.name,
-            "seconds": float(np.median(self.seconds)),
+            "seconds": float(np.median(self.seconds)) if self.seconds else None,
+            "each": self.seconds,
             "peak_MB": self.peak,
         }
 

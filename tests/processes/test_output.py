@@ -11,8 +11,6 @@ def test_both_outputs_go_to_the_file(tmp_path):
         f"Output({str(path)!r}).setup(None); "
         "os.write(1, b'out '); os.write(2, b'error')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
     assert path.read_bytes() == b"out error"
