@@ -1,4 +1,4 @@
-"""One file of results from finished runs of ``matcalc_cv`` or ``matcalc_elastic``.
+"""One file of results from finished runs of ``screen/heat_capacities`` or ``moduli``.
 
     python experiments/_matcalc_results.py RESULTS.json HARDWARE RUN ... [NAME=RUN ...]
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-SHORT = {"heat_capacity": "cv", "bulk_modulus_vrh": "k", "shear_modulus_vrh": "g"}
+SHORT = {"heat_capacity": "cv", "bulk_modulus": "k", "shear_modulus": "g"}
 """Names of the properties in the keys of the results."""
 
 SETTINGS = ("limit", "max_atoms", "seed", "fmax", "length", "potential_precision")
@@ -41,9 +41,8 @@ def main(
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         name = config["potential"].replace("-", "_")
         given = [f"{k}={config[k]}" for k in SETTINGS if config.get(k) is not None]
-        study = {"matcalc_cv": "matcalc_cv/binaries"}.get(
-            config["experiment"], "matcalc_elastic/binaries"
-        )
+        compared = "heat_capacity" in config["compare"]
+        study = "screen/heat_capacities" if compared else "screen/moduli"
         commands.append(
             f"matjax run {study} potential={config['potential']} {' '.join(given)}"
         )
@@ -51,10 +50,11 @@ def main(
             for long, short in SHORT.items():
                 key = key.replace(long, short)
             results[f"{name}_{key}"] = value
-        failed = (run / "failures.txt").read_text(encoding="utf-8")
-        results[f"{name}_failures"] = failed.splitlines()
-        table = (run / "crystals.csv").read_text(encoding="utf-8").splitlines()[1:]
-        chosen.add(tuple(line.split(",")[0] for line in table))
+        table = _rows(run)
+        results[f"{name}_failures"] = [
+            f"{row['crystal']}: {row['failure']}" for row in table if row["failure"]
+        ]
+        chosen.add(tuple(row["crystal"] for row in table))
     if len(chosen) != 1:
         raise ValueError("the runs must be of the same crystals; they are not")
     for name, run in (checks or {}).items():
@@ -77,13 +77,16 @@ def _changes(name: str, first: Path, other: Path) -> dict[str, float]:
 
 
 def _values(run: Path, key: str) -> dict[str, float]:
-    with (run / "crystals.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     return {
         row["crystal"]: float(row[f"{key}_J_per_mol_K"]) / int(row["n_atoms"])
-        for row in rows
-        if not row["failure"]
+        for row in _rows(run)
+        if row[f"{key}_J_per_mol_K"]
     }
+
+
+def _rows(run: Path) -> list[dict[str, str]]:
+    with (run / "table.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig
 from matjax.data import entries, fingerprints
-from matjax.screening import ScreenSettings, save_screen, screened, selection
+from matjax.screening import ScreenSettings, screened, selection
 from matjax.screening.columns import HULL, expanded
-from matjax.studies import Run
+from matjax.studies import Run, save_screen
 
 
 class Config(ExperimentConfig, ScreenSettings):
@@ -47,6 +48,8 @@ class Config(ExperimentConfig, ScreenSettings):
     """Address of a Dask scheduler, such as tcp://HOST:8786, whose workers are used."""
     time_limit: float | None = Field(default=900.0, gt=0)
     """Seconds for one crystal, with what is compiled for it."""
+    table: Literal["csv", "parquet"] = "csv"
+    """Format of the table."""
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
@@ -63,7 +66,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         progress=run.progress,
     )
     told = {key: getattr(config, key) for key in ScreenSettings.model_fields}
-    told |= fingerprints(config.potential)
+    told |= _contents(config.potential, config.structures)
     phases = None
     if HULL in columns and config.competing is not None:
         phases = work(
@@ -89,3 +92,11 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         total=len(keys),
     )
     return save_screen(run, found, columns, compare=config.compare, competing=phases)
+
+
+def _contents(potential: str, source: str) -> dict[str, str]:
+    """Digests of the files that a screen computes with: others are not gone on with."""
+    try:
+        return fingerprints(potential, source)
+    except OSError:  # a folder, or a query
+        return fingerprints(potential)

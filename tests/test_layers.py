@@ -24,7 +24,7 @@ LAYERS = [
     "models predictors",
     "weights mechanics force_constants data",
     "lattice_dynamics train generate search",
-    "distillation characterisation testing",
+    "distillation characterisation testing screening",
     "reports",
     "studies",
     "cli __main__",

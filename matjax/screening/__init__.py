@@ -5,7 +5,8 @@ batch     crystals that are worked on together, and what is computed of them onc
 columns   the columns: functions of a batch, by name
 worker    what a worker does with a batch
 pipeline  entries in, records out
-table     the table, the structures and the errors of a screen
+table     the table and the structures of a screen, line by line
+tally     its numbers side by side, and their errors
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from matjax.screening.columns import column as column
     from matjax.screening.columns import find_column as find_column
     from matjax.screening.pipeline import screened as screened
+    from matjax.screening.pipeline import selection as selection
+    from matjax.screening.tally import Tally as Tally
     from matjax.screening.settings import ScreenSettings as ScreenSettings
-    from matjax.screening.table import save_screen as save_screen
 
 import_when_used(__name__)

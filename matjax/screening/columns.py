@@ -47,6 +47,8 @@ class Column(NamedTuple):
     values: Callable[[Batch], Sequence[Value]]
     """One for each crystal of a batch; what it raises is the failure of one, or of all
     if there are several, which are then asked one by one."""
+    extensive: bool = False
+    """Whether values are those of the cell as given, not of an atom or a volume."""
 
     @property
     def header(self) -> str:
@@ -69,16 +71,19 @@ HULL = "energy_above_hull"
 HULL_UNIT = "eV/atom"
 
 
-def column(unit: str = "", name: str | None = None) -> Callable[[Any], Any]:
+def column(
+    unit: str = "", name: str | None = None, *, extensive: bool = False
+) -> Callable[[Any], Any]:
     """Makes a column of a function of a batch.
 
     Args:
         unit: such as ``GPa``; it becomes a part of the header.
         name: by default that of the function.
+        extensive: whether values are those of the cell as given.
     """
 
     def made(function: Callable[[Batch], Sequence[Value]]) -> Any:
-        found = Column(name or function.__name__, unit, function)
+        found = Column(name or function.__name__, unit, function, extensive)
         if function.__module__ == __name__:
             COLUMNS[found.name] = found
         function.column = found  # type: ignore[attr-defined]
@@ -226,7 +231,7 @@ def imaginary_fraction(batch: Batch) -> list[Value]:
     return _each(batch, lambda k: float(_thermal(batch, k)[1]))
 
 
-@column(unit="J/(mol K)")
+@column(unit="J/(mol K)", extensive=True)
 def heat_capacity(batch: Batch) -> list[Value]:
     """Heat capacity of the cell as given, at the temperature of the screen.
 

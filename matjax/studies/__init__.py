@@ -11,7 +11,7 @@ structures      crystals as configurations name them
 polarity        Born charges as configurations name them
 phonon_sources  phonons of a potential or of phonopy's files
 rest            crystals in their primitive cell and at rest, from which studies start
-screen          one function of many crystals, beside reference values
+screen          what a screen leaves behind
 distill         a distillation as experiments set it up
 """
 
@@ -46,10 +46,7 @@ if TYPE_CHECKING:
     from matjax.studies.run_folder import INNER as INNER
     from matjax.studies.run_folder import METRICS as METRICS
     from matjax.studies.run_folder import RunFolder as RunFolder
-    from matjax.studies.screen import chosen_items as chosen_items
-    from matjax.studies.screen import report as report
-    from matjax.studies.screen import screened as screened
-    from matjax.studies.screen import sized_potential as sized_potential
+    from matjax.studies.screen import save_screen as save_screen
     from matjax.studies.structures import CrystalConfig as CrystalConfig
     from matjax.studies.structures import PathDescription as PathDescription
     from matjax.studies.structures import Prototype as Prototype

@@ -29,8 +29,10 @@ log = logging.getLogger("matjax.studies.catalog")
 
 FORMER = {
     "phonons/cost": "phonons_cost/six_crystals",
-    "phonons/matcalc_cv": "matcalc_cv/binaries",
-    "elastic/matcalc": "matcalc_elastic/binaries",
+    "phonons/matcalc_cv": "screen/heat_capacities",
+    "matcalc_cv/binaries": "screen/heat_capacities",
+    "elastic/matcalc": "screen/moduli",
+    "matcalc_elastic/binaries": "screen/moduli",
     "benchmark/training": "benchmark_training/nequip",
     "benchmark/training_cgcnn": "benchmark_training/cgcnn",
     "potential/distill": "distill/rock_salt",

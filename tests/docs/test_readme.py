@@ -10,7 +10,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_first_code_block_holds_the_two_commands():
     block = README.split("```")[1]
     assert "pip install -e . && matjax run configs/phonons/silicon.yaml" in block
-    assert "pip install -e '.[test]' && pytest" in block
+    assert "pip install -e '.[test]' && pytest -n auto" in block
 
 
 def test_readme_is_short():

@@ -1,37 +1,21 @@
-"""Heat capacities and moduli of many crystals: symmetry, limits, tables, failures."""
+"""Heat capacities and moduli of many crystals: tables, figures, failures, going on."""
 
+import csv
 import json
 from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 from ase.build import bulk
-from ase.io import write
+from ase.io import read, write
 from numpy.testing import assert_allclose
 
+from matjax.cli import main
 from matjax.config import build_config
-from matjax.lattice_dynamics import phonons
 from matjax.studies import Run, catalog
-from tests.force_constants.lattices import silicon, stillinger_weber
-
-CV = catalog.load_experiment(catalog.experiments()["matcalc_cv"])
-
-
-def test_coarse_mesh_gives_the_heat_capacity_of_a_fine_one():
-    crystal = silicon()
-    exact = phonons(stillinger_weber(), crystal).thermal([300.0], (8, 8, 8))
-    shape = CV.divisions(crystal, 6.0)
-    assert shape == (2, 2, 2)
-    found = phonons(stillinger_weber(), crystal, grid=shape)
-    capacity, imaginary, _ = CV.capacity_on_mesh(found, shape)
-    assert imaginary == 0
-    # 0.05 J/(mol K) by atom is the accuracy that the mesh is chosen for; the fine mesh
-    # lacks the translations at Γ, 3R/512.
-    expected = float(exact.heat_capacity[0]) + 3 * 8.314462618 / 512
-    assert_allclose(capacity, expected, atol=2 * 0.05)
 
 
 def results_script():
-    path = catalog.experiments()["matcalc_cv"].with_name("_matcalc_results.py")
+    path = catalog.experiments()["screen"].with_name("_matcalc_results.py")
     spec = spec_from_file_location("matcalc_results", path)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -53,23 +37,27 @@ def data(tmp_path):
     return tmp_path / "data.extxyz"
 
 
-def run(study, folder, data, *settings):
-    study = catalog.find_study(study)
+SETTINGS = ("potential=stillinger-weber-si", "potential_precision=float64")
+
+
+def run(name, folder, data, *settings):
+    study = catalog.find_study(name)
     experiment = catalog.load_experiment(study.experiment)
-    common = [
-        "potential=stillinger-weber-si",
-        f"data={data}",
-        "potential_precision=float64",
-        "max_atoms=2",
-    ]
-    config = build_config(experiment.Config, study.values, [*common, *settings])
+    told = [*SETTINGS, f"structures={data}", "max_atoms=2", "n_workers=1"]
+    config = build_config(experiment.Config, study.values, [*told, *settings])
     output = Run(folder, overwrite=True)
     output.save_config(study.experiment.stem, config)
     return output.save_metrics(experiment.main(config, output))
 
 
+def table(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
-    metrics = run("matcalc_cv/binaries", tmp_path / "run", data)
+    folder = tmp_path / "run"
+    metrics = run("screen/heat_capacities", folder, data)
     assert metrics["n_crystals"] == 2
     assert metrics["n_failed"] == 1
     # Both are relaxed to the same crystal: Cv(300 K) of this potential is 37.25.
@@ -78,44 +66,63 @@ def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
         metrics["heat_capacity_mae_per_atom_J_per_mol_K"] * 2,
         metrics["heat_capacity_mae_J_per_mol_K"],
     )
-    (failure,) = (tmp_path / "run" / "failures.txt").read_text().splitlines()
-    assert failure.startswith("test-2: ValueError: the potential knows Si")
-    header, *rows = (tmp_path / "run" / "crystals.csv").read_text().splitlines()
-    assert header.startswith("crystal,formula,n_atoms,heat_capacity_J_per_mol_K")
-    assert len(rows) == 3
-    assert (tmp_path / "run" / "parity.png").stat().st_size > 10_000
+    rows = table(folder / "table.csv")
+    assert [row["crystal"] for row in rows] == ["test-0", "test-1", "test-2"]
+    assert float(rows[0]["heat_capacity_reference_J_per_mol_K"]) == 39
+    failure = rows[2]["failure"]
+    assert failure.startswith("relaxation: the potential knows Si")
+    assert (folder / "overview.png").stat().st_size > 10_000
+    assert len(read(folder / "structures.extxyz", ":")) == 2
 
     # The same command again computes nothing and finds the same.
-    lines = (tmp_path / "run" / "crystals.jsonl").read_text()
-    assert run("matcalc_cv/binaries", tmp_path / "run", data) == metrics
-    assert (tmp_path / "run" / "crystals.jsonl").read_text() == lines
+    lines = (folder / "crystals.jsonl").read_text()
+    assert run("screen/heat_capacities", folder, data) == metrics
+    assert (folder / "crystals.jsonl").read_text() == lines
 
     # Other data are not gone on with, though the file has the old name.
     before = data.read_bytes()
     frame, _, rest = before.partition(b"material_id")
     data.write_bytes(frame + b"checked=T material_id" + rest)
     with pytest.raises(ValueError, match="the settings it was made with"):
-        run("matcalc_cv/binaries", tmp_path / "run", data)
+        run("screen/heat_capacities", folder, data)
     data.write_bytes(before)
 
-    folder = tmp_path / "run"
     collect = results_script()
     collect.main(tmp_path / "all.json", "two cores", [folder], {"again": folder})
     results = json.loads((tmp_path / "all.json").read_text())
     assert results["stillinger_weber_si_n_failed"] == 1
-    assert results["stillinger_weber_si_failures"] == [failure]
+    assert results["stillinger_weber_si_failures"] == [f"test-2: {failure}"]
     mae = metrics["heat_capacity_mae_J_per_mol_K"]
     assert results["stillinger_weber_si_cv_mae_J_per_mol_K"] == mae
     assert results["check_again_n_crystals"] == 2
     assert results["check_again_largest_change_J_per_mol_K_per_atom"] == 0
     assert results["command"].startswith(
-        "matjax run matcalc_cv/binaries potential=still"
+        "matjax run screen/heat_capacities potential=still"
     )
 
 
 def test_moduli_are_those_of_the_potential(tmp_path, data):
-    metrics = run("matcalc_elastic/binaries", tmp_path / "run", data)
+    metrics = run("screen/moduli", tmp_path / "run", data)
     # C11, C12, C44 of this potential are 151.4, 76.4 and 56.4 GPa (Balamane, Halicioglu
     # and Tiller, Phys. Rev. B 46, 2250 (1992)): K = 101.4, G by Hill's mean 47.8.
-    assert_allclose(metrics["bulk_modulus_vrh_bias_GPa"], 101.4 - 90, atol=0.5)
-    assert_allclose(metrics["shear_modulus_vrh_bias_GPa"], 47.8 - 60, atol=0.5)
+    assert_allclose(metrics["bulk_modulus_bias_GPa"], 101.4 - 90, atol=0.5)
+    assert_allclose(metrics["shear_modulus_bias_GPa"], 47.8 - 60, atol=0.5)
+
+
+def test_command_writes_a_table_beside_its_folder(tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["screen", str(data), "--out", "found.csv", "n_workers=1"]
+    words += ["columns=[energy,energy_above_hull]", *SETTINGS]
+    assert main(words) == 0
+    one, other, none = table(tmp_path / "found.csv")
+    assert_allclose(float(one["energy_eV_per_atom"]), -4.3363, atol=1e-3)
+    # The same crystal twice: both lie on the hull, within what the relaxation leaves.
+    for row in (one, other):
+        assert_allclose(float(row["energy_above_hull_eV_per_atom"]), 0, atol=1e-5)
+    assert none["converged"] == ""
+    assert (tmp_path / "found" / "structures.extxyz").is_file()
+    assert main(words) == 1  # the table exists
+    (tmp_path / "found.csv").unlink()
+    assert main(words) == 0  # it goes on, and has nothing left to do
+    assert table(tmp_path / "found.csv")[0] == one
+    assert main([*words[:3], "found.txt", *SETTINGS]) == 1
