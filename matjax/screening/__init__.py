@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matjax.screening.columns import find_column as find_column
     from matjax.screening.pipeline import screened as screened
     from matjax.screening.pipeline import selection as selection
-    from matjax.screening.tally import Tally as Tally
     from matjax.screening.settings import ScreenSettings as ScreenSettings
+    from matjax.screening.tally import Tally as Tally
 
 import_when_used(__name__)

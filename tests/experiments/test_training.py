@@ -142,6 +142,7 @@ def test_data_sets_are_mixed_by_weight(argon, tmp_path):
         run("potential", tmp_path / "run", settings, resume=True)
 
 
+@pytest.mark.slow
 def test_a_property_network_is_trained_beside_its_baselines(tmp_path):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     paths = [

@@ -133,6 +133,7 @@ def test_force_constants_are_periodic_up_to_the_sublattice_phase(force_constants
     assert_allclose(shifted, matrix, atol=1e-10 * np.abs(matrix).max())  # large phases
 
 
+@pytest.mark.slow
 def test_derivatives_of_the_response_are_those_of_finite_differences(potential):
     """With respect to q, the atoms' positions and the parameters."""
     graph = graph_of(crystal())

@@ -35,6 +35,7 @@ def differences(found, strain, q, step=1e-4):
     return -(ahead - behind) / (2 * step) / found.frequencies(q)
 
 
+@pytest.mark.slow
 def test_tensors_equal_differences_between_strained_and_relaxed_crystals(of_silicon):
     for strain in (
         np.diag([1.0, 0, 0]),

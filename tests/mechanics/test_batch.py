@@ -36,7 +36,9 @@ def argon_cell(seed):
     return Crystal.create([18] * n, cell, fractional=sites)
 
 
-@pytest.mark.parametrize("method", ["lbfgs", "fire"])
+@pytest.mark.parametrize(
+    "method", ["lbfgs", pytest.param("fire", marks=pytest.mark.slow)]
+)
 def test_rows_of_a_batch_end_where_they_end_alone(argon, method):
     crystals = [argon_cell(seed) for seed in range(6)]
     together = relax(argon, crystals, method=method)

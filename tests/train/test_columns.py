@@ -102,6 +102,7 @@ def test_a_teacher_predicts_its_own_columns_in_padded_batches():
     assert_allclose(found["forces"], batch.labels["forces"], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_training_on_columns_alone_finds_the_potential(tmp_path):
     task = Task(
         potential_predictions(MODEL, ("columns",)),

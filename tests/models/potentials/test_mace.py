@@ -60,7 +60,7 @@ def subsets(n_atoms: int) -> list:
     ]
 
 
-@pytest.mark.parametrize("correlation", [1, 2, 3])
+@pytest.mark.parametrize("correlation", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_energy_of_one_layer_has_the_body_order_of_its_messages(correlation):
     potential = potential_of(layers=1, correlation=correlation, readout_width=0)
     of = energies(potential, subsets(correlation + 2))
