@@ -156,15 +156,13 @@ def torch_sim_batches(job: dict[str, Any]) -> Work:
         done = ts.optimize(
             system=atoms,
             model=model,
-            optimizer=ts.Optimizer.fire,
-            init_kwargs={"cell_filter": ts.CellFilter.frechet},
+            optimizer=ts.frechet_cell_fire,
             convergence_fn=ts.generate_force_convergence_fn(
                 force_tol=job["fmax"], include_cell_forces=True
             ),
             max_steps=job["max_steps"],
-            autobatcher=True,
         )
-        energies = (done.energy / done.n_atoms_per_system).tolist()
+        energies = (done.energy / torch.bincount(done.batch)).tolist()
         return record(job, [{"energy": e, "steps": -1} for e in energies])
 
     return work, lambda n: {"n": n}

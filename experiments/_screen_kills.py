@@ -104,7 +104,7 @@ def screen(folder: Path, words: Sequence[str], n_kills: int) -> dict[str, float]
                 last = time.monotonic() if _n_lines(records) > 1 else None
             elif sum(killed.values()) < n_kills and time.monotonic() - last > pause:
                 name = victims[sum(killed.values())]
-                print(f"{_n_lines(records) - 1} records: {name} is killed", flush=True)
+                sys.stderr.write(f"{_n_lines(records) - 1} records: {name} is killed\n")
                 cluster.kill(name)
                 killed[name.partition(" ")[0]] += 1
                 last, pause = time.monotonic(), rng.uniform(5, 40)
@@ -139,7 +139,7 @@ def main(folder: Path, n_kills: int, words: Sequence[str]) -> None:
         **killed,
         "largest_relative_differences": {k: v for k, v in worst.items() if v},
     }
-    print(json.dumps(found, indent=2))
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 
 def _apart(a: str, b: str) -> float:
