@@ -128,7 +128,7 @@ def accuracy_figure(answers: Answers, items: Items, units: Mapping[str, str]) ->
 
 def _formula(numbers: Sequence[int]) -> str:
     """Chemical formula of a cell, elements by atomic number."""
-    kinds, counts = np.unique(numbers, return_counts=True)
+    kinds, counts = np.unique(np.array(numbers, dtype=int), return_counts=True)
     names = symbols(kinds)
     return "".join(
         name + (str(count) if count > 1 else "")
