@@ -27,6 +27,12 @@ LONGEST_PATH = 4096
 REFUSED = "!"
 """How what is told begins where no process may go on."""
 
+SOURCE = (
+    "a file of structures (any format that ASE reads, CIF texts in a CSV, pymatgen's "
+    "JSON, a database of ASE), a folder of such files without its subfolders, or "
+    "'optimade:URL?filter=FILTER'"
+)
+
 log = logging.getLogger("matjax")
 
 _HELP = {"-h", "--help"}
@@ -151,15 +157,15 @@ def predict(options: argparse.Namespace) -> None:
     set_up_jax(ExperimentConfig(precision="float32"))  # as the networks were trained
     from tqdm import tqdm
 
+    from matjax.data import source_parts
     from matjax.studies import (
         available_predictors,
         predict_files,
-        structure_files,
         write_table,
     )
 
-    files = [p for p in structure_files(options.path) if not _same(p, table)]
-    if not files:
+    parts = [p for p in source_parts(options.source) if not _same(Path(p), table)]
+    if not parts:
         raise ValueError(
             f"{table} would replace the only structure file; choose another"
         )
@@ -167,7 +173,7 @@ def predict(options: argparse.Namespace) -> None:
     bar = partial(tqdm, leave=False, file=sys.stderr, disable=None)  # if a terminal
     rows = []
     try:
-        rows.extend(predict_files(files, predictors, progress=bar))
+        rows.extend(predict_files(parts, predictors, progress=bar))
     except KeyboardInterrupt:
         if rows and not table.exists():
             write_table(table, rows, predictors)
@@ -374,9 +380,7 @@ def _parser() -> argparse.ArgumentParser:
         "predict", parents=[common], help="properties of crystals in files"
     )
     predictor.set_defaults(act=predict)
-    predictor.add_argument(
-        "path", type=Path, metavar="PATH", help="a structure file or a folder of them"
-    )
+    predictor.add_argument("source", metavar="SOURCE", help=SOURCE)
     predictor.add_argument(
         "--out", type=Path, metavar="TABLE.csv", required=True, help="the table"
     )

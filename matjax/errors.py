@@ -1,12 +1,33 @@
-"""Errors of matjax's own: one base, so that a caller can tell them from all others.
+"""Errors of matjax's own, and why one of many items failed.
 
-What a caller got wrong is a ``ValueError`` as everywhere in Python; the classes here
-are for what a program may want to catch by itself.
+The errors have one base, so that a caller can tell them from all others. What a caller
+got wrong is a ``ValueError`` as everywhere in Python; the classes here are for what a
+program may want to catch by itself.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+INPUT = (ValueError, OSError, ImportError, ArithmeticError)
+"""Exceptions that a user's input can cause; those of matjax's own are among them."""
+
+LONGEST = 2000
+"""Characters of a message; some libraries quote the whole input."""
+
+
+def reason(error: BaseException) -> str:
+    """Why one of many items failed, in one line of a table."""
+    text = " ".join(str(error).split())
+    if isinstance(error, INPUT) and text:
+        return shortened(text)
+    name = type(error).__name__
+    return shortened(f"{name}: {text}" if text else name)
+
+
+def shortened(text: str) -> str:
+    """The first :data:`LONGEST` characters of a message."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 class MatjaxError(Exception):

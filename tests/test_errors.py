@@ -21,3 +21,9 @@ def test_divergence_is_arithmetic_and_keeps_what_was_computed():
     assert isinstance(caught.value, errors.MatjaxError)
     assert not isinstance(caught.value, ValueError)
     assert errors.DivergenceError("x").result is None
+
+
+def test_reasons_are_one_line_and_name_what_is_no_input():
+    assert errors.reason(ValueError("two\n lines")) == "two lines"
+    assert errors.reason(KeyError("x")) == "KeyError: 'x'"
+    assert errors.reason(ValueError()) == "ValueError"

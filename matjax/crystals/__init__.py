@@ -15,6 +15,7 @@ species          elements and isotopes as files name them
 plausibility     distances that no crystal has
 conversion       crystals from and to ASE and pymatgen
 plain            crystals from and to plain JSON
+structure_json   crystals of pymatgen's JSON
 cif_symmetry     space groups that a block states
 cif_sites        sites that a block states
 """

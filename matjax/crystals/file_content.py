@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO, TextIOWrapper
 from lzma import LZMAError
 from pathlib import Path
+from typing import IO
 
 from matjax.errors import CrystalFileError
 
 _COMPRESSED = (".gz", ".bz2", ".xz")
+_PIECE = 2**22
 
 
 def required_file(path: Path) -> Path:
@@ -23,14 +27,19 @@ def required_file(path: Path) -> Path:
     return path
 
 
+def plain_suffix(path: Path) -> str:
+    """Ending of a file's name in lower case, without that of its compression."""
+    name = path.name.lower()
+    for suffix in _COMPRESSED:
+        name = name.removesuffix(suffix)
+    return Path(name).suffix
+
+
 def file_format(path: Path, format: str | None) -> str:
     """ASE's name of the format: the given one, or told by name and content."""
     if format is not None:
         return format
-    name = path.name.lower()
-    for suffix in _COMPRESSED:
-        name = name.removesuffix(suffix)
-    if name.endswith((".cif", ".mcif")):
+    if plain_suffix(path) in (".cif", ".mcif"):
         return "cif"
     from ase.io.formats import filetype
 
@@ -45,11 +54,20 @@ def file_format(path: Path, format: str | None) -> str:
 
 def file_content(path: Path) -> bytes:
     """Bytes of a file, unpacked."""
+    with _unpacked(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """The file, as it is before it was compressed."""
     from ase.io.formats import open_with_compression
 
     try:
         with open_with_compression(str(path), "rb") as file:
-            return file.read()
+            yield file
+    except CrystalFileError:
+        raise
     except (OSError, EOFError, ValueError, LZMAError, zlib.error) as error:
         raise CrystalFileError(
             f"{path} cannot be unpacked: {type(error).__name__} {error}"
@@ -70,6 +88,45 @@ def file_text(path: Path) -> str:
     raise CrystalFileError(
         f"{path} must be text in UTF-8, UTF-16 or Latin 1; it is not"
     )
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Lines of a file with their ends, read as they are asked for.
+
+    Text as of :func:`file_text`, but UTF-8 or Latin 1 is decided line by line.
+
+    Raises:
+        CrystalFileError: when the place is reached where the file cannot be unpacked,
+            or is no text.
+    """
+    with _unpacked(path) as file:
+        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            yield from file_text(path).splitlines(keepends=True)
+            return
+        file.seek(0)
+        for number, raw in enumerate(file):
+            yield from _line(path, raw, "utf-8-sig" if number == 0 else "utf-8")
+
+
+def text_pieces(path: Path) -> Iterator[str]:
+    """Text of a file in UTF-8, some megabytes at once; errors as :func:`text_lines`."""
+    with _unpacked(path) as file, TextIOWrapper(file, "utf-8-sig") as text:
+        while piece := text.read(_PIECE):
+            yield piece
+
+
+def _line(path: Path, raw: bytes, encoding: str) -> list[str]:
+    """The line that ends here; several where carriage returns part them."""
+    if b"\0" in raw:
+        raise CrystalFileError(
+            f"{path} must be text in UTF-8, UTF-16 or Latin 1; it is not"
+        )
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    text = text.replace("\r\n", "\n")
+    return text.replace("\r", "\n").splitlines(True) if "\r" in text else [text]
 
 
 def readable(path: Path, format: str) -> Path | BytesIO | TextIOWrapper:

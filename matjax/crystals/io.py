@@ -10,11 +10,11 @@ from __future__ import annotations
 import gzip
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,13 @@ from matjax.crystals.file_content import (
     required_file,
 )
 from matjax.crystals.plausibility import require_plausible
-from matjax.crystals.xyz import Frame, frame_atoms, frames
+from matjax.crystals.xyz import (
+    Frame,
+    frame_atoms,
+    frame_values,
+    place,
+    placed_frames,
+)
 from matjax.errors import CrystalFileError
 from matjax.files import bounded_recursion, draft
 
@@ -69,8 +75,8 @@ def read(
             or contradicted, a formula that is not that of the sites, atoms too close.
             It is a ValueError.
     """
-    [loader] = _loaders(Path(path), format, index)
-    return loader(allow_close)
+    [loader] = _chosen(Path(path), format, index)
+    return loader.crystal(allow_close)
 
 
 def read_all(
@@ -80,7 +86,7 @@ def read_all(
     allow_close: bool = False,
 ) -> list[Crystal]:
     """All crystals in a file, in order; arguments and errors as :func:`read`."""
-    return [load(allow_close) for load in _loaders(Path(path), format, slice(None))]
+    return [item.crystal(allow_close) for item in _chosen(Path(path), format, _ALL)]
 
 
 def read_each(
@@ -91,10 +97,26 @@ def read_each(
 ) -> Iterator[tuple[int, Crystal | CrystalFileError]]:
     """Each structure of a file by its place from 0: the crystal, or why it is none.
 
-    One bad structure spoils no other. Arguments as :func:`read`; what concerns the
-    whole file is raised, at once.
+    One bad structure spoils no other. Extended XYZ is read frame by frame. Arguments as
+    :func:`read`; what concerns the whole file is raised: at once, but for the place in
+    extended XYZ where it cannot be unpacked.
     """
-    return _tried(_loaders(Path(path), format, slice(None)), allow_close)
+    found = read_with_values(path, format=format, allow_close=allow_close)
+    return ((number, crystal) for number, (crystal, _) in enumerate(found))
+
+
+def read_with_values(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    allow_close: bool = False,
+) -> Iterator[tuple[Crystal | CrystalFileError, Mapping[str, Any]]]:
+    """Each structure as of :func:`read_each`, with the values that stand beside it.
+
+    These are what the comment of a frame of extended XYZ holds, also of a frame that is
+    no crystal, and the ``info`` and energies of ASE's ``Atoms``.
+    """
+    return _tried(_chosen(Path(path), format, _ALL), allow_close)
 
 
 def read_atoms(path: Path) -> list[ase.Atoms]:
@@ -105,9 +127,10 @@ def read_atoms(path: Path) -> list[ase.Atoms]:
     file = required_file(path)
     format = file_format(file, None)
     if format == "extxyz":
-        return [_atoms_of_frame(file, *item) for item in _numbered_frames(file)]
+        return [_atoms_of_frame(*item) for item in placed_frames(file)]
     if format in ("cif", "vasp"):
-        return [crystal_to_ase(load(True)) for load in _loaders(file, format, _ALL)]
+        loaders = _chosen(file, format, _ALL)
+        return [crystal_to_ase(loader.crystal(True)) for loader in loaders]
     return _ase_images(file, _ALL, format)
 
 
@@ -174,40 +197,62 @@ def write_atoms(
             partial.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
 
 
-_Loader = Callable[[bool], Crystal]
 _ALL = slice(None)
 
 
-def _loaders(path: Path, format: str | None, index: int | slice) -> list[_Loader]:
-    """For each structure chosen a function of ``allow_close`` that reads it."""
+class _Loader(NamedTuple):
+    """How a structure of a file is read."""
+
+    crystal: Callable[[bool], Crystal]
+    """The crystal; takes ``allow_close``."""
+    values: Callable[[], Mapping[str, Any]] = dict
+    """What stands beside it."""
+    name: str = ""
+    """In the file."""
+
+
+def _chosen(path: Path, format: str | None, index: int | slice) -> Iterable[_Loader]:
+    """The structures chosen by place, or by what stands behind the name of the file."""
     file, selector = _selected(path)
     format = file_format(file, format)
-    names: list[str] = []
-    if format == "cif":
-        from matjax.crystals.cif import block_crystal, structure_blocks
-
-        blocks = structure_blocks(file, file_text(file))
-        names = [block.name for block in blocks]
-        loaders: list[_Loader] = [
-            lambda allow_close, b=block: block_crystal(b, allow_close=allow_close)
-            for block in blocks
-        ]
-    elif format == "vasp":
-        loaders = [partial(_of_poscar, file)]
-    elif format == "extxyz":
-        items = _numbered_frames(file)
-        loaders = [partial(_of_frame, file, *item) for item in items]
+    if format in ("cif", "vasp", "extxyz"):
+        loaders = _loaders(file, format)
     else:
-        wanted = index if selector is None else _ALL
-        images = _ase_images(file, wanted, format)
+        images = _ase_images(file, index if selector is None else _ALL, format)
         loaders = [
-            partial(_of_atoms, file, atoms, i, len(images))
+            _Loader(
+                partial(
+                    _of_atoms, place(file, i, is_one_of_several=len(images) > 1), atoms
+                ),
+                partial(_values, atoms),
+            )
             for i, atoms in enumerate(images)
         ]
         index = _ALL if selector is None else index
     if selector is not None:
-        loaders = [loaders[_place(file, selector, names, len(loaders))]]
-    return _indexed(file, loaders, index)
+        every = list(loaders)
+        loaders = [every[_place(file, selector, every)]]
+    return loaders if index == _ALL else _indexed(file, list(loaders), index)
+
+
+def _loaders(file: Path, format: str) -> Iterable[_Loader]:
+    """Each structure of a file in a format that is read here."""
+    if format == "vasp":
+        return [_Loader(partial(_of_poscar, file))]
+    if format == "extxyz":
+        return (
+            _Loader(partial(_of_frame, where, frame), partial(frame_values, frame))
+            for where, frame in placed_frames(file)
+        )
+    from matjax.crystals.cif import block_crystal, structure_blocks
+
+    return [
+        _Loader(
+            lambda allow_close, b=block: block_crystal(b, allow_close=allow_close),
+            name=block.name,
+        )
+        for block in structure_blocks(file, file_text(file))
+    ]
 
 
 def _indexed(path: Path, loaders: list[_Loader], index: int | slice) -> list[_Loader]:
@@ -221,13 +266,13 @@ def _indexed(path: Path, loaders: list[_Loader], index: int | slice) -> list[_Lo
 
 
 def _tried(
-    loaders: list[_Loader], allow_close: bool
-) -> Iterator[tuple[int, Crystal | CrystalFileError]]:
-    for number, loader in enumerate(loaders):
+    loaders: Iterable[_Loader], allow_close: bool
+) -> Iterator[tuple[Crystal | CrystalFileError, Mapping[str, Any]]]:
+    for loader in loaders:
         try:
-            yield number, loader(allow_close)
+            yield loader.crystal(allow_close), loader.values()
         except CrystalFileError as error:
-            yield number, error
+            yield error, loader.values()
 
 
 def _of_poscar(path: Path, allow_close: bool) -> Crystal:
@@ -237,29 +282,27 @@ def _of_poscar(path: Path, allow_close: bool) -> Crystal:
     return _plausible(str(path), crystal, allow_close)
 
 
-def _of_frame(
-    path: Path, number: int, n_frames: int, frame: Frame, allow_close: bool
-) -> Crystal:
-    atoms = _atoms_of_frame(path, number, n_frames, frame)
-    return _of_atoms(path, atoms, number, n_frames, allow_close)
+def _of_frame(where: str, frame: Frame, allow_close: bool) -> Crystal:
+    return _of_atoms(where, _atoms_of_frame(where, frame), allow_close)
 
 
-def _atoms_of_frame(path: Path, number: int, n_frames: int, frame: Frame) -> ase.Atoms:
+def _atoms_of_frame(where: str, frame: Frame) -> ase.Atoms:
     try:
         return frame_atoms(frame)
     except CrystalFileError as error:
-        raise CrystalFileError(f"{_where(path, number, n_frames)}: {error}") from error
+        raise CrystalFileError(f"{where}: {error}") from error
 
 
-def _of_atoms(
-    path: Path, atoms: ase.Atoms, number: int, n_images: int, allow_close: bool
-) -> Crystal:
-    where = _where(path, number, n_images)
+def _of_atoms(where: str, atoms: ase.Atoms, allow_close: bool) -> Crystal:
     try:
         crystal = Crystal.from_ase(atoms)
     except ValueError as error:
         raise CrystalFileError(f"{where}: {error}") from error
     return _plausible(where, crystal, allow_close)
+
+
+def _values(atoms: ase.Atoms) -> Mapping[str, Any]:
+    return {**(atoms.calc.results if atoms.calc else {}), **atoms.info}
 
 
 def _plausible(where: str, crystal: Crystal, allow_close: bool) -> Crystal:
@@ -270,28 +313,19 @@ def _plausible(where: str, crystal: Crystal, allow_close: bool) -> Crystal:
     return crystal
 
 
-def _where(path: Path, number: int, n_images: int) -> str:
-    return str(path) if n_images == 1 else f"{path}, structure {number}"
-
-
-def _numbered_frames(path: Path) -> list[tuple[int, int, Frame]]:
-    all_frames = frames(file_text(path))
-    if not all_frames:
-        raise CrystalFileError(f"{path} holds no structure")
-    return [(i, len(all_frames), frame) for i, frame in enumerate(all_frames)]
-
-
 def _selected(path: Path) -> tuple[Path, str | None]:
     """The file, and what stands behind the # that follows its name."""
     text = str(path)
-    for place, character in enumerate(text):
-        if character == "#" and not path.exists() and Path(text[:place]).is_file():
-            return required_file(Path(text[:place])), text[place + 1 :]
+    for at, character in enumerate(text):
+        if character == "#" and not path.exists() and Path(text[:at]).is_file():
+            return required_file(Path(text[:at])), text[at + 1 :]
     return required_file(path), None
 
 
-def _place(path: Path, selector: str, names: list[str], n: int) -> int:
+def _place(path: Path, selector: str, loaders: list[_Loader]) -> int:
     """Place of the structure of this name, or of this number from 0."""
+    names = [loader.name for loader in loaders if loader.name]
+    n = len(loaders)
     wanted = selector.lower().removeprefix("data_")
     matches = [i for i, name in enumerate(names) if name.lower() == wanted]
     if len(matches) == 1:

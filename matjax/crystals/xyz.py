@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from io import StringIO
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from matjax.crystals.file_content import text_lines
 from matjax.crystals.species import HYDROGENS, ISOTOPE_MASSES, require_certain
 from matjax.errors import CrystalFileError
 
@@ -32,36 +36,80 @@ class Frame(NamedTuple):
     failure: str = ""
 
 
-def frames(text: str) -> list[Frame]:
-    """All frames; what follows a count that is none is one last frame that failed."""
-    lines = text.splitlines()
-    all_frames, at = [], 0
-    while at < len(lines):
-        head = lines[at].strip()
-        if not head:
-            if not any(line.strip() for line in lines[at:]):
-                break
-            if all_frames:
-                at += 1
-                continue
+def placed_frames(path: Path) -> Iterator[tuple[str, Frame]]:
+    """Frames of a file as they are read, with their place for messages.
+
+    Raises:
+        CrystalFileError: at once if there is none.
+    """
+    lines = (line for text in text_lines(path) for line in text.splitlines())
+    following = frames(lines)
+    first = list(islice(following, 2))
+    if not first:
+        raise CrystalFileError(f"{path} holds no structure")
+    return (
+        (place(path, number, is_one_of_several=len(first) > 1), frame)
+        for number, frame in enumerate(chain(first, following))
+    )
+
+
+def place(path: Path, number: int, *, is_one_of_several: bool) -> str:
+    """Where a structure stands, as messages begin."""
+    return f"{path}, structure {number}" if is_one_of_several else str(path)
+
+
+def frames(lines: Iterable[str]) -> Iterator[Frame]:
+    """Each frame, as lines come; what follows a count that is none is one that failed.
+
+    Args:
+        lines: of a file, without their ends.
+    """
+    numbered = enumerate(lines, start=1)
+    line = next(numbered, None)
+    is_first = True
+    while line is not None:
+        number, text = line
+        head = text.strip()
+        if not head and (not is_first or not any(rest.strip() for _, rest in numbered)):
+            line = next(numbered, None)
+            continue
+        is_first = False
         if not head.isdecimal() or len(head) > 12:
-            failure = (
-                f"line {at + 1} must hold the number of atoms of a frame; it holds "
-                f"{lines[at][:60]!r}"
-            )
-            return [*all_frames, Frame([], failure)]
-        end = at + 2 + int(head)
-        if end > len(lines):
-            failure = (
-                f"the frame of line {at + 1} must have {head} atoms; the file ends "
-                f"after {max(0, len(lines) - at - 2)}"
-            )
-            return [*all_frames, Frame([], failure)]
-        while end < len(lines) and lines[end].lstrip().startswith("VEC"):
-            end += 1
-        all_frames.append(Frame(lines[at:end]))
-        at = end
-    return all_frames
+            yield Frame([], _no_count(number, text))
+            return
+        taken = [rest for _, rest in islice(numbered, 1 + int(head))]
+        if len(taken) <= int(head):
+            yield Frame([], _cut_short(number, head, len(taken)))
+            return
+        line = next(numbered, None)
+        while line is not None and line[1].lstrip().startswith("VEC"):
+            taken.append(line[1])
+            line = next(numbered, None)
+        yield Frame([text, *taken])
+
+
+def _no_count(number: int, text: str) -> str:
+    return (
+        f"line {number} must hold the number of atoms of a frame; it holds "
+        f"{text[:60]!r}"
+    )
+
+
+def _cut_short(number: int, head: str, n_lines: int) -> str:
+    return (
+        f"the frame of line {number} must have {head} atoms; the file ends after "
+        f"{max(0, n_lines - 1)}"
+    )
+
+
+def frame_values(frame: Frame) -> dict[str, Any]:
+    """What is stored with a frame, by name; nothing if its comment cannot be read."""
+    from ase.io.extxyz import key_val_str_to_dict
+
+    try:
+        return key_val_str_to_dict(frame.lines[1])
+    except (ValueError, IndexError, TypeError):  # its frame is refused, and says why
+        return {}
 
 
 def frame_atoms(frame: Frame) -> ase.Atoms:

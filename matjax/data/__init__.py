@@ -7,7 +7,13 @@ statistics      reference energies, scales, sizes, shapes of batches
 assembly        batches divided over processes and devices
 loader          the stream of batches
 sources         data sets by path or name
-items           crystals of a file by identifier, with reference values
+entry           crystals one after another, from files, folders, tables, databases
+csv_structures  those of a CSV with a column of CIF texts
+json_structures those of pymatgen's JSON
+ase_database    those of ASE's databases
+optimade        those of databases with an OPTIMADE interface
+hull            energies above the hull of competing phases
+items           crystals of a source by key, with reference values
 """
 
 from matjax.data.assembly import Share as Share
@@ -15,6 +21,11 @@ from matjax.data.datasets import Dataset as Dataset
 from matjax.data.datasets import Example as Example
 from matjax.data.datasets import joined as joined
 from matjax.data.datasets import read_dataset as read_dataset
+from matjax.data.entry import Entry as Entry
+from matjax.data.entry import entries as entries
+from matjax.data.entry import source_parts as source_parts
+from matjax.data.hull import AboveHull as AboveHull
+from matjax.data.hull import energies_above_hull as energies_above_hull
 from matjax.data.items import Item as Item
 from matjax.data.items import choose as choose
 from matjax.data.items import composition as composition

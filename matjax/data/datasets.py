@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ import numpy as np
 
 from matjax.crystals import Crystal, read, require_separate_atoms
 from matjax.crystals.io import read_atoms
+from matjax.data.ase_database import DATABASES, database_rows
 from matjax.data.sources import find_data
 from matjax.elements import symbols
 from matjax.predictors import Label, as_label
@@ -28,7 +28,6 @@ from matjax.predictors import Label, as_label
 if TYPE_CHECKING:
     import ase
 
-_DATABASES = (".db", ".json", ".aselmdb")
 _TABLE = "id_prop.csv"
 
 
@@ -177,28 +176,13 @@ def _file(
 
 
 def _frames(path: Path) -> Iterator[ase.Atoms]:
-    if path.suffix not in _DATABASES:
+    if path.suffix not in DATABASES:
         yield from read_atoms(path)
         return
-    from ase.db import connect
-
-    # Opened for writing, a database in LMDB would change by being read.
-    options: dict[str, Any] = {"readonly": True} if path.suffix == ".aselmdb" else {}
-    try:
-        database = connect(path, **options)
-    except ImportError as error:
-        raise ImportError(
-            f"{path.name} is read through the package ase-db-backends, which is not "
-            "installed: install it with `pip install ase-db-backends`, or convert the "
-            "file to extended XYZ"
-        ) from error
-    try:
-        for row in database.select():
-            atoms = row.toatoms()
-            atoms.info.update(row.key_value_pairs)
-            yield atoms
-    except sqlite3.DatabaseError as error:
-        raise ValueError(f"{path} must be a database of ASE: {error}") from error
+    for row in database_rows(path):
+        atoms = row.toatoms()
+        atoms.info.update(row.key_value_pairs)
+        yield atoms
 
 
 def _stored(atoms: ase.Atoms, label: Label, key: str, source: str) -> Any:

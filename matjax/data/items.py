@@ -1,89 +1,69 @@
-"""Items of a data file: crystals by identifier, with reference values."""
+"""Items of a source: crystals by key, with reference values."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from matjax.crystals import Crystal, bare, crystal_to_json
-from matjax.crystals.io import read_atoms
 from matjax.crystals.plain import REFUSED
+from matjax.data.entry import Entry, entries
 from matjax.data.sources import find_data
-
-if TYPE_CHECKING:
-    import ase
 
 
 class Item(NamedTuple):
-    """A frame of a data file."""
+    """A structure of a source."""
 
     numbers: tuple[int, ...]
-    """Atomic numbers."""
+    """Atomic numbers; none if it is no crystal."""
     crystal: Crystal | None
-    """None if the frame is no crystal."""
+    """None if it is no crystal."""
     references: Mapping[str, float]
     """Values of properties to compare with."""
     refusal: str = ""
-    """Why the frame is no crystal."""
+    """Why it is no crystal."""
 
     def to_json(self) -> dict[str, Any]:
         """The crystal as :func:`crystal_from_json` wants it, or why there is none."""
         if self.crystal is None:
-            return {"numbers": list(self.numbers), REFUSED: self.refusal}
+            return {REFUSED: self.refusal}
         return crystal_to_json(self.crystal)
 
 
 def read_items(name: str, properties: Sequence[str]) -> dict[str, Item]:
-    """Crystals of a file, by ``material_id``.
+    """Crystals of a source, by key.
 
-    A frame that is no crystal stays among them, with the reason, so that it becomes a
-    failed row of a survey and the others go on.
+    What is no crystal stays among them, with the reason, so that it becomes a failed
+    row of a survey and the others go on.
+
+    Args:
+        name: of the source, as :func:`~matjax.data.entry.entries` takes it.
+        properties: which every crystal must have.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file cannot be read, a crystal lacks a property or an
-            identifier, or two have the same.
+        ValueError: if a crystal lacks a property.
     """
-    items: dict[str, Item] = {}
-    path = find_data(name)
-    for number, atoms in enumerate(read_atoms(path)):
-        missing = {"material_id", *properties} - atoms.info.keys()
-        if missing:
-            raise ValueError(f"{name}: crystal {number} lacks {sorted(missing)}")
-        key = str(atoms.info["material_id"])
-        if key in items:
-            raise ValueError(
-                f"{name}: each material_id must occur once; crystal {number} repeats "
-                f"{key}"
-            )
-        references = {p: _reference(atoms.info[p]) for p in properties}
-        items[key] = _item(atoms, references, f"{name}#{number}")
-    return items
+    found = entries(name, references=properties)
+    return {entry.key: _item(entry, properties) for entry in found}
 
 
-def _item(atoms: ase.Atoms, references: Mapping[str, float], source: str) -> Item:
-    """The crystal of a frame, or why it is none."""
-    numbers = tuple(atoms.numbers.tolist())
-    try:
-        off = [key for key, value in references.items() if not np.isfinite(value)]
-        if off:
-            raise ValueError(f"{off[0]} must be a finite number")
-        return Item(numbers, bare(Crystal.from_ase(atoms)), references)
-    except ValueError as error:
-        reason = f"{source}: {' '.join(str(error).split())}"
-        return Item(numbers, None, references, reason)
-
-
-def _reference(value: Any) -> float:
-    """A reference value as a number; what is none is not a number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
+def _item(entry: Entry, properties: Sequence[str]) -> Item:
+    """The bare crystal of an entry, or why it is none."""
+    references, refusal = entry.references, entry.refusal
+    if entry.crystal is not None:
+        if missing := set(properties) - references.keys():
+            raise ValueError(f"{entry.source} ({entry.key}) lacks {sorted(missing)}")
+        off = [key for key in properties if not np.isfinite(references[key])]
+        refusal = f"{off[0]} must be a finite number" if off else ""
+    if entry.crystal is None or refusal:
+        return Item((), None, references, f"{entry.source}: {refusal}")
+    numbers = tuple(np.asarray(entry.crystal.numbers).tolist())
+    return Item(numbers, bare(entry.crystal), references)
 
 
 def fingerprints(potential: str, data: str | None = None) -> dict[str, str]:

@@ -11,6 +11,8 @@ stability      the same in words and as plain JSON
 training       how errors fell; predictions beside labels
 students       phonons of a student beside those of its teacher
 accuracy       predicted beside reference values of many crystals
+parity         predictions against references, the panel
+screening      a screen at one glance: outcomes, distributions, agreement
 costs          time and memory beside other routes and codes
 """
 
@@ -33,10 +35,15 @@ if TYPE_CHECKING:
     from matjax.reports.drawing import save_figure as save_figure
     from matjax.reports.drawing import style as style
     from matjax.reports.elasticity import young_figure as young_figure
+    from matjax.reports.parity import Agreement as Agreement
+    from matjax.reports.parity import agreement as agreement
+    from matjax.reports.parity import draw_parity as draw_parity
     from matjax.reports.phonons import band_points as band_points
     from matjax.reports.phonons import draw_bands as draw_bands
     from matjax.reports.phonons import phonon_figure as phonon_figure
     from matjax.reports.phonons import stagger_labels as stagger_labels
+    from matjax.reports.screening import ColumnValues as ColumnValues
+    from matjax.reports.screening import overview_figure as overview_figure
     from matjax.reports.stability import stage_in_words as stage_in_words
     from matjax.reports.stability import stage_record as stage_record
     from matjax.reports.stability import verdict as verdict

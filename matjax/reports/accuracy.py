@@ -10,6 +10,7 @@ import numpy as np
 from matjax.data import Item
 from matjax.elements import symbols
 from matjax.reports.drawing import new_figure, style
+from matjax.reports.parity import draw_parity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,11 +117,8 @@ def accuracy_figure(answers: Answers, items: Items, units: Mapping[str, str]) ->
         for ax, (key, unit) in zip(axes[0], units.items(), strict=True):
             x = np.array([items[name].references[key] for name in good])
             y = np.array([answers[name]["values"][key] for name in good])
-            ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-            ax.plot(ends, ends, color="0.7", linewidth=0.8, zorder=0)
-            ax.plot(x, y, "o", markersize=3, alpha=0.7)
+            mean = draw_parity(ax, x, y).mae
             ax.set(xlabel=f"DFT {_label(key, unit)}", ylabel="Potential")
-            mean = np.abs(y - x).mean()
             readable = unit.replace("_per_", "/").replace("_", " ")
             ax.set_title(f"{len(good)} crystals, mean error {mean:.3g} {readable}")
     return figure
@@ -128,7 +126,7 @@ def accuracy_figure(answers: Answers, items: Items, units: Mapping[str, str]) ->
 
 def _formula(numbers: Sequence[int]) -> str:
     """Chemical formula of a cell, elements by atomic number."""
-    kinds, counts = np.unique(numbers, return_counts=True)
+    kinds, counts = np.unique(np.array(numbers, dtype=int), return_counts=True)
     names = symbols(kinds)
     return "".join(
         name + (str(count) if count > 1 else "")

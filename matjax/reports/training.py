@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from matjax.reports.drawing import new_figure, style
+from matjax.reports.parity import draw_parity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,11 +76,8 @@ def parity_figure(
     with style():
         figure, axes = new_figure(1, n, width=3.2 * n, height=3.4, title=title)
         for ax, (label, pair) in zip(axes.flat, comparisons.items(), strict=True):
-            ends = [np.min(pair), np.max(pair)]
-            ax.plot(ends, ends, color="0.7", linewidth=0.8, zorder=0)
-            ax.plot(pair.expected, pair.predicted, ".", markersize=2, rasterized=True)
+            error = draw_parity(ax, pair.expected, pair.predicted).mae
             unit = units.get(label, "")
-            error = np.abs(np.float64(pair.predicted) - pair.expected).mean()
             ax.set_title(f"{label}: MAE {error:.3g} {unit}".rstrip())
             inside = f" ({unit})" if unit else ""
             ax.set(xlabel=f"label{inside}", ylabel=f"prediction{inside}")

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from matjax.studies.polarity import Polar as Polar
     from matjax.studies.predict import available_predictors as available_predictors
     from matjax.studies.predict import predict_files as predict_files
-    from matjax.studies.predict import structure_files as structure_files
     from matjax.studies.predict import write_table as write_table
     from matjax.studies.rest import Rest as Rest
     from matjax.studies.rest import brought_to_rest as brought_to_rest

@@ -10,11 +10,7 @@ from __future__ import annotations
 import errno
 import traceback
 
-INPUT = (ValueError, OSError, ImportError, ArithmeticError)
-"""Exceptions that a user's input can cause; those of matjax's own are among them."""
-
-LONGEST = 2000
-"""Characters of a message; some libraries quote the whole input."""
+from matjax.errors import INPUT, shortened
 
 _MEMORY = "there is not enough memory"
 _SMALLER = "take a smaller crystal, mesh or batch, or a machine with more"
@@ -33,19 +29,11 @@ def message(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"error: {_of_system(error)}"
     if isinstance(error, INPUT):
-        return f"error: {_short(str(error).strip() or type(error).__name__)}"
+        return f"error: {shortened(str(error).strip() or type(error).__name__)}"
     return (
         f"internal error: {type(error).__name__}: {_first_line(error)}"
         f"{_place(error)}; please report it; --debug shows where it comes from"
     )
-
-
-def reason(error: BaseException) -> str:
-    """Why one of many items failed, in one line of a table."""
-    text = " ".join(str(error).split())
-    if isinstance(error, INPUT) and text:
-        return _short(text)
-    return _short(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def _is_about_memory(error: BaseException) -> bool:
@@ -58,7 +46,7 @@ def _is_about_memory(error: BaseException) -> bool:
 
 def _of_system(error: OSError) -> str:
     if error.errno is None:
-        return _short(str(error) or type(error).__name__)
+        return shortened(str(error) or type(error).__name__)
     file = f"{error.filename}: " if error.filename is not None else ""
     if error.errno == errno.ENOSPC:
         return f"{file}no space is left on the disk: free some, or choose another"
@@ -78,8 +66,4 @@ def _place(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return _short(str(error).strip().partition("\n")[0] or "without a message")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    return shortened(str(error).strip().partition("\n")[0] or "without a message")

@@ -1,4 +1,4 @@
-"""Properties of the crystals in many files, as one table."""
+"""Properties of the crystals of a source, as one table."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from matjax.crystals import Crystal, read_each
+from matjax.crystals import Crystal
+from matjax.data import entries
+from matjax.errors import reason
 from matjax.files import cell, draft
 from matjax.graphs import Graph
 from matjax.predictors import PropertyPredictor
 from matjax.progress import Progress
-from matjax.studies.messages import reason
 from matjax.units import unit_name
 from matjax.weights import Converted, find, load_predictor, pretrained
 
@@ -36,23 +37,6 @@ class Row(NamedTuple):
     failure: str
 
 
-def structure_files(path: Path) -> list[Path]:
-    """The file, or the files of a folder by name; hidden ones and folders left out.
-
-    Raises:
-        FileNotFoundError: if there is neither.
-        ValueError: if the folder has no file.
-    """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise FileNotFoundError(f"no such file or folder: {path}")
-    files = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-    if not files:
-        raise ValueError(f"{path} holds no file; structure files are needed")
-    return files
-
-
 def available_predictors() -> list[PropertyPredictor]:
     """Every published property network whose weights are found.
 
@@ -67,24 +51,25 @@ def available_predictors() -> list[PropertyPredictor]:
 
 
 def predict_files(
-    files: Sequence[Path],
+    parts: Sequence[str],
     predictors: Sequence[PropertyPredictor],
     *,
     progress: Progress | None = None,
 ) -> Iterator[Row]:
-    """Properties of every structure of every file, in order, as batches are done.
+    """Properties of every structure of every source, in order, as batches are done.
 
     What cannot be read, or holds an element that a network does not know, or makes a
     network fail, becomes a row with the reason, and the rest goes on.
 
     Args:
-        files: of any format that ASE reads; all structures of each are taken.
+        parts: files and queries, as :func:`~matjax.data.source_parts` gives them; all
+            structures of each are taken.
         predictors: of different properties.
-        progress: wraps the files, such as ``tqdm.tqdm``.
+        progress: wraps the parts, such as ``tqdm.tqdm``.
     """
     rows: list[Row] = []
     waiting: list[tuple[int, Crystal]] = []
-    steps = progress(files, "predicting") if progress else files
+    steps = progress(parts, "predicting") if progress else parts
     for row, crystal in _structures(steps):
         if crystal is not None:
             row = row._replace(failure=_unknown_element(crystal, predictors))
@@ -123,25 +108,16 @@ def write_table(
             writer.writerow([*head, *numbers, cell(row.failure)])
 
 
-def _structures(files: Iterable[Path]) -> Iterator[tuple[Row, Crystal | None]]:
+def _structures(parts: Iterable[str]) -> Iterator[tuple[Row, Crystal | None]]:
     """A row for each structure, still without values; or for one with a failure."""
-    for path in files:
-        for number, outcome in _tried(path):
-            if isinstance(outcome, Exception):
-                yield Row(path.name, number, "", {}, reason(outcome)), None
-                continue
-            formula = outcome.to_ase().get_chemical_formula("metal")
-            yield Row(path.name, number, formula, {}, ""), outcome
-
-
-def _tried(path: Path) -> Iterator[tuple[int, Crystal | Exception]]:
-    """Each structure of a file, or why it is none; what ends the file comes last."""
-    number = -1
-    try:
-        for number, crystal in read_each(path):
-            yield number, crystal
-    except Exception as error:  # noqa: BLE001 (parsers raise anything)
-        yield number + 1, error
+    for part in parts:
+        for entry in entries(part):
+            file, _, number = entry.source.rpartition("#")
+            row = Row(file, int(number), "", {}, entry.refusal)
+            if entry.crystal is not None:
+                formula = entry.crystal.to_ase().get_chemical_formula("metal")
+                row = row._replace(formula=formula)
+            yield row, entry.crystal
 
 
 def _unknown_element(crystal: Crystal, predictors: Sequence[PropertyPredictor]) -> str:

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, read, read_all, read_each, write
+from matjax.crystals.xyz import Frame, frame_values, frames
 from matjax.errors import CrystalFileError
 
 LATTICE = 'Lattice="4 0 0 0 4 0 0 0 4"'
@@ -81,6 +82,35 @@ def test_one_bad_frame_spoils_no_other(tmp_path):
     assert read(path).n_atoms == 1
     with pytest.raises(CrystalFileError, match="structure 1: "):
         read_all(path)
+
+
+def test_frames_are_read_as_they_are_asked_for():
+    def lines():
+        for number in range(3):
+            yield from GOOD.splitlines()
+            taken.append(number)
+
+    taken = []
+    following = frames(lines())
+    assert next(following).lines == GOOD.splitlines()
+    assert taken == [0]  # and the next line, which may belong to the frame
+    assert len(list(following)) == 2
+
+
+def test_blank_lines_between_frames_are_none(tmp_path):
+    path = tmp_path / "x.extxyz"
+    path.write_text(GOOD + "\n\n" + GOOD + "\n")
+    assert len(read_all(path)) == 2
+    path.write_text("\n\n")
+    with pytest.raises(CrystalFileError, match="holds no structure"):
+        read_all(path)
+
+
+def test_values_of_a_frame_are_known_though_it_is_no_crystal():
+    lines = ["1", f"{LATTICE} id=mp-7 energy=-3.5", "Si nan 0 0"]
+    values = frame_values(Frame(lines))
+    assert (values["id"], values["energy"]) == ("mp-7", -3.5)
+    assert frame_values(Frame([], "cut short")) == {}
 
 
 BAD = {

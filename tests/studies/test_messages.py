@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from matjax.errors import ConfigError, DivergenceError
-from matjax.studies.messages import LONGEST, message, reason
+from matjax.errors import LONGEST, ConfigError, DivergenceError
+from matjax.studies.messages import message
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,3 @@ def test_long_messages_are_cut():
     text = message(ValueError("x" * 10_000))
     assert len(text) < LONGEST + 20
     assert text.endswith("…")
-
-
-def test_reasons_are_one_line_and_name_what_is_no_input():
-    assert reason(ValueError("two\n lines")) == "two lines"
-    assert reason(KeyError("x")) == "KeyError: 'x'"
-    assert reason(ValueError()) == "ValueError"

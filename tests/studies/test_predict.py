@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from matjax import cli
 from matjax.crystals import Crystal, write
+from matjax.data import entry, source_parts
 from matjax.models.properties import CGCNN
 from matjax.predictors import PropertyPredictor
 from matjax.studies import predict
@@ -115,14 +116,14 @@ def test_frame_that_is_none_leaves_the_others_of_its_file(folder):
 )
 def test_any_error_of_a_parser_is_the_failure_of_its_file(folder, monkeypatch, error):
     (folder / "odd.xyz").write_text("odd")
-    read_each = predict.read_each
+    read_with_values = entry.read_with_values
 
     def read(path):
         if path.name == "odd.xyz":
             raise error
-        return read_each(path)
+        return read_with_values(path)
 
-    monkeypatch.setattr(predict, "read_each", read)
+    monkeypatch.setattr(entry, "read_with_values", read)
     assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
     failures = {row["file"]: row["failure"] for row in rows()}
     assert type(error).__name__ in failures["odd.xyz"]
@@ -200,7 +201,7 @@ def test_folder_is_no_table(folder, caplog):
 def test_batches_do_not_change_predictions(folder, monkeypatch):
     crystals = [diamond("Si", 5.3), diamond("Ge", 5.6), diamond("Si", 5.5)]
     write("several.extxyz", crystals)
-    files = [Path("several.extxyz")]
+    files = ["several.extxyz"]
     together = list(predict.predict_files(files, [COHESION]))
     monkeypatch.setattr(predict, "BATCH", 2)
     monkeypatch.setattr(predict, "BATCH_ATOMS", 3)
@@ -215,10 +216,10 @@ def test_progress_counts_files(folder):
 
     def progress(files, description):
         for path in files:
-            seen.append((path.name, description))
+            seen.append((Path(path).name, description))
             yield path
 
-    files = predict.structure_files(folder)
+    files = source_parts(str(folder))
     list(predict.predict_files(files, [COHESION], progress=progress))
     assert seen == [("b.vasp", "predicting"), ("silicon.cif", "predicting")]
 
@@ -248,7 +249,7 @@ def test_structure_is_not_replaced_by_its_table(folder, caplog):
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("absent", "no such file or folder: absent"), ("hollow", "holds no file")],
+    [("absent", "no data set absent"), ("hollow", "holds no file")],
 )
 def test_nothing_to_predict_is_said(folder, caplog, path, message):
     Path("hollow").mkdir()

@@ -30,7 +30,7 @@ def test_what_is_no_crystal_is_a_failed_row(data, tmp_path):
     (tmp_path / "volume.py").write_text(FUNCTION)
     run = Run(tmp_path / "run")
     items = chosen_items(data, ("volume",))
-    assert [len(item.numbers) for item in items.values()] == [1, 1, 8]  # small first
+    assert [len(item.numbers) for item in items.values()] == [0, 1, 8]  # small first
     answers = screened(
         f"{tmp_path / 'volume.py'}:volume",
         items,
