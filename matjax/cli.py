@@ -1,7 +1,4 @@
-"""The command ``matjax``: run an experiment, predict properties, list what there is.
-
-The only place that sets JAX's precision and its persistent compilation cache.
-"""
+"""The command ``matjax``: run an experiment, predict properties, list what there is."""
 
 from __future__ import annotations
 
@@ -236,22 +233,10 @@ def show(options: argparse.Namespace) -> None:
 
 
 def set_up_jax(config: ExperimentConfig) -> None:
-    """Sets the precision, and keeps compiled functions from one run to the next."""
-    import jax
-    from platformdirs import user_cache_dir
+    """Sets the precision, and keeps functions from one run to the next."""
+    from matjax.compilation import prepare
 
-    jax.config.update("jax_enable_x64", config.precision == "float64")
-    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
-        root = os.environ.get("MATJAX_CACHE") or user_cache_dir("matjax")
-        cache = Path(root) / "compiled"
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # XLA's CPU compiler writes an error about its own tuning flags (prefer-no-gather)
-    # each time it loads what it compiled on this very machine. The level is that of
-    # XLA; Python's warnings stay.
-    jax.config.update("jax_logging_level", "CRITICAL")
-    logging.getLogger("jax").setLevel(logging.WARNING)
+    prepare(float64=config.precision == "float64")
 
 
 def join_processes(options: argparse.Namespace) -> bool:

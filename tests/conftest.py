@@ -18,6 +18,7 @@ if (SHARED / "data").is_dir():
 CACHE = Path(os.environ.get("MATJAX_TEST_CACHE", tempfile.gettempdir())) / "matjax-jit"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+os.environ.setdefault("MATJAX_EXPORTED", "")  # the tests trace what they test
 # XLA on CPU writes errors about its own tuning flags (prefer-no-gather) whenever it
 # loads from the cache what it compiled on the same machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,5 +1,6 @@
 """What a start loads: modules are counted, for seconds depend on the machine."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -49,6 +50,48 @@ def test_phonons_load_nothing_of_dynamics_training_and_other_codes():
     """
     others = {"jax_md", "orbax", "grain", "tensorboardX", "phonopy", "pymatgen"}
     assert loaded_by(textwrap.dedent(script)) & (others | {"matplotlib"}) == set()
+
+
+COUNT = """
+    import sys
+    from pathlib import Path
+    import ase.build
+    import matjax as mj
+    from matjax.compilation import prepare
+
+    traced = []
+    energies = mj.Potential.node_energies
+    mj.Potential.node_energies = lambda *args: traced.append(1) or energies(*args)
+    prepare(float64=True, cache=Path(sys.argv[1]))
+    potential = mj.load_potential("stillinger-weber-si")
+    silicon = mj.Crystal.from_ase(ase.build.bulk("Si", a=5.5))
+    before = len(traced)
+    values = [
+        potential(silicon).energy,
+        mj.relax(potential, silicon).energy,
+        mj.elastic(potential, silicon).bulk,
+        mj.phonons(potential, silicon).frequencies([0.5, 0, 0.5])[-1],
+    ]
+    sys.stdout.write(f"{len(traced) - before} {list(map(float, values))}")
+"""
+
+
+@pytest.mark.slow
+def test_a_second_start_traces_no_network(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k != "MATJAX_EXPORTED"}
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(COUNT), str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        ).stdout.partition(" ")
+        for _ in range(2)
+    ]
+    assert int(told[0][0]) >= 4
+    assert int(told[1][0]) == 0
+    assert told[0][2] == told[1][2]
 
 
 def test_modules_are_attributes_of_the_package():

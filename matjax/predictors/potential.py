@@ -15,6 +15,7 @@ import numpy as np
 from flax import struct
 
 from matjax.arrays import Array, Float, Leaf
+from matjax.compilation import exported
 from matjax.crystals import Crystal
 from matjax.graphs import Graph
 from matjax.predictors.batches import batches
@@ -149,7 +150,7 @@ def evaluate(potential: Potential, graph: Graph) -> Evaluation:
     )
 
 
-_evaluate = jax.jit(evaluate)
+_evaluate = exported(result=lambda _, graph: Evaluation(*[graph.cell] * 4))(evaluate)
 
 
 def _prediction(result: Any, graph: int, atoms: slice, which: str) -> Prediction:

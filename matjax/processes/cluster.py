@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -133,19 +133,14 @@ def backend() -> str:
 
 def _environment() -> dict[str, str]:
     """What workers have in theirs: this process's settings of JAX, and one thread."""
-    import jax
+    from matjax.compilation import child_environment
 
-    config: Any = jax.config
-    environment = {
-        "JAX_ENABLE_X64": str(int(config.jax_enable_x64)),
+    environment = child_environment()
+    flags = environment.get("XLA_FLAGS", "")
+    environment |= {
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XLA_FLAGS": f"{flags} --xla_cpu_multi_thread_eigen=false".strip(),
     }
-    cache = config.jax_compilation_cache_dir
-    if cache is not None:
-        environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
-        environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-    flags = os.environ.get("XLA_FLAGS", "")
-    environment["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
     for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         environment[name] = "1"
     return environment

@@ -59,7 +59,7 @@ def work(task: Task) -> list[dict[str, Any]]:
     """
     _require_same_source(task.source)
     function = find_function(task.function)
-    _set_precision(task.float64)
+    _prepare(task.float64)
     _say_started(task.number)
     if task.together:
         return _together(function, task.items, task.settings)
@@ -140,11 +140,15 @@ def _require_same_source(asked: str) -> None:
         )
 
 
-def _set_precision(float64: bool) -> None:
-    import jax
+@lru_cache(maxsize=1)
+def _prepare(float64: bool) -> None:
+    """Sets precision and caches of a worker that another command has started.
 
-    if bool(jax.config.jax_enable_x64) != float64:  # type: ignore[attr-defined]
-        jax.config.update("jax_enable_x64", float64)
+    Those of this machine have them from their environment, which goes before.
+    """
+    from matjax.compilation import prepare
+
+    prepare(float64=float64)
 
 
 def _say_started(number: int) -> None:

@@ -9,10 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import BinaryIO
 
-import platformdirs
-
 from matjax.errors import WeightsError
-from matjax.files import draft
+from matjax.files import cache_folder, draft
 from matjax.weights.names import (
     Converted,
     Embedded,
@@ -26,13 +24,12 @@ from matjax.weights.names import (
 def folders() -> list[Path]:
     """Folders searched for weights: those of ``MATJAX_MODELS``, then the user cache."""
     named = os.environ.get("MATJAX_MODELS", "").split(os.pathsep)
-    return [*(Path(p) for p in named if p), cache_folder()]
+    return [*(Path(p) for p in named if p), downloads()]
 
 
-def cache_folder() -> Path:
-    """Folder of downloaded weights; ``MATJAX_CACHE`` moves it."""
-    root = os.environ.get("MATJAX_CACHE") or platformdirs.user_cache_dir("matjax")
-    return Path(root) / "models"
+def downloads() -> Path:
+    """Folder of downloaded weights, in the user cache."""
+    return cache_folder() / "models"
 
 
 def find(entry: Published | Converted) -> Path | None:
@@ -113,7 +110,7 @@ def fetch(published: Published, *, timeout: float = 30.0) -> Path:
     if path is not None:
         _require_content(path, published)
         return path
-    target = cache_folder() / published.file
+    target = downloads() / published.file
     target.parent.mkdir(parents=True, exist_ok=True)
     with draft(target) as part:
         with part.open("wb") as file:
