@@ -55,7 +55,7 @@ class Config(ExperimentConfig, ScreenSettings):
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """Records, a table, structures at rest, a figure, and the errors."""
     columns = expanded([*config.columns, *config.compare])
-    if HULL in columns and "energy" not in columns:
+    if HULL.name in columns and "energy" not in columns:
         columns.insert(0, "energy")
     work = partial(
         screened,
@@ -68,7 +68,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     told = {key: getattr(config, key) for key in ScreenSettings.model_fields}
     told |= _contents(config.potential, config.structures)
     phases = None
-    if HULL in columns and config.competing is not None:
+    if HULL.name in columns and config.competing is not None:
         phases = work(
             partial(entries, config.competing),
             run.path("competing.jsonl"),
@@ -85,7 +85,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         run.path("crystals.jsonl"),
         {
             **told,
-            "columns": [name for name in columns if name != HULL],
+            "columns": [name for name in columns if name != HULL.name],
             "source": config.structures,
         },
         keys=keys,

@@ -17,12 +17,7 @@ from pathlib import Path
 from matjax.config import ExperimentConfig, build_config
 from matjax.files import draft
 from matjax.studies import Run, RunFolder, catalog, message, new_folder
-
-LONGEST_PATH = 4096
-"""Bytes of the name of a folder, as Linux has it."""
-
-REFUSED = "!"
-"""How what is told begins where no process may go on."""
+from matjax.studies.shared_run import common_folder, join_processes, refuse
 
 SOURCE = (
     "a file of structures (any format that ASE reads, CIF texts in a CSV, pymatgen's "
@@ -76,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     folder = options.out or new_folder(study.name)
     place = _take(folder, options) if is_first else None
     output = Run(
-        _common_folder(place.work if place else folder, options),
+        common_folder(place.work if place else folder, options),
         overwrite=True,  # the folder has been looked at
         resume=options.resume and not options.overwrite,
         writes=is_first,
@@ -103,32 +98,8 @@ def _take(folder: Path, options: argparse.Namespace) -> RunFolder:
     try:
         return RunFolder(folder, overwrite=options.overwrite, resume=options.resume)
     except (ValueError, OSError) as error:
-        _told(f"{REFUSED}{error}", options)
+        refuse(error, options)
         raise
-
-
-def _common_folder(folder: Path, options: argparse.Namespace) -> Path:
-    """Where the first process writes, told to all that share the run.
-
-    Raises:
-        ValueError: if the first process has told why it cannot.
-    """
-    text = _told(str(folder), options)
-    if text.startswith(REFUSED):
-        raise ValueError(text.removeprefix(REFUSED))
-    return Path(text)
-
-
-def _told(text: str, options: argparse.Namespace) -> str:
-    """The text of the first process, in all that share the run."""
-    if not options.distributed:
-        return text
-    import numpy as np
-    from jax.experimental.multihost_utils import broadcast_one_to_all
-
-    content = text.encode()[:LONGEST_PATH].ljust(LONGEST_PATH, b"\0")
-    told = np.asarray(broadcast_one_to_all(np.frombuffer(content, np.uint8)))
-    return told.astype(np.uint8).tobytes().rstrip(b"\0").decode(errors="replace")
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -237,41 +208,6 @@ def set_up_jax(config: ExperimentConfig) -> None:
     from matjax.compilation import prepare
 
     prepare(float64=config.precision == "float64")
-
-
-def join_processes(options: argparse.Namespace) -> bool:
-    """Joins the processes that share this run; whether this is the first of them.
-
-    Raises:
-        ValueError: if the others cannot be found, or the folder would differ.
-    """
-    named = [options.coordinator, options.num_processes, options.process_id]
-    if not options.distributed:
-        if any(value is not None for value in named):
-            raise ValueError(
-                "--coordinator, --num-processes and --process-id need --distributed"
-            )
-        return True
-    if options.out is None:
-        raise ValueError(
-            "processes that share a run must write into one folder, on a file system "
-            "that all of them see; name it by --out"
-        )
-    import jax
-
-    try:
-        if not jax.distributed.is_initialized():
-            jax.distributed.initialize(*named)
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"--distributed finds its processes in a SLURM job or on a TPU pod; here: "
-            f"{error}: name all of --coordinator HOST:PORT, --num-processes and "
-            "--process-id"
-        ) from error
-    is_first = jax.process_index() == 0
-    log.setLevel(logging.INFO if is_first else logging.WARNING)
-    log.info("%d processes, %d devices in all", jax.process_count(), jax.device_count())
-    return is_first
 
 
 def _report(output: Run, metrics: Mapping[str, float | int], seconds: float) -> None:

@@ -10,7 +10,6 @@ descents       soft modes and the way down from them
 stability      the same in words and as plain JSON
 training       how errors fell; predictions beside labels
 students       phonons of a student beside those of its teacher
-accuracy       predicted beside reference values of many crystals
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
 costs          time and memory beside other routes and codes
@@ -21,10 +20,6 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
-    from matjax.reports.accuracy import accuracy_figure as accuracy_figure
-    from matjax.reports.accuracy import accuracy_metrics as accuracy_metrics
-    from matjax.reports.accuracy import accuracy_table as accuracy_table
-    from matjax.reports.accuracy import failures as failures
     from matjax.reports.captions import IMAGINARY as IMAGINARY
     from matjax.reports.captions import UNCONVERGED as UNCONVERGED
     from matjax.reports.captions import figure_title as figure_title

@@ -65,10 +65,13 @@ GROUPS = {
 }
 """Names that stand for several columns."""
 
-HULL = "energy_above_hull"
-"""The column that all crystals of a screen decide on together, at the end."""
 
-HULL_UNIT = "eV/atom"
+def _together(batch: Batch) -> Sequence[Value]:
+    raise ValueError("all crystals of a screen decide on this column together")
+
+
+HULL = Column("energy_above_hull", "eV/atom", _together)
+"""The column that is computed when the last crystal is done."""
 
 
 def column(
@@ -100,8 +103,7 @@ def expanded(names: Sequence[str]) -> list[str]:
     """
     found = list(dict.fromkeys(n for name in names for n in GROUPS.get(name, (name,))))
     for name in found:
-        if name != HULL:
-            find_column(name)
+        find_column(name)
     return found
 
 
@@ -112,8 +114,8 @@ def find_column(name: str) -> Column:
     Raises:
         ValueError: if there is none.
     """
-    if name in COLUMNS:
-        return COLUMNS[name]
+    if name in COLUMNS or name == HULL.name:
+        return COLUMNS.get(name, HULL)
     if name in PRETRAINED and PRETRAINED[name].kind == "property":
         return _of_predictor(name)
     if ":" in name:
@@ -125,7 +127,7 @@ def find_column(name: str) -> Column:
             f"{name} must be a column: write @column(unit=...) from matjax.screening "
             "above the function"
         )
-    known = [*COLUMNS, *GROUPS, HULL]
+    known = [*COLUMNS, *GROUPS, HULL.name]
     networks = [n for n, entry in PRETRAINED.items() if entry.kind == "property"]
     raise ValueError(
         f"there is no column {name!r}; there are {', '.join(known)}, the property "

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matjax.crystals import crystal_to_json
-from matjax.data import choose
-from matjax.data.entries import Entry
+from matjax.data import Entry, choose
 from matjax.processes import Item, Records, surveyed, workers
 from matjax.progress import Progress
 from matjax.screening.worker import FUNCTION
@@ -35,8 +34,8 @@ Source = Callable[[], Iterator[Entry]]
 class Given(NamedTuple):
     """What is kept of an entry."""
 
-    composition: Mapping[int, int]
-    """Number of atoms by atomic number; empty for what is no crystal."""
+    composition: Mapping[str, int]
+    """Number of atoms by chemical symbol; empty for what is no crystal."""
     references: Mapping[str, float]
 
     @property
@@ -137,8 +136,7 @@ def _items(
     while window := list(islice(entries, WINDOW)):
         crystals = []
         for entry in window:
-            numbers = () if entry.crystal is None else entry.crystal.numbers
-            counts = Counter(np.asarray(numbers, int).tolist())
+            counts = Counter(entry.crystal.symbols if entry.crystal else ())
             found.given[entry.key] = Given(counts, entry.references)
             if entry.key in found.records:
                 continue

@@ -11,14 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from matjax.crystals import crystal_from_json, formula
-from matjax.crystals.io import append_crystal
-from matjax.data.hull import energies_above_hull
+from matjax.crystals import crystal_from_json
+from matjax.data import energies_above_hull
 from matjax.files import cell, draft
-from matjax.screening.columns import HULL, HULL_UNIT, Column, find_column
+from matjax.screening.columns import HULL, Column, find_column
 from matjax.screening.pipeline import Given, Screened
 from matjax.screening.worker import ALWAYS
-from matjax.units import unit_name
 
 ENERGY = find_column("energy").header
 
@@ -66,9 +64,9 @@ def rows(screen: Screened, hull: Mapping[str, float | str] | None) -> Iterator[R
         if hull is not None and values:
             found = hull[key]
             if isinstance(found, str):
-                reasons[HULL] = found
+                reasons[HULL.name] = found
             else:
-                values[hull_header()] = found
+                values[HULL.header] = found
         text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         yield Row(
             key=key,
@@ -92,33 +90,29 @@ def above_hull(screen: Screened, competing: Screened | None) -> dict[str, float 
     """
     keys, compositions, energies = _energies(screen)
     others = _energies(competing) if competing is not None else ([], [], [])
-    values, reasons = energies_above_hull(compositions, energies, *others[1:])
+    above = energies_above_hull(compositions, energies, *others[1:])
     found: dict[str, float | str] = {
         key: reason or float(value)
-        for key, value, reason in zip(keys, values, reasons, strict=True)
+        for key, value, reason in zip(keys, *above, strict=True)
     }
     return {key: found.get(key, "it has no energy") for key in screen.given}
 
 
 def _energies(screen: Screened) -> tuple[list[str], list, list[float]]:
+    """Keys, compositions, and energies of as many atoms, of those that have any."""
     keys, compositions, energies = [], [], []
     for row in rows(screen, None):
         if ENERGY in row.values:
             keys.append(row.key)
             compositions.append(row.given.composition)
-            energies.append(row.values[ENERGY])
+            energies.append(row.values[ENERGY] * row.given.n_atoms)
     return keys, compositions, energies
-
-
-def hull_header() -> str:
-    """The energy above the hull as a column is headed."""
-    return f"{HULL}_{unit_name(HULL_UNIT)}"
 
 
 def write_table(
     path: Path,
     found: Iterator[Row],
-    columns: Sequence[str],
+    columns: Sequence[Column],
     comparisons: Sequence[Comparison] = (),
 ) -> None:
     """Writes a table, as CSV or, with the ending ``.parquet``, as Parquet.
@@ -126,7 +120,7 @@ def write_table(
     Args:
         path: of the table.
         found: the crystals.
-        columns: headers of the values.
+        columns: whose values are written.
         comparisons: for each a column with the reference follows.
 
     Raises:
@@ -147,27 +141,23 @@ def write_table(
 
 
 def _lines(
-    found: Iterator[Row], columns: Sequence[str], comparisons: Sequence[Comparison]
+    found: Iterator[Row], columns: Sequence[Column], comparisons: Sequence[Comparison]
 ) -> Iterator[list[Any]]:
     """The header, and then a line for each crystal; None where a value is missing."""
-    beside = {c.column.header: c for c in comparisons}
+    beside = {c.column.name: c for c in comparisons}
     header = ["crystal", "formula", "n_atoms"]
-    for name in columns:
-        header.append(name)
-        if name in beside:
-            header.append(_reference_header(beside[name].column))
+    for column in columns:
+        header.append(column.header)
+        if column.name in beside:
+            header.append(column._replace(name=f"{column.name}_reference").header)
     yield [*header, "seconds", "failure"]
     for row in found:
         line: list[Any] = [row.key, formula(row.given.composition), row.given.n_atoms]
-        for name in columns:
-            line.append(row.values.get(name))
-            if name in beside:
-                line.append(row.given.references.get(beside[name].reference))
+        for column in columns:
+            line.append(row.values.get(column.header))
+            if column.name in beside:
+                line.append(row.given.references.get(beside[column.name].reference))
         yield [*line, row.seconds, row.failure]
-
-
-def _reference_header(column: Column) -> str:
-    return column._replace(name=f"{column.name}_reference").header
 
 
 def _write_parquet(path: Path, header: Sequence[str], lines: Iterator[list]) -> None:
@@ -183,22 +173,29 @@ def _write_parquet(path: Path, header: Sequence[str], lines: Iterator[list]) -> 
     pq.write_table(pa.table(dict(zip(header, map(list, columns), strict=True))), path)
 
 
+def formula(composition: Mapping[str, int]) -> str:
+    """Such as NaCl: metals first, as it is usual."""
+    from ase.formula import Formula
+
+    return Formula.from_dict(dict(composition)).format("metal")
+
+
 def write_structures(path: Path, found: Iterator[Row]) -> int:
     """Writes the crystals at rest as extended XYZ; gives their number."""
+    from ase.io import write
+
     number = 0
     with draft(path) as partial, partial.open("w", encoding="utf-8") as file:
         for row in found:
             if row.crystal is None:
                 continue
-            info = {"material_id": row.key, **row.values}
-            append_crystal(file, crystal_from_json(row.crystal), info)
+            atoms = crystal_from_json(row.crystal).to_ase()
+            atoms.info = {"material_id": row.key, **row.values}
+            write(file, atoms, format="extxyz")
             number += 1
     return number
 
 
-def headers(columns: Sequence[str]) -> list[str]:
-    """Headers of a screen's columns, those of every screen first."""
-    return [
-        hull_header() if name == HULL else find_column(name).header
-        for name in (*ALWAYS, *columns)
-    ]
+def all_columns(names: Sequence[str]) -> list[Column]:
+    """Columns of a screen, those of every screen first."""
+    return [find_column(name) for name in dict.fromkeys((*ALWAYS, *names))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -39,73 +38,91 @@ class Errors(NamedTuple):
         return found
 
 
+class Numbers(NamedTuple):
+    """A column of numbers."""
+
+    column: Column
+    values: np.ndarray
+    """(crystals,); not a number where one is missing."""
+    references: np.ndarray | None
+    """Values that were given with the crystals, likewise."""
+
+
 @dataclass(frozen=True)
 class Tally:
     """What a figure and a summary need of all crystals."""
 
-    numbers: Mapping[str, np.ndarray]
-    """Columns of numbers by header, (crystals,); not a number where one is missing."""
+    columns: Sequence[Numbers]
+    """Those that hold numbers."""
     outcomes: Mapping[str, int]
     """Number of crystals by outcome: ``converged``, ``not converged``, ``failed``."""
     n_incomplete: int
     """Crystals at rest that lack a value."""
-    errors: Sequence[Errors]
-    mean_atoms: float
+    n_atoms: np.ndarray
+    """Of the cells as given, (crystals,)."""
     seconds: float
     """Of all workers together."""
 
     @staticmethod
     def of(
-        rows: Iterable[Row], headers: Sequence[str], comparisons: Sequence[Comparison]
+        rows: Iterable[Row],
+        columns: Sequence[Column],
+        comparisons: Sequence[Comparison],
     ) -> Tally:
         """Of all rows of a screen.
 
         Args:
             rows: read through once.
-            headers: of the columns; those that hold words are left out.
+            columns: those that hold words are left out.
             comparisons: columns with values to compare with.
         """
-        values: dict[str, list[float]] = {name: [] for name in headers}
-        references: dict[str, list[float]] = {c.reference: [] for c in comparisons}
-        outcomes: Counter[str] = Counter()
+        names = {c.column.name: c.reference for c in comparisons}
+        values: list[list[float]] = [[] for _ in columns]
+        references: list[list[float]] = [[] for _ in columns]
+        outcomes = dict.fromkeys(("converged", "not converged", "failed"), 0)
         incomplete, seconds, n_atoms = 0, 0.0, []
         for row in rows:
             n_atoms.append(row.given.n_atoms)
             seconds += row.seconds
             incomplete += bool(row.values and row.failure)
             outcomes[_outcome(row)] += 1
-            for name, column in values.items():
-                value = row.values.get(name, np.nan)
-                column.append(np.nan if isinstance(value, str | bool) else value)
-            for name, column in references.items():
-                column.append(row.given.references.get(name, np.nan))
-        numbers = {name: np.array(column, float) for name, column in values.items()}
-        sizes = np.array(n_atoms, float)
+            for k, column in enumerate(columns):
+                value = row.values.get(column.header, np.nan)
+                values[k].append(np.nan if isinstance(value, str | bool) else value)
+                given = row.given.references.get(names.get(column.name, ""), np.nan)
+                references[k].append(given)
+        numbers = [
+            Numbers(column, np.array(x), np.array(r) if column.name in names else None)
+            for column, x, r in zip(columns, values, references, strict=True)
+        ]
         return Tally(
-            numbers={n: x for n, x in numbers.items() if np.isfinite(x).any()},
+            columns=[n for n in numbers if np.isfinite(n.values).any()],
             outcomes=outcomes,
             n_incomplete=incomplete,
-            errors=[
-                _errors(
-                    c,
-                    numbers[c.column.header],
-                    np.array(references[c.reference]),
-                    sizes,
-                )
-                for c in comparisons
-            ],
-            mean_atoms=float(sizes.mean()),
+            n_atoms=np.array(n_atoms),
             seconds=seconds,
         )
+
+    @property
+    def errors(self) -> list[Errors]:
+        """Columns beside what was given, of the crystals that have both."""
+        found = []
+        for column, values, references in self.columns:
+            if references is None:
+                continue
+            both = np.isfinite(values) & np.isfinite(references)
+            at = (values[both], references[both], self.n_atoms[both])
+            found.append(Errors(column, *at))
+        return found
 
     def metrics(self) -> dict[str, float | int]:
         """Numbers of crystals by outcome, and errors."""
         found: dict[str, float | int] = {
-            "n_crystals": sum(self.outcomes.values()) - self.outcomes.get("failed", 0),
-            "n_failed": self.outcomes.get("failed", 0),
-            "n_not_converged": self.outcomes.get("not converged", 0),
+            "n_crystals": sum(self.outcomes.values()) - self.outcomes["failed"],
+            "n_failed": self.outcomes["failed"],
+            "n_not_converged": self.outcomes["not converged"],
             "n_incomplete": self.n_incomplete,
-            "mean_atoms": self.mean_atoms,
+            "mean_atoms": float(self.n_atoms.mean()),
             "crystal_seconds": self.seconds,
         }
         for errors in self.errors:
@@ -117,10 +134,3 @@ def _outcome(row: Row) -> str:
     if not row.values:
         return "failed"
     return "converged" if row.values.get("converged") else "not converged"
-
-
-def _errors(
-    comparison: Comparison, values: np.ndarray, given: np.ndarray, n_atoms: np.ndarray
-) -> Errors:
-    both = np.isfinite(values) & np.isfinite(given)
-    return Errors(comparison.column, values[both], given[both], n_atoms[both])

@@ -6,6 +6,7 @@ help_text       keys of a study with units and defaults
 messages        what the command says when something fails
 predict         properties of many files
 run             what a study writes
+shared_run      a run that several processes share
 run_folder      output folders that are whole or resumable
 structures      crystals as configurations name them
 polarity        Born charges as configurations name them

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from matjax.reports.screening import overview_figure
+from matjax.reports import ColumnValues, overview_figure
 from matjax.screening.columns import HULL, find_column
 from matjax.screening.pipeline import Screened
 from matjax.screening.table import (
     Comparison,
     above_hull,
-    headers,
+    all_columns,
     rows,
     write_structures,
     write_table,
 )
 from matjax.screening.tally import Tally
 from matjax.studies.run import Run
+
+TOLD = ("steps", "max_force", "max_stress")
+"""Columns that a figure of results leaves out."""
 
 
 def save_screen(
@@ -28,6 +31,7 @@ def save_screen(
     compare: Mapping[str, str],
     competing: Screened | None = None,
     kind: str = "csv",
+    title: str = "",
 ) -> dict[str, float | int]:
     """Writes table, structures at rest and figure; gives numbers and errors.
 
@@ -38,18 +42,28 @@ def save_screen(
         compare: columns that are held against values given with the crystals.
         competing: phases that span the hull, too.
         kind: of the table, ``csv`` or ``parquet``.
+        title: of the figure.
 
     Raises:
         ValueError: if no crystal has a result.
     """
-    hull = above_hull(screen, competing) if HULL in columns else None
+    hull = above_hull(screen, competing) if HULL.name in columns else None
     comparisons = [Comparison(find_column(n), r) for n, r in compare.items()]
     found = partial(rows, screen, hull)
-    heads = headers(columns)
-    write_table(run.path(f"table.{kind}"), found(), heads, comparisons)
+    shown = all_columns(columns)
+    write_table(run.path(f"table.{kind}"), found(), shown, comparisons)
     if not write_structures(run.path("structures.extxyz"), found()):
         first = next((row.failure for row in found()), "the source holds none")
         raise ValueError(f"no crystal has a result; the first: {first}")
-    tally = Tally.of(found(), heads, comparisons)
-    run.save_figure("overview", overview_figure(tally))
+    tally = Tally.of(found(), shown, comparisons)
+    drawn = [numbers for numbers in tally.columns if numbers.column.name not in TOLD]
+    figure = overview_figure(
+        {n.column.name: ColumnValues(n.values, n.column.unit) for n in drawn},
+        references={
+            n.column.name: n.references for n in drawn if n.references is not None
+        },
+        outcomes=tally.outcomes,
+        title=title,
+    )
+    run.save_figure("overview", figure)
     return tally.metrics()

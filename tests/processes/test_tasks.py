@@ -30,7 +30,9 @@ def task(function, numbers, *, together=False, source=None):
 
 
 @pytest.fixture
-def functions(tmp_path):
+def functions(tmp_path, monkeypatch):
+    # This process is that of all tests, whose caches are set up already.
+    monkeypatch.setattr("matjax.processes.tasks._prepare", lambda float64: None)
     path = tmp_path / "functions.py"
     path.write_text(FUNCTIONS)
     return path

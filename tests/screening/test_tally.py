@@ -10,7 +10,7 @@ from matjax.screening.tally import Tally
 
 
 def row(key, values, references, failure="", n_atoms=2):
-    given = Given({14: n_atoms}, references)
+    given = Given({"Si": n_atoms}, references)
     return Row(key, given, values, failure, None, 1.5)
 
 
@@ -18,15 +18,20 @@ def test_errors_and_outcomes():
     column = find_column("heat_capacity")
     name = column.header
     rows = [
-        row("a", {name: 40.0, "converged": True, "group": "P1"}, {"cv": 39.0}),
+        row(
+            "a",
+            {name: 40.0, "converged": True, "space_group_after": "P1"},
+            {"cv": 39.0},
+        ),
         row("b", {name: 80.0, "converged": False}, {"cv": 82.0}, n_atoms=4),
         row("c", {"converged": True}, {"cv": 1.0}, "heat_capacity: soft"),
         row("d", {}, {"cv": 1.0}, "crystal: none"),
         row("e", {name: 1.0, "converged": True}, {}),
     ]
-    tally = Tally.of(rows, [name, "group"], [Comparison(column, "cv")])
-    assert list(tally.numbers) == [name]
-    assert_allclose(tally.numbers[name], [40, 80, np.nan, np.nan, 1])
+    words = find_column("space_group_after")
+    tally = Tally.of(rows, [column, words], [Comparison(column, "cv")])
+    (numbers,) = tally.columns
+    assert_allclose(numbers.values, [40, 80, np.nan, np.nan, 1])
     found = tally.metrics()
     assert found["n_crystals"] == 4
     assert (found["n_failed"], found["n_not_converged"], found["n_incomplete"]) == (
