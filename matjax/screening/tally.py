@@ -23,13 +23,13 @@ class Errors(NamedTuple):
     n_atoms: np.ndarray
     """Of the cells as given."""
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float | int]:
         """Mean, squared, signed and median errors; of extensive ones by atom, too."""
         unit, name = unit_name(self.column.unit), self.column.name
         differences = {"": self.values - self.references}
         if self.column.extensive:
             differences["_per_atom"] = differences[""] / self.n_atoms
-        found: dict[str, float] = {f"{name}_n_compared": len(self.values)}
+        found: dict[str, float | int] = {f"{name}_n_compared": len(self.values)}
         for by, error in differences.items() if len(self.values) else ():
             found[f"{name}_mae{by}_{unit}"] = float(np.abs(error).mean())
             found[f"{name}_rmse{by}_{unit}"] = float(np.sqrt((error**2).mean()))

@@ -1,68 +1,83 @@
-"""A screen asks one function of the chosen crystals, and reports on all of them."""
+"""What a screen leaves: rows in the order of the source, reasons, errors, a figure."""
 
-import numpy as np
+import csv
+
 import pytest
-from ase.build import bulk
-from ase.io import write
+from ase.io import read
+from numpy.testing import assert_allclose
 
-from matjax.studies import Run, chosen_items, report, screened, sized_potential
-from tests.force_constants.lattices import silicon
-
-FUNCTION = """
-from matjax.crystals import crystal_from_json
-
-def volume(item, settings):
-    return {"volume": settings["factor"] * float(crystal_from_json(item).volume)}
-"""
+from matjax.crystals import crystal_to_json
+from matjax.processes import Records
+from matjax.screening.pipeline import Given, Screened
+from matjax.studies import Run, save_screen
+from tests.screening.crystals import silicon
 
 
 @pytest.fixture
-def data(tmp_path):
-    frames = [bulk("Si", "diamond", 5.43, cubic=True), bulk("Al"), bulk("Cu")]
-    for number, atoms in enumerate(frames):
-        atoms.info |= {"material_id": f"test-{number}", "volume": atoms.get_volume()}
-    frames[2].positions[0, 0] = np.nan
-    write(tmp_path / "data.extxyz", frames)
-    return str(tmp_path / "data.extxyz")
+def screen(tmp_path):
+    """Two phases of silicon and carbon's compound with it, one failure."""
+    records = Records(tmp_path / "crystals.jsonl")
+    given = {}
+    for key, composition, energy in (
+        ("b", {"Si": 2}, -5.0),
+        ("a", {"Si": 4}, -4.8),
+        ("c", {"Si": 2, "C": 2}, -6.0),
+        ("=d", {"Si": 1}, None),
+    ):
+        answer = {"failure": "atoms lie on one place"}
+        if energy is not None:
+            answer = {
+                "values": {
+                    "converged": True,
+                    "energy_eV_per_atom": energy,
+                    "bulk_modulus_GPa": 100.0,
+                },
+                "failures": {},
+                "crystal": crystal_to_json(silicon()),
+            }
+        records.append({"key": key, "seconds": 1.0, "values": answer})
+        given[key] = Given(composition, {"k": 90.0})
+    return Screened(records, given)
 
 
-def test_what_is_no_crystal_is_a_failed_row(data, tmp_path):
-    (tmp_path / "volume.py").write_text(FUNCTION)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_rows_keep_their_order_and_say_why_values_are_missing(tmp_path, screen, kind):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
     run = Run(tmp_path / "run")
-    items = chosen_items(data, ("volume",))
-    assert [len(item.numbers) for item in items.values()] == [0, 1, 8]  # small first
-    answers = screened(
-        f"{tmp_path / 'volume.py'}:volume",
-        items,
-        {"factor": 2.0},
+    metrics = save_screen(
         run,
-        n_workers=1,
-        time_limit=None,
+        screen,
+        ["energy", "energy_above_hull", "bulk_modulus"],
+        compare={"bulk_modulus": "k"},
+        kind=kind,
     )
-    metrics = report(answers, items, {"volume": "A3"}, run)
-    volumes = [items[key].references["volume"] for key in ("test-0", "test-1")]
-    assert metrics["volume_bias_A3"] == pytest.approx(np.mean(volumes))
-    assert metrics["n_failed"] == 1
-    assert "#2" in (run.folder / "failures.txt").read_text()
-    assert {path.name for path in run.files} >= {"crystals.csv", "parity.png"}
+    assert (metrics["n_crystals"], metrics["n_failed"]) == (3, 1)
+    assert_allclose(metrics["bulk_modulus_mae_GPa"], 10)
+    rows = table(tmp_path / "run" / f"table.{kind}")
+    names = [row["crystal"].lstrip("'") for row in rows]
+    assert names == ["b", "a", "c", "=d"]
+    assert [row["formula"] for row in rows] == ["Si2", "Si4", "Si2C2", "Si"]
+    above = [row["energy_above_hull_eV_per_atom"] for row in rows]
+    assert_allclose([float(x) for x in above[:2]], [0, 0.2], atol=1e-9)
+    assert not above[2]  # there is no pure carbon
+    assert "C" in rows[2]["failure"]
+    assert "one place" in rows[3]["failure"]
+    frames = read(tmp_path / "run" / "structures.extxyz", ":")
+    assert [atoms.info["material_id"] for atoms in frames] == ["b", "a", "c"]
+    assert (tmp_path / "run" / "overview.png").stat().st_size > 10_000
 
 
-def test_limits_choose_among_the_small_ones(data):
-    assert chosen_items(data, (), max_atoms=1).keys() == {"test-1", "test-2"}
-    assert len(chosen_items(data, (), limit=1, seed=3)) == 1
+def table(path):
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return pq.read_table(path).to_pylist()
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
-def test_a_screen_without_a_result_says_so(data, tmp_path):
-    with pytest.raises(ValueError, match="at least one crystal is needed"):
-        report({}, {}, {}, Run(tmp_path / "none"))
-    items = chosen_items(data, ("volume",), max_atoms=1)
-    error = {"kind": "ValueError", "message": "no way"}
-    answers = {key: {"seconds": 0.1, "error": error} for key in items}
-    with pytest.raises(ValueError, match=r"no crystal has a result.*no way"):
-        report(answers, items, {"volume": "A3"}, Run(tmp_path / "failed"))
-
-
-def test_a_potential_is_loaded_once_in_a_process():
-    first = sized_potential("stillinger-weber-si", "float64")
-    assert sized_potential("stillinger-weber-si", "float64") is first
-    assert first.graph(silicon()).n_nodes == 6
+def test_a_screen_without_any_result_says_the_first_reason(tmp_path, screen):
+    screen.given = {"=d": screen.given["=d"]}
+    with pytest.raises(ValueError, match=r"no crystal has a result.*one place"):
+        save_screen(Run(tmp_path / "run"), screen, ["energy"], compare={})
