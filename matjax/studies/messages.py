@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import traceback
 
+from matjax.errors import out_of_memory
+
 INPUT = (ValueError, OSError, ImportError, ArithmeticError)
 """Exceptions that a user's input can cause; those of matjax's own are among them."""
 
@@ -28,7 +30,7 @@ def message(error: BaseException) -> str:
             f"SystemExit({error.code!r}), and nothing is finished: its function main "
             "must return its metrics, or raise another error"
         )
-    if _is_about_memory(error):
+    if out_of_memory(error):
         return f"error: {_MEMORY} ({_first_line(error)}): {_SMALLER}"
     if isinstance(error, OSError):
         return f"error: {_of_system(error)}"
@@ -46,14 +48,6 @@ def reason(error: BaseException) -> str:
     if isinstance(error, INPUT) and text:
         return _short(text)
     return _short(f"{type(error).__name__}: {text}" if text else type(error).__name__)
-
-
-def _is_about_memory(error: BaseException) -> bool:
-    # XLA's error is a RuntimeError with this word; its class needs JAX, which a
-    # command that fails early has not imported.
-    if isinstance(error, RuntimeError):
-        return "RESOURCE_EXHAUSTED" in str(error)
-    return isinstance(error, MemoryError)
 
 
 def _of_system(error: OSError) -> str:
