@@ -18,15 +18,15 @@ from matjax.arrays import Array, Float
 from matjax.config import ExperimentConfig
 from matjax.crystals import crystal_from_json, primitive
 from matjax.data import fingerprints
-from matjax.force_constants import regular_mesh
+from matjax.force_constants import divisions, regular_mesh
 from matjax.lattice_dynamics import Phonons, phonons, thermal_properties
-from matjax.mechanics import divisions, relax_sized
+from matjax.mechanics import relax
 from matjax.studies import (
     Run,
     chosen_items,
     report,
     screened,
-    sized_potential,
+    screening_potential,
 )
 from matjax.units import BOLTZMANN, J_PER_MOL
 
@@ -91,15 +91,24 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 
 def heat_capacity(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict:
     """Heat capacity of the cell at 300 K, J/(mol K), and how it came about."""
-    potential = sized_potential(settings["potential"], settings["potential_precision"])
+    potential = screening_potential(
+        settings["potential"], settings["potential_precision"]
+    )
     given = crystal_from_json(item)
     crystal = primitive(given)
     n_cells = given.n_atoms / crystal.n_atoms
-    rest = relax_sized(
-        potential, crystal, fmax=settings["fmax"], max_steps=settings["max_steps"]
+    rest = relax(
+        potential,
+        crystal,
+        fmax=settings["fmax"],
+        max_steps=settings["max_steps"],
+        symmetry=True,
+        shapes="standard",
     )
     shape = divisions(rest.crystal, settings["length"])
-    vibrations = phonons(potential, rest.crystal, grid=shape, dtype=potential.dtype)
+    vibrations = phonons(
+        potential, rest.crystal, grid=shape, dtype=potential.dtype, shapes="standard"
+    )
     capacity, imaginary, frequencies = capacity_on_mesh(vibrations, shape)
     return {
         "heat_capacity": n_cells * capacity,

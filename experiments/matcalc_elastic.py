@@ -15,13 +15,13 @@ from pydantic import Field, PositiveInt
 from matjax.config import ExperimentConfig
 from matjax.crystals import crystal_from_json
 from matjax.data import fingerprints
-from matjax.mechanics import elastic, relax_sized
+from matjax.mechanics import elastic, relax
 from matjax.studies import (
     Run,
     chosen_items,
     report,
     screened,
-    sized_potential,
+    screening_potential,
 )
 
 UNITS = {"bulk_modulus_vrh": "GPa", "shear_modulus_vrh": "GPa"}
@@ -79,12 +79,21 @@ def moduli(item: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     Raises:
         ValueError: if the relaxed crystal is unstable, so that it has no moduli.
     """
-    potential = sized_potential(settings["potential"], settings["potential_precision"])
-    crystal = crystal_from_json(item)
-    rest = relax_sized(
-        potential, crystal, fmax=settings["fmax"], max_steps=settings["max_steps"]
+    potential = screening_potential(
+        settings["potential"], settings["potential_precision"]
     )
-    elasticity = elastic(potential, rest.crystal, dtype=potential.dtype)
+    crystal = crystal_from_json(item)
+    rest = relax(
+        potential,
+        crystal,
+        fmax=settings["fmax"],
+        max_steps=settings["max_steps"],
+        symmetry=True,
+        shapes="standard",
+    )
+    elasticity = elastic(
+        potential, rest.crystal, dtype=potential.dtype, shapes="standard"
+    )
     if not elasticity.stable:
         raise ValueError(
             "a stable crystal resists every strain and displacement; the lowest "

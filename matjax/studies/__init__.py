@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from matjax.studies.screen import chosen_items as chosen_items
     from matjax.studies.screen import report as report
     from matjax.studies.screen import screened as screened
-    from matjax.studies.screen import sized_potential as sized_potential
+    from matjax.studies.screen import screening_potential as screening_potential
     from matjax.studies.structures import CrystalConfig as CrystalConfig
     from matjax.studies.structures import PathDescription as PathDescription
     from matjax.studies.structures import Prototype as Prototype

@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from matjax.data import Item, choose, read_items, small_first
-from matjax.mechanics import SizedPotential, sized
+from matjax.predictors import Potential
 from matjax.processes import survey
 from matjax.reports import (
     accuracy_figure,
@@ -109,11 +109,11 @@ def report(
 
 
 @lru_cache(maxsize=1)
-def sized_potential(name: str, precision: str) -> SizedPotential:
-    """A potential by name or file, loaded once in a process, on graphs of few sizes.
+def screening_potential(name: str, precision: str) -> Potential:
+    """A potential by name or file, loaded once in a process.
 
     Args:
         name: see :func:`matjax.load_potential`.
         precision: ``float32`` or ``float64``.
     """
-    return sized(load_potential(name, dtype=jnp.dtype(precision)))
+    return load_potential(name, dtype=jnp.dtype(precision))
