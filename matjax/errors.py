@@ -52,3 +52,12 @@ class DivergenceError(MatjaxError, ArithmeticError):
     def __init__(self, message: str, result: Any = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether it was memory that did not suffice, of the machine or of a device."""
+    # XLA's error is a RuntimeError with this word; its class needs JAX, which a
+    # command that fails early has not imported.
+    if isinstance(error, RuntimeError):
+        return "RESOURCE_EXHAUSTED" in str(error)
+    return isinstance(error, MemoryError)

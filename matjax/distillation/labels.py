@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-import jax.numpy as jnp
 from pydantic import Field, PositiveInt
 
 from matjax.config import Section
@@ -22,8 +21,6 @@ from matjax.distillation.labeled_crystal import LabeledCrystal, example_from_jso
 from matjax.distillation.phonon_summary import PhononSummary
 from matjax.processes import Failure, all_values, survey
 from matjax.progress import Progress
-from matjax.train import common_shape
-from matjax.weights import load_potential
 
 TEACHER = Path(__file__).with_name("teacher.py")
 
@@ -82,7 +79,7 @@ def label_crystals(
             for key, item in _seeded(plain, seed).items()
         },
         records,
-        settings={**_settings(teacher, crystals, plain, labels), "seed": seed},
+        settings={**_settings(teacher, plain, labels), "seed": seed},
         n_workers=labels.n_workers,
         progress=progress,
     )
@@ -123,7 +120,7 @@ def label_copies(
         f"{TEACHER}:evaluate_copies",
         _seeded(plain, seed),
         records,
-        settings={**_settings(teacher, crystals, plain, labels), "seed": seed},
+        settings={**_settings(teacher, plain, labels), "seed": seed},
         n_workers=labels.n_workers,
         progress=progress,
     )
@@ -163,7 +160,7 @@ def survey_phonons(
         f"{TEACHER}:lattice_dynamics",
         plain,
         records,
-        settings=_settings(potential, crystals, plain, labels),
+        settings=_settings(potential, plain, labels),
         n_workers=labels.n_workers,
         progress=progress,
     )
@@ -184,21 +181,16 @@ def _seeded(items: Mapping[str, dict[str, Any]], seed: int) -> dict[str, dict]:
 
 def _settings(
     potential: str,
-    crystals: Mapping[str, Crystal],
     plain: Mapping[str, dict[str, Any]],
     labels: Labels,
 ) -> dict[str, Any]:
-    """What processes are told, with the size of graphs that holds nearly all crystals.
+    """What processes are told.
 
     Potential and crystals count by content: with other ones, old records are no answer.
     """
-    cutoff = load_potential(potential, dtype=jnp.float32).cutoff
-    shape = common_shape(list(crystals.values()), cutoff)
     return {
         "potential": potential,
         **fingerprints(potential),
         "crystals_sha256": sha256(json.dumps(dict(plain)).encode()).hexdigest(),
         **labels.model_dump(exclude={"n_workers"}),
-        "n_nodes": shape.n_nodes,
-        "degree": shape.degree,
     }

@@ -1,7 +1,7 @@
 """What a potential says of crystals and of distorted copies of them: labels to learn.
 
-This file is run by processes; :mod:`matjax.distillation.labels` asks them. Graphs are
-padded to one size, so that a potential compiles once for all crystals.
+This file is run by processes; :mod:`matjax.distillation.labels` asks them. Graphs have
+standard shapes, so that a potential compiles a few times for all crystals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
 from matjax.crystals import Crystal, crystal_from_json, make_supercell
 from matjax.data import Example
@@ -28,12 +27,11 @@ from matjax.distillation.phonon_summary import (
     summarized,
     supercell_mesh,
 )
-from matjax.force_constants import Response, regular_mesh
-from matjax.graphs import Graph
+from matjax.force_constants import divisions, regular_mesh
 from matjax.lattice_dynamics import phonons
-from matjax.mechanics import divisions, relax_sized
+from matjax.mechanics import relax
 from matjax.predictors import Potential
-from matjax.train import ColumnExample, common_shape, random_columns
+from matjax.train import ColumnExample, random_columns
 from matjax.weights import load_potential
 
 FUSED = 0.6
@@ -60,7 +58,9 @@ def evaluate_copies(item: Json, settings: Json) -> dict[str, Any]:
     teacher, labels = _potential(settings), _labels(settings)
     rng = np.random.default_rng(item["seed"])
     copies = _copies(crystal_from_json(item), labels, rng)
-    examples = [Example(c, potential_labels(teacher(c)), "") for c in copies]
+    examples = [
+        Example(c, potential_labels(teacher(c, shapes="standard")), "") for c in copies
+    ]
     return {"examples": [example_to_json(example) for example in examples]}
 
 
@@ -73,28 +73,6 @@ def lattice_dynamics(item: Json, settings: Json) -> dict[str, Any]:
         supercell=item.get("supercell"),
     )
     return summary._asdict()
-
-
-class Padded(Potential):
-    """A potential whose graphs have one size, larger ones where it does not do."""
-
-    n_nodes: int = struct.field(pytree_node=False, default=1)
-    degree: int = struct.field(pytree_node=False, default=1)
-
-    def graph(
-        self,
-        crystal: Crystal,
-        *,
-        n_nodes: int | None = None,
-        degree: int | None = None,
-    ) -> Graph:
-        """As :meth:`matjax.predictors.Potential.graph`, in this size."""
-        needed = common_shape([crystal], self.cutoff)
-        return super().graph(
-            crystal,
-            n_nodes=n_nodes or max(self.n_nodes, needed.n_nodes),
-            degree=degree or max(self.degree, needed.degree),
-        )
 
 
 def labeled(
@@ -117,7 +95,7 @@ def labeled(
     Raises:
         ValueError: if the crystal does not come to rest, or its atoms fuse.
     """
-    rest = relax_sized(teacher, crystal, fmax=labels.fmax)
+    rest = relax(teacher, crystal, fmax=labels.fmax, symmetry=True, shapes="standard")
     if not rest.converged:
         raise ValueError(
             f"a crystal must come to rest; the largest force is {rest.max_force:.2g} "
@@ -154,7 +132,9 @@ def summary_in(
     else:
         shape = divisions(crystal, labels.mesh_length)
         mesh = regular_mesh(crystal, shape)
-    vibrations = phonons(potential, crystal, grid=shape, dtype=potential.dtype)
+    vibrations = phonons(
+        potential, crystal, grid=shape, dtype=potential.dtype, shapes="standard"
+    )
     return summarized(vibrations, mesh)
 
 
@@ -174,12 +154,14 @@ def _with_columns(
     teacher: Potential, crystal: Crystal, labels: Labels, rng: np.random.Generator
 ) -> ColumnExample:
     """A crystal with what the teacher says of it."""
-    response = Response(teacher, teacher.graph(crystal), n_atoms=crystal.n_atoms)
+    response = phonons(teacher, crystal, dtype=teacher.dtype, shapes="standard").source
     gamma = None if labels.supercell_length is None else np.zeros((1, 3))
     columns = random_columns(
         response, crystal.n_atoms, labels.n_columns, rng, points=gamma
     )
-    return ColumnExample(crystal, *columns, potential_labels(teacher(crystal)), "")
+    return ColumnExample(
+        crystal, *columns, potential_labels(teacher(crystal, shapes="standard")), ""
+    )
 
 
 def _labels(settings: Json) -> Labels:
@@ -188,14 +170,10 @@ def _labels(settings: Json) -> Labels:
     return Labels(**given)
 
 
-def _potential(settings: Json) -> Padded:
-    keys = ("potential", "potential_precision", "n_nodes", "degree")
-    return _loaded(*(settings[key] for key in keys))
+def _potential(settings: Json) -> Potential:
+    return _loaded(settings["potential"], settings["potential_precision"])
 
 
 @lru_cache(maxsize=1)
-def _loaded(name: str, precision: str, n_nodes: int, degree: int) -> Padded:
-    potential = load_potential(name, dtype=jnp.dtype(precision))
-    return Padded(
-        params=potential.params, model=potential.model, n_nodes=n_nodes, degree=degree
-    )
+def _loaded(name: str, precision: str) -> Potential:
+    return load_potential(name, dtype=jnp.dtype(precision))

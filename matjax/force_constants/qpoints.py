@@ -15,7 +15,7 @@ from jax.core import Tracer
 
 from matjax.arrays import Array, Float, Int
 from matjax.config import nearest
-from matjax.crystals import Crystal, reciprocal, space_group
+from matjax.crystals import Crystal, heights, reciprocal, space_group
 from matjax.force_constants.standard_paths import standard_path, upright
 
 SYMPREC = 1e-4
@@ -33,6 +33,11 @@ MESH_SPACING = 0.17
 
 MOST_DIVISIONS = 12
 """Divisions of a reciprocal vector by default."""
+
+
+SHORT = 0.01
+"""Share of a division that may be missing: a relaxed height that differs by less than a
+percent shall not double the cost."""
 
 
 class Mesh(NamedTuple):
@@ -121,12 +126,27 @@ def mesh_divisions(
         most: divisions of a vector.
     """
     lengths = np.linalg.norm(_reciprocal(crystal), axis=1)
-    divisions = np.clip(np.ceil(lengths / spacing), 1, most)
-    divisions = np.where(crystal.pbc, divisions, 1)
+    numbers = np.clip(np.ceil(lengths / spacing), 1, most)
+    numbers = np.where(crystal.pbc, numbers, 1)
     operations = np.array(_point_operations(crystal, None, SYMPREC))
     mixed = operations.any(axis=0)
     mixed = np.linalg.matrix_power(mixed | mixed.T | np.eye(3, dtype=bool), 3) > 0
-    a, b, c = (int(divisions[row].max()) for row in mixed)
+    a, b, c = (int(numbers[row].max()) for row in mixed)
+    return a, b, c
+
+
+def divisions(crystal: Crystal, length: float) -> tuple[int, int, int]:
+    """Repeats of each cell vector until its planes are ``length`` (Å) apart.
+
+    A mesh of q with so many divisions knows the same distances as that supercell.
+
+    Args:
+        crystal: with concrete arrays; what is not periodic is not repeated.
+        length: Å, positive.
+    """
+    tall = np.asarray(heights(np.asarray(crystal.cell)))
+    repeats = np.ceil(length / tall - SHORT).clip(1)
+    a, b, c = np.where(crystal.pbc, repeats, 1).astype(int).tolist()
     return a, b, c
 
 

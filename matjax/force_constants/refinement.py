@@ -76,34 +76,6 @@ class Interpolated(NamedTuple):
     """Where force constants were computed."""
 
 
-def interpolated(
-    exact: SymmetricResponse,
-    crystal: Crystal,
-    grid: Sequence[int],
-    *,
-    progress: Progress | None = None,
-) -> Interpolated:
-    """Force constants exact on a grid that is given, interpolated between.
-
-    Args:
-        exact: force constants of the crystal, by symmetry.
-        crystal: with concrete arrays.
-        grid: divisions of the three reciprocal vectors; 1 where the crystal does not
-            repeat.
-        progress: wraps the sequence of calls.
-
-    Raises:
-        ValueError: if the grid is not three positive integers, or divides a direction
-            that is not periodic.
-    """
-    shape = _require_grid(crystal, grid)
-    star = star_of_grid(exact.operations, shape)
-    q = star.points / np.array(shape)
-    matrices = exact(q, progress=progress)
-    constants = unfold(exact.operations, star, shape, matrices)
-    return Interpolated(from_grid(crystal, constants), shape, None, q)
-
-
 def refined(
     exact: SymmetricResponse,
     crystal: Crystal,
@@ -293,7 +265,13 @@ def _heights(crystal: Crystal) -> np.ndarray:
     return np.round(np.asarray(heights(np.asarray(crystal.cell, dtype=float))), 2)
 
 
-def _require_grid(crystal: Crystal, grid: Sequence[int]) -> tuple[int, int, int]:
+def required_grid(crystal: Crystal, grid: Sequence) -> tuple[int, int, int]:
+    """The grid.
+
+    Raises:
+        ValueError: if it is not three positive integers, or divides a direction of the
+            crystal that is not periodic.
+    """
     numbers = np.asarray(grid)
     whole = numbers.shape == (3,) and np.issubdtype(numbers.dtype, np.integer)
     if not whole or (numbers < 1).any():

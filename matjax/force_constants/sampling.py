@@ -21,9 +21,9 @@ from jax.core import Tracer
 
 from matjax.arrays import Array, Complex, Float, Leaf
 from matjax.crystals import Crystal
+from matjax.force_constants.columns import call_size
 from matjax.force_constants.grids import SymmetricResponse
 from matjax.force_constants.kriging import SAME, Known
-from matjax.force_constants.response import call_size
 from matjax.force_constants.symmetry import displacements
 from matjax.progress import Progress
 

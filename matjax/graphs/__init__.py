@@ -30,10 +30,15 @@ from matjax.graphs.padding import build_graph as build_graph
 from matjax.graphs.padding import find_edges as find_edges
 from matjax.graphs.padding import pad_crystals as pad_crystals
 from matjax.graphs.reciprocal_space import integer_wave_vectors as integer_wave_vectors
+from matjax.graphs.shapes import Policy as Policy
 from matjax.graphs.shapes import Shapes as Shapes
+from matjax.graphs.shapes import batch_size as batch_size
 from matjax.graphs.shapes import batch_slots as batch_slots
 from matjax.graphs.shapes import bucket_sizes as bucket_sizes
 from matjax.graphs.shapes import grouped_by_shape as grouped_by_shape
+from matjax.graphs.shapes import require_policy as require_policy
+from matjax.graphs.shapes import standard_reach as standard_reach
+from matjax.graphs.shapes import standard_shape as standard_shape
 from matjax.graphs.shells import nearest_neighbors as nearest_neighbors
 from matjax.graphs.shells import shell_weights as shell_weights
 from matjax.graphs.subgraphs import Reverse as Reverse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import jax
 import numpy as np
@@ -18,10 +19,78 @@ SLOTS = 2**18
 """Edge slots of a batch on other hardware: networks that keep 100 kB for each take
 26 GB."""
 
+NODES = (4, 8, 12, 24, 40, 64, 104, 192)
+"""Nodes of the standard shapes."""
+
+DEGREES = (16, 56, 80, 112, 160, 240)
+"""Edge slots of each node of the standard shapes. 200 crystals of up to 12 atoms, with
+room for 1.25 times their neighbors within 6 Å, need ten shapes and 1.4 times the slots
+that they fill."""
+
+REACHES = (3, 6, 12, 24)
+"""Cells searched for neighbors either way along each axis, of standard sizes: 343 cells
+at least, whose pairs take 1 % of the time of a network."""
+
+Policy = Literal["few", "standard"]
+"""Where the shapes for a list of crystals come from: ``few`` are as few as these
+crystals need; ``standard`` are those of a fixed ladder, which are more and padded more,
+but the same for every list and in every process."""
+
+
+def require_policy(shapes: str) -> None:
+    """Raises ValueError if there is no such policy."""
+    if shapes not in ("few", "standard"):
+        raise ValueError(f"shapes must be 'few' or 'standard'; received {shapes!r}")
+
+
+def standard_shape(n_nodes: int, degree: int) -> Shape:
+    """The shape of a fixed ladder, for one crystal, that holds so much.
+
+    What is larger than the ladder comes in the usual buckets.
+
+    >>> standard_shape(5, 57)
+    Shape(n_nodes=8, degree=80, n_graphs=1)
+    """
+    return Shape(_rung(n_nodes, NODES), _rung(degree, DEGREES), 1)
+
+
+def standard_reach(reach: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The cubic reach of a fixed ladder that holds another one."""
+    most = _rung(max(reach), REACHES)
+    return (most, most, most)
+
 
 def batch_slots() -> int:
     """Edge slots that crystals which are computed together may have, all together."""
     return CPU_SLOTS if jax.default_backend() == "cpu" else SLOTS
+
+
+def batch_size(
+    shape: Shape,
+    n_crystals: int,
+    shapes: Policy = "few",
+    *,
+    slots: int | None = None,
+) -> int:
+    """Crystals of a shape that are computed together.
+
+    Args:
+        shape: of one crystal.
+        n_crystals: how many there are.
+        shapes: the policy. The standard sizes are 1 on CPUs, and elsewhere powers of
+            four.
+        slots: edge slots that they may have, all together; by default
+            :func:`batch_slots`.
+    """
+    most = max(1, (slots or batch_slots()) // max(shape.n_slots, 1))
+    if shapes == "few":
+        return min(n_crystals, most)
+    if jax.default_backend() == "cpu":
+        return 1
+    size = 1
+    while size < n_crystals and 4 * size <= most:
+        size *= 4
+    return size
 
 
 @dataclass(frozen=True)
@@ -89,16 +158,31 @@ def bucket_sizes(
     return Shapes(shapes=shapes, padding=float(1 - edges.sum() / least))
 
 
-def grouped_by_shape(needed: np.ndarray) -> dict[Shape, list[int]]:
-    """Crystals by the smallest of a few shapes that holds each of them.
+def grouped_by_shape(
+    needed: np.ndarray, shapes: Policy = "few"
+) -> dict[Shape, list[int]]:
+    """Crystals by the smallest shape of a policy that holds each of them.
 
     Args:
         needed: nodes, degree and edges of each crystal, (crystals, 3).
+        shapes: the policy. With ``few`` a single crystal comes in its buckets, which
+            other calls share.
+
+    Raises:
+        ValueError: if there is no such policy.
     """
+    require_policy(shapes)
+    if len(needed) == 0:
+        return {}
     n_nodes, degree, _ = needed.max(axis=0).tolist()
-    largest = Shape(n_nodes, bucket(degree), 1)
-    shapes = bucket_sizes(needed, largest, node_step=1)
+    n_nodes = bucket(n_nodes) if len(needed) == 1 else n_nodes
+    few = bucket_sizes(needed, Shape(n_nodes, bucket(degree), 1), node_step=1)
     groups: dict[Shape, list[int]] = {}
     for k, (n, d, _) in enumerate(needed.tolist()):
-        groups.setdefault(shapes.smallest(n, d), []).append(k)
+        shape = few.smallest(n, d) if shapes == "few" else standard_shape(n, d)
+        groups.setdefault(shape, []).append(k)
     return groups
+
+
+def _rung(size: int, ladder: tuple[int, ...]) -> int:
+    return next((rung for rung in ladder if rung >= size), bucket(size))

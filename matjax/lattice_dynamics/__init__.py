@@ -1,7 +1,8 @@
 """Lattice dynamics: from force constants at any q to what is measured.
 
 harmonic              phonons of a crystal; the public record
-from_potential        phonons of a crystal in a potential
+from_potential        phonons of crystals in a potential
+sources               exact force constants of each, in graphs of few shapes
 dynamical_matrix      force constants weighted by masses, frequencies and modes
 bands                 frequencies along a path, and their branches
 mode_projections      shares of modes on atoms, elements and directions

@@ -41,7 +41,12 @@ def mass_weighted(
 def matrix_frequencies(
     matrix: Complex[Array, "*q modes modes"],
 ) -> Float[Array, "*q modes"]:
-    """Frequencies of dynamical matrices, THz, ascending; imaginary ones negative."""
+    """Frequencies of dynamical matrices, THz, ascending; imaginary ones negative.
+
+    They are NaN where matrices are not finite, which LAPACK refuses.
+    """
+    if isinstance(matrix, np.ndarray) and not np.isfinite(matrix).all():
+        return np.full(matrix.shape[:-1], np.nan)
     xp = np if isinstance(matrix, np.ndarray) else jnp
     return frequencies_of(xp.linalg.eigvalsh(_hermitian_part(matrix)))
 
@@ -54,7 +59,9 @@ def concrete_frequencies(
 
 
 def modes_of(matrix: Complex[Array, "*q modes modes"]) -> Modes:
-    """Frequencies and eigenvectors of dynamical matrices."""
+    """Frequencies and eigenvectors of dynamical matrices; NaN as above."""
+    if isinstance(matrix, np.ndarray) and not np.isfinite(matrix).all():
+        return Modes(np.full(matrix.shape[:-1], np.nan), np.full_like(matrix, np.nan))
     xp = np if isinstance(matrix, np.ndarray) else jnp
     eigenvalues, eigenvectors = xp.linalg.eigh(_hermitian_part(matrix))
     return Modes(frequencies_of(eigenvalues), eigenvectors)

@@ -1,11 +1,11 @@
-"""Phonons of a crystal in a potential: exact at every q, or exact on a grid."""
+"""Phonons of crystals in a potential: exact at every q, or exact on a grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import overload
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -13,46 +13,93 @@ from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
-from matjax.crystals import primitive as primitive_cell
-from matjax.force_constants import Response, SymmetricResponse
-from matjax.force_constants.grids import by_symmetry
+from matjax.errors import out_of_memory
+from matjax.force_constants import SymmetricResponse, from_grid
+from matjax.force_constants.many_grids import OnGrid, on_grids
+from matjax.force_constants.protocol import NoForceConstants
 from matjax.force_constants.qpoints import SYMPREC
-from matjax.force_constants.refinement import interpolated, refined
+from matjax.force_constants.refinement import refined
+from matjax.graphs import Policy, require_policy
 from matjax.lattice_dynamics.dynamical_matrix import (
     concrete_frequencies,
-    required_masses,
 )
 from matjax.lattice_dynamics.harmonic import Phonons
+from matjax.lattice_dynamics.sources import (
+    Divisions,
+    Settings,
+    Source,
+    Start,
+    exact_sources,
+    require_concrete,
+    started,
+)
 from matjax.predictors import Potential
 from matjax.progress import Progress, progress_of
 
 
+@overload
 def phonons(
     potential: Potential,
-    crystal: Crystal,
+    crystals: Crystal,
+    *,
+    masses: Float[Array, "atoms"] | None = ...,
+    dtype: DTypeLike | None = ...,
+    grid: Divisions | Sequence[Divisions] | None = ...,
+    tolerance: float | int | None = ...,
+    primitive: bool = ...,
+    symmetry: bool = ...,
+    symprec: float | int = ...,
+    shapes: Policy = ...,
+    progress: Progress | bool = ...,
+) -> Phonons: ...
+
+
+@overload
+def phonons(
+    potential: Potential,
+    crystals: Sequence[Crystal],
+    *,
+    masses: Float[Array, "atoms"] | None = ...,
+    dtype: DTypeLike | None = ...,
+    grid: Divisions | Sequence[Divisions] | None = ...,
+    tolerance: float | int | None = ...,
+    primitive: bool = ...,
+    symmetry: bool = ...,
+    symprec: float | int = ...,
+    shapes: Policy = ...,
+    progress: Progress | bool = ...,
+) -> list[Phonons]: ...
+
+
+def phonons(
+    potential: Potential,
+    crystals: Crystal | Sequence[Crystal],
     *,
     masses: Float[Array, "atoms"] | None = None,
     dtype: DTypeLike | None = None,
-    grid: Sequence[int] | None = None,
+    grid: Divisions | Sequence[Divisions] | None = None,
     tolerance: float | int | None = None,
     primitive: bool = False,
     symmetry: bool = False,
     symprec: float | int = SYMPREC,
+    shapes: Policy = "few",
     progress: Progress | bool = False,
-) -> Phonons:
-    """Phonons of a crystal in a potential: exact at every q, or exact on a grid.
+) -> Phonons | list[Phonons]:
+    """Phonons of crystals in a potential: exact at every q, or exact on a grid.
 
     Interpolation between the points of a grid costs little at any number of q, and the
-    grid little where the crystal has symmetry, which it needs within 1e-4 Å.
+    grid little where the crystal has symmetry, which it needs within 1e-4 Å. Of several
+    crystals a list of records, in their order; they share compiled functions, and one
+    that fails says so in its record.
 
     Args:
         potential: any model with its parameters.
-        crystal: at rest in the potential; its largest force stands in the result.
-        masses: amu; by default the standard atomic masses.
+        crystals: at rest in the potential; the largest force stands in the result.
+        masses: amu, of a single crystal; by default its own.
         dtype: precision of the force constants; by default float64 where JAX has it
             switched on. Masses, eigenvalues and frequencies are in float64.
-        grid: divisions of the reciprocal vectors; force constants are exact on this
-            grid and interpolated between its points.
+        grid: divisions of the reciprocal vectors, of all crystals or of each; force
+            constants are exact on this grid and interpolated between its points.
         tolerance: THz; the grid is refined until frequencies at some random q differ
             less from the exact ones, its points being computed only where those known
             do not predict them. The error that remains stands in the result.
@@ -63,74 +110,154 @@ def phonons(
         symmetry: whether the space group saves columns at single q too; as exact as
             the crystal is symmetric, within 1e-4 Å.
         symprec: Å; tolerance of the search for the space group.
+        shapes: of the graphs: as few as several crystals need, or standard ones, which
+            every list and process shares; see :data:`matjax.graphs.Policy`.
         progress: whether long calculations show a bar, or what wraps their steps
             instead of ``tqdm.tqdm``.
 
     Raises:
-        ValueError: if the potential does not know an element of the crystal, its forces
-            are not finite, masses are not positive, one for each atom, or there is no
-            such grid, or none that meets the tolerance.
+        ValueError: if an argument is out of range; or if of a single crystal the
+            potential does not know an element, forces are not finite, masses are not
+            positive, one for each atom, or there is no such grid, or none that meets
+            the tolerance.
     """
-    if grid is not None and tolerance is not None:
-        raise ValueError(
-            f"a grid is given or found by its tolerance, not both; received {grid} and "
-            f"{tolerance} THz"
-        )
-    reduced = grid is not None or tolerance is not None or symmetry
-    if reduced or primitive:
-        _require_concrete(potential, crystal)
-    if primitive:
-        crystal, masses = _primitive(crystal, masses, symprec), None
-    exact = _exact(
-        potential.astype(jnp.zeros((), dtype or float).dtype),
-        crystal,
-        masses=required_masses(crystal, masses),
-        symprec=symprec if reduced else None,
-        progress=progress_of(progress),
+    _require(grid, tolerance, shapes)
+    settings = Settings(
+        tolerance,
+        primitive,
+        grid is not None or tolerance is not None or symmetry,
+        symprec,
+        shapes,
+        progress_of(progress),
     )
-    return _between_grid_points(exact, grid, tolerance)
+    potential = potential.astype(jnp.zeros((), dtype or float).dtype)
+    if not isinstance(crystals, Crystal):
+        return _many(potential, list(crystals), grid, masses, settings)
+    (found,) = _each(potential, [crystals], [grid], masses, settings)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
-def _exact(
+def _many(
     potential: Potential,
-    crystal: Crystal,
-    *,
-    masses: np.ndarray,
-    symprec: float | int | None,
-    progress: Progress | None,
-) -> Phonons:
-    """Phonons that are exact at every q, by symmetry if its tolerance is given."""
-    source = response = Response(
-        potential, potential.graph(crystal), n_atoms=crystal.n_atoms
-    )
-    if symprec is not None:
-        source = by_symmetry(response, crystal, symprec=symprec)
-        response = source.response  # its calls are smaller
-    return Phonons(
-        crystal=crystal,
-        source=source,
-        masses=masses,
-        max_force=_require_finite(response.max_force()),
-        progress=progress,
-    )
-
-
-def _between_grid_points(
-    exact: Phonons, grid: Sequence[int] | None, tolerance: float | int | None
-) -> Phonons:
-    """Phonons interpolated from exact ones, if a grid or a tolerance is given."""
-    source, crystal = exact.source, exact.crystal
-    if not isinstance(source, SymmetricResponse):
-        return exact
-    if grid is not None:
-        grid_source = interpolated(source, crystal, grid, progress=exact.progress)
-    elif tolerance is not None:
-        frequencies = partial(concrete_frequencies, masses=exact.masses)
-        grid_source = refined(
-            source, crystal, tolerance, frequencies, progress=exact.progress
+    crystals: Sequence[Crystal],
+    grid: Divisions | Sequence[Divisions] | None,
+    masses: Array | None,
+    settings: Settings,
+) -> list[Phonons]:
+    """Records of all crystals, of those too that have no phonons."""
+    if masses is not None:
+        raise ValueError(
+            "masses= is for a single crystal; several say themselves what their atoms "
+            "weigh: crystal.replace(given_masses=...)"
         )
-    else:
+    grids = _grid_of_each(grid, len(crystals))
+    each = _each(potential, crystals, grids, None, settings)
+    return [
+        _failed(crystal, found) if isinstance(found, Exception) else found
+        for crystal, found in zip(crystals, each, strict=True)
+    ]
+
+
+def _each(
+    potential: Potential,
+    crystals: Sequence[Crystal],
+    grids: Sequence[Divisions | Sequence[Divisions] | None],
+    masses: Array | None,
+    settings: Settings,
+) -> list[Phonons | Exception]:
+    """Phonons of each crystal, or why it has none."""
+    if settings.symmetry or settings.primitive:
+        require_concrete(potential, crystals)
+    found: dict[int, Phonons | Exception] = {}
+    starts: dict[int, Start] = {}
+    for k, (crystal, grid) in enumerate(zip(crystals, grids, strict=True)):
+        try:
+            starts[k] = started(crystal, grid, masses, settings)
+        except ValueError as error:
+            found[k] = error
+    sources: dict[int, Source] = {}
+    for k, source in exact_sources(potential, starts, settings):
+        if isinstance(source, ValueError):
+            found[k] = source
+        else:
+            sources[k] = source
+    found |= _results(potential, starts, sources, settings)
+    return [found[k] for k in range(len(crystals))]
+
+
+def _results(
+    potential: Potential,
+    starts: dict[int, Start],
+    sources: dict[int, Source],
+    settings: Settings,
+) -> dict[int, Phonons | Exception]:
+    """Phonons of each crystal that has come so far, or why it has none."""
+    found: dict[int, Phonons | Exception] = {}
+    wanted = {
+        k: (source, grid)
+        for k, source in sources.items()
+        if isinstance(source, SymmetricResponse) and (grid := starts[k].grid)
+    }
+    known = on_grids(
+        potential,
+        [source for source, _ in wanted.values()],
+        [grid for _, grid in wanted.values()],
+        shapes=settings.shapes,
+        progress=settings.progress,
+    )
+    for k, constants in zip(wanted, known, strict=True):
+        found[k] = (
+            constants
+            if isinstance(constants, Exception)
+            else _interpolated(starts[k], constants, settings)
+        )
+    for k in sources.keys() - found.keys():
+        try:
+            found[k] = _between_grid_points(
+                _exact(starts[k], sources[k], settings), settings
+            )
+        except (ValueError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not out_of_memory(error):
+                raise
+            found[k] = error
+    return found
+
+
+def _interpolated(start: Start, known: OnGrid, settings: Settings) -> Phonons:
+    """Phonons between the points of a grid."""
+    return Phonons(
+        crystal=start.crystal,
+        source=from_grid(start.crystal, known.force_constants),
+        masses=start.masses,
+        max_force=np.asarray(known.max_force),
+        progress=settings.progress,
+        grid=start.grid,
+    )
+
+
+def _exact(start: Start, source: Source, settings: Settings) -> Phonons:
+    """Phonons that are exact at every q."""
+    response = source.response if isinstance(source, SymmetricResponse) else source
+    return Phonons(
+        crystal=start.crystal,
+        source=source,
+        masses=start.masses,
+        max_force=_require_finite(response.max_force()),
+        progress=settings.progress,
+    )
+
+
+def _between_grid_points(exact: Phonons, settings: Settings) -> Phonons:
+    """Phonons interpolated from exact ones, if a tolerance is given."""
+    source, tolerance = exact.source, settings.tolerance
+    if tolerance is None or not isinstance(source, SymmetricResponse):
         return exact
+    frequencies = partial(concrete_frequencies, masses=exact.masses)
+    grid_source = refined(
+        source, exact.crystal, tolerance, frequencies, progress=exact.progress
+    )
     return exact.replace(
         source=grid_source.source,
         grid=grid_source.grid,
@@ -138,18 +265,40 @@ def _between_grid_points(
     )
 
 
-def _primitive(crystal: Crystal, masses: Array | None, symprec: float | int) -> Crystal:
-    if masses is not None:
-        crystal = crystal.replace(given_masses=required_masses(crystal, masses))
-    smaller = primitive_cell(crystal, symprec)
-    return crystal if smaller.n_atoms == crystal.n_atoms else smaller
+def _failed(crystal: Crystal, error: Exception) -> Phonons:
+    """The record of a crystal that has no phonons."""
+    return Phonons(
+        crystal=crystal,
+        source=NoForceConstants(crystal.n_atoms),
+        masses=np.full(crystal.n_atoms, np.nan),
+        max_force=np.asarray(np.nan),
+        failure=str(error),
+    )
 
 
-def _require_concrete(potential: Potential, crystal: Crystal) -> None:
-    if any(isinstance(x, Tracer) for x in jax.tree.leaves((potential, crystal))):
+def _grid_of_each(
+    grid: Divisions | Sequence[Divisions] | None, n_crystals: int
+) -> Sequence[Divisions | Sequence[Divisions] | None]:
+    if grid is None or not isinstance(next(iter(grid), 1), Sequence | np.ndarray):
+        return [grid] * n_crystals
+    if len(grid) != n_crystals:
         raise ValueError(
-            "phonons on a grid, or by symmetry, need a concrete potential and crystal; "
-            "received traced ones: under jit and grad go without"
+            f"grids are one for all crystals or one for each of {n_crystals}; "
+            f"received {len(grid)}"
+        )
+    return [each for each in grid if isinstance(each, Sequence | np.ndarray)]
+
+
+def _require(
+    grid: Divisions | Sequence[Divisions] | None,
+    tolerance: float | int | None,
+    shapes: str,
+) -> None:
+    require_policy(shapes)
+    if grid is not None and tolerance is not None:
+        raise ValueError(
+            f"a grid is given or found by its tolerance, not both; received {grid} and "
+            f"{tolerance} THz"
         )
 
 

@@ -48,6 +48,7 @@ from matjax.lattice_dynamics.mode_projections import Onto, projections, require_
 from matjax.lattice_dynamics.thermal import (
     SOFTEST,
     Thermal,
+    no_thermal_properties,
     require_temperatures,
     thermal_properties,
 )
@@ -81,6 +82,9 @@ class Phonons(struct.PyTreeNode):
     supercell whose q they are, in units of the cell; None if it is exact."""
     interpolation_error: float | None = struct.field(pytree_node=False, default=None)
     """Largest error of a frequency at the random q where it was measured, THz."""
+    failure: str = struct.field(pytree_node=False, default="")
+    """Why a crystal among several has no phonons; force constants, frequencies, modes
+    and thermal properties are then NaN, spectra are refused. Empty for the others."""
 
     def force_constants(self, q: Points) -> Complex[Array, "*q modes modes"]:
         """Force constants Φ(q), eV/Å²; Hermitian up to round-off, as computed.
@@ -98,7 +102,8 @@ class Phonons(struct.PyTreeNode):
         Raises:
             ValueError: if q has not three components, or is not finite.
         """
-        return mass_weighted(self.force_constants(q), self.masses)
+        constants = self.force_constants(q)
+        return constants if self.failure else mass_weighted(constants, self.masses)
 
     def frequencies(self, q: Points) -> Float[Array, "*q modes"]:
         """Frequencies ν, THz, ascending; those of imaginary modes negative.
@@ -166,6 +171,7 @@ class Phonons(struct.PyTreeNode):
             connected: whether branches are followed through their crossings
                 (:func:`connect`), which needs concrete numbers.
         """
+        self._require_phonons()
         path = band_path(self.crystal, spacing=spacing) if path is None else path
         if not connected:
             return Bands(path, self.frequencies(path.q))
@@ -191,6 +197,7 @@ class Phonons(struct.PyTreeNode):
         Raises:
             ValueError: if a division or the smearing is not positive.
         """
+        self._require_phonons()
         points = regular_mesh(self.crystal, mesh, masses=self.masses)
         return density_of_states(
             points, self.frequencies(points.q), n_bins=n_bins, smearing=smearing
@@ -217,6 +224,7 @@ class Phonons(struct.PyTreeNode):
                 parts are known.
         """
         require_onto(onto)  # before the long part
+        self._require_phonons()
         points = regular_mesh(self.crystal, mesh, masses=self.masses)
         modes = self.modes(points.q)
         labels, shares = projections(
@@ -246,6 +254,8 @@ class Phonons(struct.PyTreeNode):
             ValueError: if a temperature is negative, or a division not positive.
         """
         require_temperatures(temperatures)  # before the long part
+        if self.failure:
+            return no_thermal_properties(temperatures)
         points = regular_mesh(self.crystal, mesh, masses=self.masses)
         return thermal_properties(points, self.frequencies(points.q), temperatures)
 
@@ -267,6 +277,7 @@ class Phonons(struct.PyTreeNode):
             ValueError: if a temperature is negative, or a division not positive.
         """
         require_temperatures(temperatures)  # before the long part
+        self._require_phonons()
         points = regular_mesh(self.crystal, mesh, masses=self.masses)
         matrices = self.dynamical_matrix(points.q)
         return mean_square_displacements(
@@ -277,3 +288,9 @@ class Phonons(struct.PyTreeNode):
             masses=self.masses,
             softest=softest,
         )
+
+    def _require_phonons(self) -> None:
+        if self.failure:
+            raise ValueError(
+                f"a spectrum needs phonons, and this crystal has none: {self.failure}"
+            )

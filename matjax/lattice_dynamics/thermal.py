@@ -94,6 +94,15 @@ def thermal_properties(
     return Thermal(temperatures, *sums)
 
 
+def no_thermal_properties(
+    temperatures: Sequence[float | int] | Float[Array, "temperatures"],
+) -> Thermal:
+    """Those of a crystal that has no phonons: NaN."""
+    temperatures = require_temperatures(temperatures)
+    each, one = np.full(temperatures.shape, np.nan), np.asarray(np.nan)
+    return Thermal(temperatures, each, each, each, each, one, one, one)
+
+
 def points_at_gamma(mesh: Mesh) -> Bool[Array, "q"]:
     """Which points of the mesh are reciprocal lattice vectors."""
     return (np.asarray(mesh.q) == np.round(mesh.q)).all(axis=1)

@@ -8,17 +8,17 @@ stepping    steps of all rows in one compiled loop
 ensembles   NVE, NVT, Langevin and NPT through jax-md
 dynamics    molecular dynamics
 trajectory  the record of a run
-elasticity  elastic constants with relaxing atoms, moduli, sound velocities
+elasticity  the elastic tensor: moduli, stability, sound velocities
+elastic_response  elastic constants with relaxing atoms, of one crystal or many
 chunks      what compiled loops share
 fire        fast inertial relaxation, an (init, step) pair
 lbfgs       L-BFGS, likewise
 motion      integrators of jax-md on periodic graphs
-sizes       few sizes of graphs, so that crystals share compiled functions
 """
 
 from matjax.mechanics.dynamics import molecular_dynamics as molecular_dynamics
+from matjax.mechanics.elastic_response import elastic as elastic
 from matjax.mechanics.elasticity import Elasticity as Elasticity
-from matjax.mechanics.elasticity import elastic as elastic
 from matjax.mechanics.elasticity import sound_velocities as sound_velocities
 from matjax.mechanics.ensembles import NPT as NPT
 from matjax.mechanics.ensembles import NVE as NVE
@@ -26,8 +26,4 @@ from matjax.mechanics.ensembles import NVT as NVT
 from matjax.mechanics.ensembles import Langevin as Langevin
 from matjax.mechanics.relaxation import Relaxation as Relaxation
 from matjax.mechanics.relaxation import relax as relax
-from matjax.mechanics.sizes import SizedPotential as SizedPotential
-from matjax.mechanics.sizes import divisions as divisions
-from matjax.mechanics.sizes import relax_sized as relax_sized
-from matjax.mechanics.sizes import sized as sized
 from matjax.mechanics.trajectory import Trajectory as Trajectory

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from matjax.graphs import batch_slots
+from matjax.errors import out_of_memory
+from matjax.graphs import Policy, Shape, batch_size
 from matjax.mechanics.chunks import next_limit, next_slack
 from matjax.mechanics.rows import Job, Sizes, enter, grouped, stacked
 from matjax.mechanics.stepping import CHUNK, METHODS, Chunk, advance, converged
@@ -39,18 +40,23 @@ class Driver:
     """Takes jobs through batches."""
 
     def __init__(
-        self, potential: Potential, method: str, thresholds: np.ndarray, max_steps: int
+        self,
+        potential: Potential,
+        method: str,
+        thresholds: np.ndarray,
+        max_steps: int,
+        shapes: Policy = "few",
     ) -> None:
         self.potential, self.method = potential, method
         self.thresholds, self.max_steps = thresholds, max_steps
-        self.n_slots = batch_slots()
+        self.shapes: Policy = shapes
 
     def run(self, jobs: Sequence[Job]) -> Iterator[int | Ended]:
         """Numbers of steps as they are taken, and jobs as they end."""
         waiting = list(jobs)
         while waiting:
             moved: list[Job] = []
-            for sizes, group in grouped(waiting, self.potential.cutoff):
+            for sizes, group in grouped(waiting, self.potential.cutoff, self.shapes):
                 yield from self._batches(sizes, group, moved)
             waiting = moved
 
@@ -59,7 +65,7 @@ class Driver:
     ) -> Iterator[int | Ended]:
         """The jobs of one shape; what has become too dense for it is moved."""
         waiting, active = deque(group), list[Job]()
-        n_rows = max(1, min(len(group), self.n_slots // sizes.n_slots))
+        n_rows = batch_size(Shape(*sizes[:2], 1), len(group), self.shapes)
         limit = 1
         while waiting or active:
             while waiting and len(active) < n_rows:
@@ -69,7 +75,7 @@ class Driver:
             try:
                 chunk, seconds = self._chunk(active, n_rows, limit, bool(waiting))
             except jax.errors.JaxRuntimeError as error:
-                if n_rows == 1 or "RESOURCE_EXHAUSTED" not in str(error):
+                if n_rows == 1 or not out_of_memory(error):
                     raise
                 n_rows = n_rows // 2
                 LOG.warning("out of memory: batches of %d crystals now", n_rows)

@@ -1,5 +1,7 @@
 """The elastic tensor of a crystal whose atoms relax, and what follows from it.
 
+:mod:`matjax.mechanics.elastic_response` computes it.
+
 Definition. With σ the stress, ε a symmetric strain x → x(1 + ε), u the displacements of
 the atoms at fixed cell and F their forces, all by automatic differentiation at once,
 
@@ -27,14 +29,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax.core import Tracer
-from jax.typing import DTypeLike
 
 from matjax.arrays import Array, Float, Leaf
-from matjax.compilation import exported
-from matjax.crystals import Crystal
-from matjax.graphs import Graph
-from matjax.predictors import Potential, evaluate
-from matjax.units import AMU, ANGSTROM, GPA
+from matjax.units import AMU, ANGSTROM
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Components in ASE's order: xx, yy, zz, yz, xz, xy."""
@@ -48,24 +45,14 @@ MANDEL = np.sqrt([1, 1, 1, 2, 2, 2])
 G_PER_CM3 = AMU / ANGSTROM**3 * 1e-3
 """Density in g/cm³ of 1 amu/Å³."""
 
-MEMORY = 2 * 2**30
-"""Bytes that the columns computed together may take."""
-
-EDGE_REALS = 25_000
-"""Numbers that a column keeps for each edge slot; measured 24,000 for the network for
-which :mod:`matjax.force_constants` measured 46,000, for the two parts of a complex
-column."""
-
 Scalar = Float[Array, ""] | float
 """A number of NumPy's, or a traced one."""
 
-COLUMNS = 16
-"""Most columns computed together: by then the network itself, evaluated once for all of
-them, costs little, and small crystals of a bucket do not pay for large ones."""
-
 
 class Elasticity(struct.PyTreeNode):
-    """Elastic constants of a crystal; made by :func:`elastic`. GPa unless said.
+    """Elastic constants of a crystal; GPa unless said.
+
+    Made by :func:`matjax.mechanics.elastic`.
 
     The properties are NumPy numbers for concrete arrays and pure functions of the
     record under ``jax.jit`` and ``jax.grad``. Averages over orientations are those of
@@ -91,6 +78,9 @@ class Elasticity(struct.PyTreeNode):
     is infinite for one atom."""
     density: Leaf
     """g/cm³, with the masses of the crystal."""
+    failure: str = struct.field(pytree_node=False, default="")
+    """Why a crystal among several has no constants, which then are NaN; empty for the
+    others."""
 
     @property
     def max_stress(self) -> Scalar:
@@ -104,7 +94,9 @@ class Elasticity(struct.PyTreeNode):
         Raises:
             ValueError: if it has none (not under ``jax.jit``).
         """
-        xp = _namespace(self.tensor)
+        xp = namespace(self.tensor)
+        if self.failure:
+            return np.full((6, 6), np.nan)
         if xp is np and np.linalg.matrix_rank(self.tensor) < 6:
             raise ValueError(
                 "a compliance, and all that follows from it, needs resistance to every "
@@ -178,7 +170,7 @@ class Elasticity(struct.PyTreeNode):
         They do not depend on the orientation of the axes.
         """
         matrix = self.tensor * np.outer(MANDEL, MANDEL)
-        return _namespace(self.tensor).linalg.eigvalsh(matrix)
+        return _eigenvalues(matrix)
 
     @property
     def stable(self) -> Array | np.bool_:
@@ -189,72 +181,11 @@ class Elasticity(struct.PyTreeNode):
         self, directions: Float[Array, "*directions 3"]
     ) -> Float[Array, "*directions"]:
         """Young's modulus of the single crystal pulled along some directions."""
-        xp = _namespace((self, directions))
+        xp = namespace((self, directions))
         n = _unit(directions)
         pull = xp.stack([n[..., i] * n[..., j] for i, j in VOIGT], axis=-1)
         stretch = ((pull @ self.compliance) * pull).sum(axis=-1)
         return xp.asarray(1 / stretch)
-
-
-def elastic(
-    potential: Potential,
-    crystal: Crystal,
-    *,
-    graph: Graph | None = None,
-    dtype: DTypeLike | None = None,
-) -> Elasticity:
-    """Elastic constants of a crystal in a potential, with and without relaxing atoms.
-
-    The derivatives of forces and stress by 3n coordinates and 6 strains, exact, are
-    computed :func:`chunk_size` at a time by one compiled function, which serves every
-    crystal of the same bucket. What follows them is in float64.
-
-    Args:
-        potential: any model with its parameters.
-        crystal: at rest in the potential, periodic in three directions; residual force
-            and stress stand in the result.
-        graph: of the crystal, at the potential's cutoff: with given sizes, so that
-            crystals share a bucket, or with traced coordinates and cell, to
-            differentiate by them.
-        dtype: precision of the derivatives; by default float64 where JAX has it
-            switched on.
-
-    Raises:
-        ValueError: if a direction is not periodic, the potential does not know an
-            element of the crystal, or forces and stress are not finite.
-    """
-    if not all(crystal.pbc):
-        raise ValueError(
-            f"elastic constants need three periodic directions; received {crystal.pbc}"
-        )
-    dtype = jnp.zeros((), dtype or float).dtype
-    potential = potential.astype(dtype)
-    graph = potential.graph(crystal) if graph is None else graph.astype(dtype)
-    columns, forces, stress = _response(potential, graph, crystal.n_atoms)
-    xp = _namespace(columns)
-    if xp is np and not all(np.isfinite(x).all() for x in (columns, forces, stress)):
-        raise ValueError(
-            "forces, stress and their derivatives must be finite; in this potential "
-            "those of the crystal are not: are atoms far too close, or the parameters "
-            "damaged?"
-        )
-    # Columns: what each coordinate does to the forces (3n) and to the stress (6).
-    n = 3 * crystal.n_atoms
-    force_constants = -(columns[:n, :n] + columns[:n, :n].T) / 2
-    by_strain = columns[n:, :n].T
-    moved, softest = _relaxed(force_constants, by_strain, xp)
-    clamped = columns[n:, n:].T
-    tensor = clamped + columns[:n, n:].T @ moved
-    volume = abs(xp.linalg.det(xp.asarray(graph.cell[0], float)))
-    return Elasticity(
-        tensor=GPA * (tensor + tensor.T) / 2,
-        clamped=GPA * (clamped + clamped.T) / 2,
-        displacements=moved.reshape(-1, 3, 6),
-        stress=GPA * stress,
-        max_force=xp.linalg.norm(forces, axis=-1).max(),
-        softest=softest,
-        density=G_PER_CM3 * float(np.sum(crystal.masses)) / volume,
-    )
 
 
 def sound_velocities(
@@ -273,113 +204,36 @@ def sound_velocities(
     polar waves are left out, as in the force constants at Γ.
 
     Args:
-        elasticity: as :func:`elastic` returns it.
+        elasticity: as :func:`matjax.mechanics.elastic` returns it.
         directions: Cartesian, of any length but zero.
         density: g/cm³; by default that of the record. Another one for isotopes.
     """
-    xp = _namespace((elasticity, directions, density))
+    xp = namespace((elasticity, directions, density))
     n = _unit(directions)
     stress = elasticity.stress
     along = ((n @ stress) * n).sum(axis=-1)[..., None, None]
     matrix = xp.einsum("ijkl,...j,...l->...ik", elasticity.full, n, n)
     matrix = matrix + (along * np.eye(3) - stress) / 2
-    squares = xp.linalg.eigvalsh(matrix)
+    squares = _eigenvalues(matrix)
     squares = squares / (elasticity.density if density is None else density)
     return xp.sign(squares) * xp.sqrt(abs(squares))
 
 
-def chunk_size(graph: Graph) -> int:
-    """Columns computed together for a graph: the same for every crystal of a bucket.
-
-    :data:`MEMORY` bounds them by the estimate of a large network, and :data:`COLUMNS`.
-    """
-    bytes_of_column = graph.senders.size * EDGE_REALS * graph.positions.dtype.itemsize
-    most = max(1, min(COLUMNS, MEMORY // bytes_of_column))
-    n_calls = -(-(3 * graph.n_nodes + 6) // most)
-    return -(-(3 * graph.n_nodes + 6) // n_calls)
-
-
-def _response(
-    potential: Potential, graph: Graph, n_atoms: int
-) -> tuple[Array, Array, Array]:
-    """Derivatives of forces and stress, (3n + 6, 3n + 6), and these themselves.
-
-    Row k belongs to coordinate k of the atoms, the last six to the strains.
-    """
-    n, n_nodes, chunk = 3 * n_atoms, 3 * graph.n_nodes, chunk_size(graph)
-    coordinates = np.r_[0:n, n_nodes : n_nodes + 6].astype(np.int32)
-    # The last one is repeated to fill the last chunk.
-    jobs = np.pad(coordinates, (0, -len(coordinates) % chunk), mode="edge")
-    jobs = jobs.reshape(-1, chunk)
-    if _namespace((potential, graph)) is jnp:
-        compute = lambda job: _columns(potential, graph, job)
-        columns, forces, stress = jax.lax.map(compute, jnp.asarray(jobs))
-        forces, stress = forces[0], stress[0]
-        columns = columns.reshape(-1, n_nodes + 6).astype(float)
-    else:
-        # To the host at once: JAX would run several calls side by side, in more memory.
-        results = [jax.device_get(_columns(potential, graph, job)) for job in jobs]
-        columns = np.concatenate([columns for columns, _, _ in results]).astype(float)
-        _, forces, stress = results[0]
-    return columns[: len(coordinates), coordinates], forces[:n_atoms], stress
-
-
-@exported(result=lambda *_: (0, 0, 0))
-def _columns(
-    potential: Potential, graph: Graph, coordinates: Array
-) -> tuple[Array, Array, Array]:
-    """Derivatives of forces and stress (Voigt) by some coordinates, and both."""
-    n_nodes = graph.n_nodes
-    basis = jax.nn.one_hot(coordinates, 3 * n_nodes + 6, dtype=graph.cell.dtype)
-    moves = basis[:, : 3 * n_nodes].reshape(-1, n_nodes, 3)
-    # Half of a Voigt shear goes to either component of the symmetric strain.
-    half = jnp.where(jnp.eye(3, dtype=bool), 1, 0.5).astype(graph.cell.dtype)
-    strains = basis[:, 3 * n_nodes :][:, FULL] * half
-
-    def respond(positions: Array, strain: Array) -> tuple[Array, Array]:
-        moved = graph.replace(positions=positions).strained(strain[None])
-        result = evaluate(potential, moved)
-        return result.forces, result.stress[0]
-
-    def column(move: Array, strain: Array) -> tuple[Array, Array, Array]:
-        primals = (graph.positions, jnp.zeros_like(graph.cell[0]))
-        (forces, stress), (by_forces, by_stress) = jax.jvp(
-            respond, primals, (move, strain)
-        )
-        six = jnp.stack([by_stress[i, j] for i, j in VOIGT])
-        return jnp.concatenate([by_forces.reshape(-1), six]), forces, stress
-
-    return jax.vmap(column, out_axes=(0, None, None))(moves, strains)
-
-
-def _relaxed(force_constants: Array, by_strain: Array, xp: Any) -> tuple[Array, Scalar]:
-    """Displacements X with Φ X = ∂F/∂ε, and the lowest eigenvalue of Φ.
-
-    Translations, which Φ does not resist, are taken out by projection: they are given
-    the stiffness of an average atom, and no force.
-    """
-    n = len(force_constants)
-    shift = np.tile(np.eye(3), (n // 3, 1)) / np.sqrt(n // 3)
-    translations = shift @ shift.T
-    rest = np.eye(n) - translations
-    if n == 3:
-        return xp.zeros_like(by_strain), np.inf
-    stiffness = xp.trace(force_constants) / n
-    projected = rest @ force_constants @ rest
-    moved = xp.linalg.solve(projected + stiffness * translations, rest @ by_strain)
-    # Translations are lifted above all other modes, so that the lowest is none of them.
-    top = abs(projected).sum(axis=1).max()
-    softest = xp.linalg.eigvalsh(projected + 2 * top * translations)[0]
-    return rest @ moved, softest
-
-
 def _unit(directions: Float[Array, "*directions 3"]) -> Array:
     """Directions at length 1."""
-    xp = _namespace(directions)
+    xp = namespace(directions)
     return directions / xp.linalg.norm(directions, axis=-1, keepdims=True)
 
 
-def _namespace(tree: Any) -> Any:
+def _eigenvalues(matrix: Float[Array, "*q n n"]) -> Float[Array, "*q n"]:
+    """Ascending; NaN where numbers are not finite, which LAPACK refuses."""
+    xp = namespace(matrix)
+    if xp is np and not np.isfinite(matrix).all():
+        return np.full(matrix.shape[:-1], np.nan)
+    return xp.linalg.eigvalsh(matrix)
+
+
+def namespace(tree: Any) -> Any:
     """jax.numpy where something is traced, and otherwise NumPy."""
     traced = any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
     return jnp if traced else np

@@ -14,6 +14,7 @@ import numpy as np
 from matjax.arrays import Array
 from matjax.crystals import Crystal, required_fixed, space_group, symmetrized
 from matjax.errors import DivergenceError
+from matjax.graphs import Policy, require_policy
 from matjax.mechanics.batch import Driver, Ended
 from matjax.mechanics.chunks import watched
 from matjax.mechanics.landscape import moving_parts
@@ -65,6 +66,7 @@ class Settings(NamedTuple):
     symmetry: bool
     symprec: float
     pressure: float
+    shapes: Policy
 
 
 @overload
@@ -81,6 +83,7 @@ def relax(
     symprec: float = ...,
     fixed: Array | list | None = ...,
     pressure: float = ...,
+    shapes: Policy = ...,
     progress: Progress | bool = ...,
 ) -> Relaxation: ...
 
@@ -99,6 +102,7 @@ def relax(
     symprec: float = ...,
     fixed: Array | list | None = ...,
     pressure: float = ...,
+    shapes: Policy = ...,
     progress: Progress | bool = ...,
 ) -> list[Relaxation]: ...
 
@@ -116,6 +120,7 @@ def relax(
     symprec: float = 1e-3,
     fixed: Array | list | None = None,
     pressure: float = 0.0,
+    shapes: Policy = "few",
     progress: Progress | bool = False,
 ) -> Relaxation | list[Relaxation]:
     """The crystal at a minimum of E + pV, reached by following forces and stress.
@@ -144,6 +149,8 @@ def relax(
             (atoms, 3): along which cell vectors. By default those of the crystal;
             ``np.zeros(n_atoms, bool)`` frees all. For one crystal only.
         pressure: eV/Å³ (divide GPa by ``units.GPA``), positive when it compresses.
+        shapes: of the rows: as few as several crystals need, or standard ones, which
+            every list and process shares; see :data:`matjax.graphs.Policy`.
         progress: whether to show a bar, or what wraps the steps of one crystal, or the
             crystals, such as ``tqdm``.
 
@@ -154,7 +161,7 @@ def relax(
         DivergenceError: if the energy of a single crystal is not finite.
     """
     settings = Settings(
-        fmax, smax, cell, method, max_steps, symmetry, symprec, pressure
+        fmax, smax, cell, method, max_steps, symmetry, symprec, pressure, shapes
     )
     _require(settings)
     if isinstance(crystals, Crystal):
@@ -261,7 +268,9 @@ def _job(
 def _driver(potential: Potential, settings: Settings) -> Driver:
     dtype = jax.dtypes.canonicalize_dtype(float)
     thresholds = np.array([settings.fmax, settings.smax], dtype)
-    return Driver(potential, settings.method, thresholds, settings.max_steps)
+    return Driver(
+        potential, settings.method, thresholds, settings.max_steps, settings.shapes
+    )
 
 
 def _record(end: Ended, *, interrupted: bool = False) -> Relaxation:
@@ -300,6 +309,7 @@ def _interrupted(steps: Iterable[None], reached: Callable[[], str]) -> bool:
 
 
 def _require(settings: Settings) -> None:
+    require_policy(settings.shapes)
     if settings.method not in METHODS:
         raise ValueError(
             f"method must be one of {sorted(METHODS)}; received {settings.method!r}"

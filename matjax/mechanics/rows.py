@@ -20,11 +20,12 @@ from matjax.crystals import Crystal, Symmetry, neighbors
 from matjax.graphs import (
     Edges,
     NeighborList,
+    Policy,
     Shape,
-    bucket,
     empty_neighbor_list,
     grouped_by_shape,
     pad_crystals,
+    standard_reach,
 )
 from matjax.graphs.bins import MAX_PAIRS_OF_ONE_BIN, sized_bins
 from matjax.mechanics.chunks import SLACK, SPARE
@@ -121,32 +122,53 @@ class Job:
         self.needed = (n_nodes, degree, len(edges.receivers))
 
 
-def grouped(jobs: Sequence[Job], cutoff: float) -> list[tuple[Sizes, list[Job]]]:
-    """The jobs, which have been measured, by the sizes of their rows: few ones."""
-    if len(jobs) == 1:  # in buckets, which other calls share
-        n_nodes, degree, _ = jobs[0].needed
-        shape = Shape(jobs[0].n_nodes or bucket(n_nodes), bucket(degree), 1)
-        groups = {shape: [0]}
-    else:
-        groups = grouped_by_shape(np.array([job.needed for job in jobs]))
-    return [
-        part
-        for shape, indices in groups.items()
-        for part in _sized([jobs[k] for k in indices], shape, cutoff)
-    ]
+def grouped(
+    jobs: Sequence[Job], cutoff: float, shapes: Policy = "few"
+) -> list[tuple[Sizes, list[Job]]]:
+    """The jobs, which have been measured, by the sizes of their rows.
+
+    Standard sizes are those of each job alone; few ones serve a whole group.
+    """
+    by_shape: dict[Shape, list[Job]] = {}
+    needed = np.array([job.needed for job in jobs])
+    for shape, places in grouped_by_shape(needed, shapes).items():
+        for job in (jobs[k] for k in places):
+            # Its state has as many nodes as its first row.
+            own = shape._replace(n_nodes=job.n_nodes or shape.n_nodes)
+            by_shape.setdefault(own, []).append(job)
+    if shapes == "few":
+        return [
+            part
+            for shape, group in by_shape.items()
+            for part in _sized(group, shape, cutoff, shapes)
+        ]
+    by_sizes: dict[Sizes, list[Job]] = {}
+    for shape, group in by_shape.items():
+        for job in group:
+            ((sizes, _),) = _sized([job], shape, cutoff, shapes)
+            by_sizes.setdefault(sizes, []).append(job)
+    return list(by_sizes.items())
 
 
 def _sized(
-    jobs: list[Job], shape: Shape, cutoff: float
+    jobs: list[Job], shape: Shape, cutoff: float, shapes: Policy
 ) -> list[tuple[Sizes, list[Job]]]:
     """Sizes of the search, for all of a group; crystals that need bins come alone."""
     crystals = [job.tried or job.crystal for job in jobs]
     slack = max(job.slack for job in jobs)
     bins, reach, capacity = sized_bins(crystals, cutoff, slack, shape.n_nodes)
-    pairs = shape.n_nodes**2 * int(np.prod(2 * np.array(reach) + 1))
-    if len(jobs) > 1 and pairs > MAX_PAIRS_OF_ONE_BIN:
-        return [part for job in jobs for part in _sized([job], shape, cutoff)]
+    if len(jobs) > 1 and _n_pairs(shape, reach) > MAX_PAIRS_OF_ONE_BIN:
+        return [part for job in jobs for part in _sized([job], shape, cutoff, shapes)]
+    wider = standard_reach(reach)
+    if shapes == "standard" and bins == (1, 1, 1):
+        fits = _n_pairs(shape, wider) <= MAX_PAIRS_OF_ONE_BIN
+        reach = wider if fits else reach
     return [(Sizes(shape.n_nodes, shape.degree, bins, reach, capacity), jobs)]
+
+
+def _n_pairs(shape: Shape, reach: tuple[int, int, int]) -> int:
+    """Pairs that a search in one bin looks at."""
+    return shape.n_nodes**2 * int(np.prod(2 * np.array(reach) + 1))
 
 
 def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from matjax.crystals import Crystal
+from matjax.errors import out_of_memory
 from matjax.graphs import (
     Edges,
     Graph,
+    Policy,
     Shape,
-    batch_slots,
+    batch_size,
     find_edges,
     grouped_by_shape,
     pad_crystals,
 )
 from matjax.predictors.network import Network
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Batch(NamedTuple):
@@ -30,37 +35,90 @@ class Batch(NamedTuple):
     """First node of each, and that after the last."""
 
 
-def batches(network: Network, crystals: Sequence[Crystal]) -> Iterator[Batch]:
+def batches(
+    network: Network, crystals: Sequence[Crystal], shapes: Policy = "few"
+) -> Iterator[Batch]:
     """All crystals once, in graphs of a few shapes.
 
     Args:
         network: whose cutoff, neighbors and precision the graphs have.
         crystals: with concrete arrays.
+        shapes: where the shapes come from; see :data:`matjax.graphs.Policy`.
 
     Raises:
-        ValueError: naming the place of a crystal that has an element which the network
-            does not know, or two atoms on one place.
+        ValueError: if there is no such policy; or naming the place of a crystal that
+            has an element which the network does not know, or two atoms on one place.
     """
-    edges = [_edges(network, crystal, k) for k, crystal in enumerate(crystals)]
-    needed = np.array([(len(e.mask), e.degree, e.n_edges) for e in edges])
-    for shape, group in grouped_by_shape(needed).items():
-        size = max(1, min(len(group), batch_slots() // max(shape.n_slots, 1)))
+    edges, refused = checked_edges(network, crystals)
+    for index, error in refused.items():
+        raise ValueError(f"crystal {index}: {error}") from error
+    for shape, group in grouped(edges, shapes).items():
+        size = batch_size(shape, len(group), shapes)
         whole = Shape(size * shape.n_nodes, shape.degree, size)
         for start in range(0, len(group), size):
             yield _batch(crystals, edges, group[start : start + size], whole, network)
 
 
-def _edges(network: Network, crystal: Crystal, index: int) -> Edges:
-    try:
-        network.require_species(crystal)
-        return find_edges(crystal, network.cutoff, network.n_nearest)
-    except ValueError as error:
-        raise ValueError(f"crystal {index}: {error}") from error
+def checked_edges(
+    network: Network, crystals: Sequence[Crystal]
+) -> tuple[dict[int, Edges], dict[int, ValueError]]:
+    """Edges of the crystals that a network takes, by place, and why it refuses others.
+
+    Args:
+        network: whose cutoff and neighbors they have.
+        crystals: with concrete arrays.
+    """
+    edges: dict[int, Edges] = {}
+    refused: dict[int, ValueError] = {}
+    for index, crystal in enumerate(crystals):
+        try:
+            network.require_species(crystal)
+            edges[index] = find_edges(crystal, network.cutoff, network.n_nearest)
+        except ValueError as error:
+            refused[index] = error
+    return edges, refused
+
+
+def grouped(edges: Mapping[int, Edges], shapes: Policy) -> dict[Shape, list[int]]:
+    """Places of crystals by the shape that holds each."""
+    places = list(edges)
+    needed = np.array([(len(e.mask), e.degree, e.n_edges) for e in edges.values()])
+    groups = grouped_by_shape(needed, shapes)
+    return {shape: [places[k] for k in group] for shape, group in groups.items()}
+
+
+def in_parts(
+    items: Sequence[Item], size: int, compute: Callable[[Sequence[Item], int], Result]
+) -> Iterator[tuple[Sequence[Item], Result | RuntimeError]]:
+    """Items, some at a time, with what a function says of them.
+
+    Where memory is short half as many are computed together from then on; of one that
+    exceeds it alone the error is given.
+
+    Args:
+        items: in their order.
+        size: how many at a time.
+        compute: told some of the items, and the size.
+    """
+    start = 0
+    while start < len(items):
+        part = items[start : start + size]
+        try:
+            result = compute(part, size)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if size > 1:
+                size //= 2
+                continue
+            result = error
+        yield part, result
+        start += len(part)
 
 
 def _batch(
     crystals: Sequence[Crystal],
-    edges: Sequence[Edges],
+    edges: Mapping[int, Edges],
     indices: list[int],
     shape: Shape,
     network: Network,

@@ -17,7 +17,7 @@ from flax import struct
 from matjax.arrays import Array, Float, Leaf
 from matjax.compilation import exported
 from matjax.crystals import Crystal
-from matjax.graphs import Graph
+from matjax.graphs import Graph, Policy
 from matjax.predictors.batches import batches
 from matjax.predictors.network import Model, Network, initial_parameters
 
@@ -59,13 +59,15 @@ class Potential(Network):
         return cls(params=initial_parameters(model, seed), model=model)
 
     @overload
-    def __call__(self, crystals: Crystal) -> Prediction: ...
+    def __call__(self, crystals: Crystal, *, shapes: Policy = ...) -> Prediction: ...
 
     @overload
-    def __call__(self, crystals: Sequence[Crystal]) -> list[Prediction]: ...
+    def __call__(
+        self, crystals: Sequence[Crystal], *, shapes: Policy = ...
+    ) -> list[Prediction]: ...
 
     def __call__(
-        self, crystals: Crystal | Sequence[Crystal]
+        self, crystals: Crystal | Sequence[Crystal], *, shapes: Policy = "few"
     ) -> Prediction | list[Prediction]:
         """Energy, forces and stress of a crystal, or of each of several.
 
@@ -73,16 +75,21 @@ class Potential(Network):
 
         Args:
             crystals: with concrete arrays.
+            shapes: of their graphs: as few as several crystals need, or standard ones,
+                which every list and process shares; see
+                :data:`matjax.graphs.Policy`.
 
         Raises:
             ValueError: if the model does not know an element, two atoms lie on one
-                place, or a result is not finite.
+                place, a result is not finite, or there is no such policy.
         """
         if isinstance(crystals, Crystal):
+            if shapes != "few":
+                return self([crystals], shapes=shapes)[0]
             result = jax.device_get(_evaluate(self, self.graph(crystals)))
             return _prediction(result, 0, slice(crystals.n_atoms), "this crystal")
         predictions: dict[int, Prediction] = {}
-        for batch in batches(self, crystals) if crystals else ():
+        for batch in batches(self, crystals, shapes):
             result = jax.device_get(_evaluate(self, batch.graph))
             for place, index in enumerate(batch.indices):
                 rows = slice(*batch.ends[place : place + 2])

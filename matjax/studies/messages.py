@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import traceback
 
-from matjax.errors import INPUT, shortened
+from matjax.errors import INPUT, out_of_memory, shortened
 
 _MEMORY = "there is not enough memory"
 _SMALLER = "take a smaller crystal, mesh or batch, or a machine with more"
@@ -24,7 +24,7 @@ def message(error: BaseException) -> str:
             f"SystemExit({error.code!r}), and nothing is finished: its function main "
             "must return its metrics, or raise another error"
         )
-    if _is_about_memory(error):
+    if out_of_memory(error):
         return f"error: {_MEMORY} ({_first_line(error)}): {_SMALLER}"
     if isinstance(error, OSError):
         return f"error: {_of_system(error)}"
@@ -34,14 +34,6 @@ def message(error: BaseException) -> str:
         f"internal error: {type(error).__name__}: {_first_line(error)}"
         f"{_place(error)}; please report it; --debug shows where it comes from"
     )
-
-
-def _is_about_memory(error: BaseException) -> bool:
-    # XLA's error is a RuntimeError with this word; its class needs JAX, which a
-    # command that fails early has not imported.
-    if isinstance(error, RuntimeError):
-        return "RESOURCE_EXHAUSTED" in str(error)
-    return isinstance(error, MemoryError)
 
 
 def _of_system(error: OSError) -> str:

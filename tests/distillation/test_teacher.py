@@ -8,9 +8,8 @@ from numpy.testing import assert_allclose
 from matjax.crystals import Crystal
 from matjax.distillation import Labels
 from matjax.distillation import teacher as asked
-from matjax.distillation.teacher import Padded, labeled, summary_in
+from matjax.distillation.teacher import labeled, summary_in
 from matjax.force_constants import Response
-from matjax.mechanics.sizes import Rest
 from tests.train.argon import teacher
 
 LABELS = Labels(rattles=1, n_columns=3, mesh_length=4.0, potential_precision="float64")
@@ -21,15 +20,9 @@ def argon(a):
 
 
 @pytest.fixture(scope="module")
-def padded():
-    plain = teacher()
-    return Padded(params=plain.params, model=plain.model, n_nodes=2, degree=24)
-
-
-@pytest.fixture(scope="module")
-def found(padded):
+def found():
     rng = np.random.default_rng(0)
-    return labeled(padded, argon(5.4), LABELS, judged=True, rng=rng)
+    return labeled(teacher(), argon(5.4), LABELS, judged=True, rng=rng)
 
 
 def test_the_first_copy_is_the_crystal_at_rest(found):
@@ -53,18 +46,20 @@ def test_columns_are_products_with_the_force_constants(found):
     assert_allclose(column.reshape(-1), matrix @ u, atol=1e-10)
 
 
-def test_phonons_are_those_of_the_crystal_at_rest(found, padded):
-    assert found.phonons == summary_in(padded, found.crystal, LABELS)
+def test_phonons_are_those_of_the_crystal_at_rest(found):
+    assert found.phonons == summary_in(teacher(), found.crystal, LABELS)
     assert found.phonons.min_frequency_THz > -0.1
     whole = [[2, 0, 0], [0, 2, 0], [0, 0, 2]]
-    other = summary_in(padded, found.crystal, LABELS, supercell=whole)
+    other = summary_in(teacher(), found.crystal, LABELS, supercell=whole)
     assert found.phonons.n_q <= other.n_q == 8
     assert_allclose(other.max_frequency_THz, found.phonons.max_frequency_THz, rtol=1e-6)
 
 
-def test_crystals_that_do_not_come_to_rest_have_no_labels(padded, monkeypatch):
-    tired = Rest(argon(5.4), max_force=0.2, max_stress=0.0, steps=300, converged=False)
-    monkeypatch.setattr(asked, "relax_sized", lambda *arguments, **more: tired)
+def test_crystals_that_do_not_come_to_rest_have_no_labels(monkeypatch):
+    relax = asked.relax
+    monkeypatch.setattr(
+        asked, "relax", lambda *a, **more: relax(*a, **more, max_steps=1)
+    )
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match=r"must come to rest; .* 0\.2 eV/Å after 300"):
-        labeled(padded, argon(5.4), LABELS, judged=False, rng=rng)
+    with pytest.raises(ValueError, match=r"must come to rest; .* eV/Å after 1 steps"):
+        labeled(teacher(), argon(5.4), LABELS, judged=False, rng=rng)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from matjax.force_constants import ForceConstants, RealSpaceForceConstants
+from matjax.force_constants.protocol import NoForceConstants
 from matjax.lattice_dynamics import Phonons
 from matjax.units import THZ
 from tests.force_constants.lattices import STIFFNESS, fcc
@@ -40,3 +41,11 @@ def test_blocks_between_atoms_are_one_and_a_number_is_none():
     )
     assert isinstance(blocks, ForceConstants)
     assert not isinstance(3.0, ForceConstants)
+
+
+def test_a_crystal_without_force_constants_has_nan_everywhere():
+    nothing = NoForceConstants(2)
+    assert isinstance(nothing, ForceConstants)
+    found = nothing(np.zeros((4, 3)))
+    assert found.shape == (4, 6, 6)
+    assert np.isnan(found).all()

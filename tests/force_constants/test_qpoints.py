@@ -8,7 +8,13 @@ from ase.build import bulk, graphene
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
-from matjax.force_constants import band_path, mesh_divisions, path_through, regular_mesh
+from matjax.force_constants import (
+    band_path,
+    divisions,
+    mesh_divisions,
+    path_through,
+    regular_mesh,
+)
 from matjax.lattice_dynamics import phonons, temperature_range
 from tests.force_constants.lattices import (
     chain,
@@ -218,3 +224,13 @@ def test_a_default_mesh_divides_equally_what_symmetry_mixes():
     assert mesh_divisions(silicon()) == (12, 12, 12)
     slab = silicon().replace(pbc=(True, True, False))
     assert mesh_divisions(slab)[2] == 1
+
+
+def test_a_mesh_knows_the_distances_of_the_supercell_with_its_divisions():
+    crystal = silicon()  # planes of the primitive cell are 3.135 Å apart
+    assert divisions(crystal, 3.0) == (1, 1, 1)
+    assert divisions(crystal, 6.0) == (2, 2, 2)
+    # A height that is less than a percent too small does not double the cost.
+    assert divisions(crystal, 3.14) == (1, 1, 1)
+    slab = crystal.replace(pbc=(True, True, False))
+    assert divisions(slab, 6.0) == (2, 2, 1)

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from matjax.graphs import Shape, bucket_sizes
+from matjax.graphs import (
+    Shape,
+    batch_size,
+    bucket_sizes,
+    grouped_by_shape,
+    require_policy,
+    standard_reach,
+    standard_shape,
+)
 
 
 def test_equal_batches_need_one_shape_without_padding():
@@ -40,3 +48,37 @@ def test_shapes_must_hold_every_batch():
         bucket_sizes(needed, Shape(32, 12, 4))
     with pytest.raises(ValueError, match="at least one shape"):
         bucket_sizes(needed, Shape(64, 12, 4), n_shapes=0)
+
+
+def test_standard_shapes_are_the_same_in_every_list():
+    rng = np.random.default_rng(0)
+    needed = np.stack([rng.integers(1, 13, 200), rng.integers(20, 112, 200)], axis=1)
+    needed = np.concatenate([needed, needed.prod(axis=1, keepdims=True)], axis=1)
+    whole = grouped_by_shape(needed, "standard")
+    assert sorted(k for group in whole.values() for k in group) == list(range(200))
+    assert len(whole) <= 12
+    for start in range(0, 200, 16):
+        assert grouped_by_shape(needed[start : start + 16], "standard").keys() <= (
+            whole.keys()
+        )
+    for shape, group in whole.items():
+        assert (needed[group][:, :2] <= [shape.n_nodes, shape.degree]).all()
+    assert standard_shape(1000, 300) == Shape(1024, 320, 1)  # buckets
+    assert standard_reach((1, 4, 2)) == (6, 6, 6)
+
+
+def test_a_list_may_be_empty_and_policies_have_names():
+    assert grouped_by_shape(np.zeros((0, 3), int)) == {}
+    with pytest.raises(ValueError, match="'few' or 'standard'; received 'some'"):
+        require_policy("some")
+
+
+def test_standard_batches_have_few_sizes(monkeypatch):
+    shape = Shape(8, 80, 1)
+    assert batch_size(shape, 5) == 5
+    assert batch_size(shape, 50) == 2**13 // 640
+    assert batch_size(shape, 50, "standard") == 1
+    monkeypatch.setattr("jax.default_backend", lambda: "tpu")
+    sizes = {batch_size(shape, n, "standard") for n in range(1, 1000)}
+    assert sizes == {1, 4, 16, 64, 256}
+    assert batch_size(shape, 1000, "standard", slots=640 * 20) == 16

@@ -64,11 +64,27 @@ def test_many_crystals_share_few_compiled_functions(argon):
     assert_allclose(energies, min(energies), atol=1e-5)  # thresholds
 
 
+def test_standard_shapes_are_shared_by_lists_and_change_nothing(argon):
+    crystals = [argon_cell(seed) for seed in range(12)]
+    few = relax(argon, crystals)
+    batch.advance.clear_cache()
+    found = relax(argon, crystals, shapes="standard")
+    n_compiled = batch.advance._cache_size()
+    assert n_compiled <= 3
+    for a, b in zip(found, few, strict=True):
+        assert a.converged
+        assert_allclose(a.energy, b.energy, rtol=1e-9)  # round-off over twenty steps
+        assert_allclose(a.crystal.cell, b.crystal.cell, atol=1e-7)
+    for part in (crystals[:2], crystals[5:], crystals[0]):
+        relax(argon, part, shapes="standard")
+    assert batch.advance._cache_size() == n_compiled
+
+
 def test_a_place_is_filled_by_a_crystal_that_waits(argon, monkeypatch):
-    monkeypatch.setattr(batch, "batch_slots", lambda: 1)
+    monkeypatch.setattr("matjax.graphs.shapes.batch_slots", lambda: 1)
     crystals = [argon_cell(seed) for seed in (0, 4, 8)]
     one_by_one = relax(argon, crystals)
-    monkeypatch.setattr(batch, "batch_slots", lambda: 2**14)
+    monkeypatch.setattr("matjax.graphs.shapes.batch_slots", lambda: 2**14)
     together = relax(argon, crystals)
     for a, b in zip(one_by_one, together, strict=True):
         assert_allclose(a.energies, b.energies, rtol=1e-10)  # round-off

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal, make_supercell
 from matjax.mechanics import elastic, sound_velocities
-from matjax.mechanics.elasticity import VOIGT, _columns, chunk_size
+from matjax.mechanics.elastic_response import _columns, chunk_size
+from matjax.mechanics.elasticity import VOIGT
 from matjax.units import GPA
 from tests.force_constants.lattices import (
     DISTANCE,
@@ -140,7 +141,7 @@ def test_padding_and_the_number_of_columns_at_a_time_change_nothing(monkeypatch)
     found = elastic(potential, crystal)
     assert chunk_size(potential.graph(crystal)) == 14  # 27 columns in two calls
     padded = potential.graph(crystal, n_nodes=9)
-    module = importlib.import_module("matjax.mechanics.elasticity")
+    module = importlib.import_module("matjax.mechanics.elastic_response")
     monkeypatch.setattr(module, "MEMORY", 5 * 9 * 12 * module.EDGE_REALS * 8)
     assert chunk_size(padded) == 5
     other = elastic(potential, crystal, graph=padded)

@@ -36,6 +36,17 @@ def test_many_crystals_have_few_shapes_which_hold_them():
             assert degree <= sizes.degree
 
 
+def test_standard_sizes_are_those_of_each_crystal_alone():
+    jobs = [measured(Job(k, cell_of(1 + k % 8))) for k in range(24)]
+    groups = grouped(jobs, 6.0, "standard")
+    assert len(groups) <= 6
+    for sizes, group in groups:
+        assert len(set(sizes.reach)) == 1
+        for job in group:
+            ((alone, _),) = grouped([job], 6.0, "standard")
+            assert alone == sizes
+
+
 def test_a_crystal_that_needs_bins_comes_alone():
     large = silicon()
     repeated = Crystal.create(

@@ -28,7 +28,7 @@ def potential():
 
 
 def test_each_crystal_is_what_it_is_alone(potential, monkeypatch):
-    monkeypatch.setattr("matjax.predictors.batches.batch_slots", lambda: 300)
+    monkeypatch.setattr("matjax.graphs.shapes.batch_slots", lambda: 300)
     crystals = [silicon(seed) for seed in range(12)]
     together = potential(crystals)
     for crystal, found in zip(crystals, together, strict=True):
