@@ -48,7 +48,12 @@ class Shapes:
 
 
 def bucket_sizes(
-    needed: np.ndarray, largest: Shape, *, n_shapes: int = 3, node_step: int = 8
+    needed: np.ndarray,
+    largest: Shape,
+    *,
+    n_shapes: int = 3,
+    node_step: int = 8,
+    saving: float = 0.01,
 ) -> Shapes:
     """At most ``n_shapes`` shapes for batches that need these sizes, with few slots.
 
@@ -57,6 +62,8 @@ def bucket_sizes(
         largest: holds any batch; the last of the shapes, compiled only if it is met.
         n_shapes: number of shapes, at least 1.
         node_step: numbers of nodes are multiples of it, but for the largest.
+        saving: share of the slots that one more shape must save to be worth its
+            compilation.
 
     Raises:
         ValueError: if no shape is allowed, or a typical batch does not fit the largest.
@@ -80,7 +87,7 @@ def bucket_sizes(
     for size in range(1, n_shapes):
         for chosen in combinations(range(len(some)), size):
             cost = costs[:, chosen].min(axis=1).sum()
-            if cost < 0.99 * least:  # one more shape must be worth its compilation
+            if cost < (1 - saving) * least:
                 best, least = chosen, cost
     chosen_shapes = {
         Shape(n, d, largest.n_graphs) for n, d in some[list(best)].tolist()
@@ -89,15 +96,18 @@ def bucket_sizes(
     return Shapes(shapes=shapes, padding=float(1 - edges.sum() / least))
 
 
-def grouped_by_shape(needed: np.ndarray) -> dict[Shape, list[int]]:
+def grouped_by_shape(
+    needed: np.ndarray, *, saving: float = 0.01
+) -> dict[Shape, list[int]]:
     """Crystals by the smallest of a few shapes that holds each of them.
 
     Args:
         needed: nodes, degree and edges of each crystal, (crystals, 3).
+        saving: as for :func:`bucket_sizes`.
     """
     n_nodes, degree, _ = needed.max(axis=0).tolist()
     largest = Shape(n_nodes, bucket(degree), 1)
-    shapes = bucket_sizes(needed, largest, node_step=1)
+    shapes = bucket_sizes(needed, largest, node_step=1, saving=saving)
     groups: dict[Shape, list[int]] = {}
     for k, (n, d, _) in enumerate(needed.tolist()):
         groups.setdefault(shapes.smallest(n, d), []).append(k)

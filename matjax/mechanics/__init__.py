@@ -7,6 +7,7 @@ rows        crystals as rows of few shapes
 stepping    steps of all rows in one compiled loop
 ensembles   NVE, NVT, Langevin and NPT through jax-md
 dynamics    molecular dynamics
+lockstep    crystals in motion, in batches that keep step
 trajectory  the record of a run
 elasticity  elastic constants with relaxing atoms, moduli, sound velocities
 chunks      what compiled loops share
