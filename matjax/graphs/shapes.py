@@ -117,7 +117,12 @@ class Shapes:
 
 
 def bucket_sizes(
-    needed: np.ndarray, largest: Shape, *, n_shapes: int = 3, node_step: int = 8
+    needed: np.ndarray,
+    largest: Shape,
+    *,
+    n_shapes: int = 3,
+    node_step: int = 8,
+    saving: float = 0.01,
 ) -> Shapes:
     """At most ``n_shapes`` shapes for batches that need these sizes, with few slots.
 
@@ -126,6 +131,8 @@ def bucket_sizes(
         largest: holds any batch; the last of the shapes, compiled only if it is met.
         n_shapes: number of shapes, at least 1.
         node_step: numbers of nodes are multiples of it, but for the largest.
+        saving: share of the slots that one more shape must save to be worth its
+            compilation.
 
     Raises:
         ValueError: if no shape is allowed, or a typical batch does not fit the largest.
@@ -149,7 +156,7 @@ def bucket_sizes(
     for size in range(1, n_shapes):
         for chosen in combinations(range(len(some)), size):
             cost = costs[:, chosen].min(axis=1).sum()
-            if cost < 0.99 * least:  # one more shape must be worth its compilation
+            if cost < (1 - saving) * least:
                 best, least = chosen, cost
     chosen_shapes = {
         Shape(n, d, largest.n_graphs) for n, d in some[list(best)].tolist()
@@ -159,7 +166,7 @@ def bucket_sizes(
 
 
 def grouped_by_shape(
-    needed: np.ndarray, shapes: Policy = "few"
+    needed: np.ndarray, shapes: Policy = "few", *, saving: float = 0.01
 ) -> dict[Shape, list[int]]:
     """Crystals by the smallest shape of a policy that holds each of them.
 
@@ -167,6 +174,7 @@ def grouped_by_shape(
         needed: nodes, degree and edges of each crystal, (crystals, 3).
         shapes: the policy. With ``few`` a single crystal comes in its buckets, which
             other calls share.
+        saving: of few shapes, as for :func:`bucket_sizes`.
 
     Raises:
         ValueError: if there is no such policy.
@@ -176,7 +184,8 @@ def grouped_by_shape(
         return {}
     n_nodes, degree, _ = needed.max(axis=0).tolist()
     n_nodes = bucket(n_nodes) if len(needed) == 1 else n_nodes
-    few = bucket_sizes(needed, Shape(n_nodes, bucket(degree), 1), node_step=1)
+    largest = Shape(n_nodes, bucket(degree), 1)
+    few = bucket_sizes(needed, largest, node_step=1, saving=saving)
     groups: dict[Shape, list[int]] = {}
     for k, (n, d, _) in enumerate(needed.tolist()):
         shape = few.smallest(n, d) if shapes == "few" else standard_shape(n, d)

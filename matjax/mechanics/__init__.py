@@ -7,6 +7,7 @@ rows        crystals as rows of few shapes
 stepping    steps of all rows in one compiled loop
 ensembles   NVE, NVT, Langevin and NPT through jax-md
 dynamics    molecular dynamics
+lockstep    crystals in motion, in batches that keep step
 trajectory  the record of a run
 elasticity  the elastic tensor: moduli, stability, sound velocities
 elastic_response  elastic constants with relaxing atoms, of one crystal or many

@@ -8,7 +8,6 @@ host looks in about every second.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,14 +16,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from matjax.errors import out_of_memory
 from matjax.graphs import Policy, Shape, batch_size
-from matjax.mechanics.chunks import next_limit, next_slack
+from matjax.mechanics.chunks import halved, next_limit, next_slack
 from matjax.mechanics.rows import Job, Sizes, enter, grouped, stacked
 from matjax.mechanics.stepping import CHUNK, METHODS, Chunk, advance, converged
 from matjax.predictors import Potential
-
-LOG = logging.getLogger("matjax.mechanics")
 
 
 class Ended(NamedTuple):
@@ -75,10 +71,7 @@ class Driver:
             try:
                 chunk, seconds = self._chunk(active, n_rows, limit, bool(waiting))
             except jax.errors.JaxRuntimeError as error:
-                if n_rows == 1 or not out_of_memory(error):
-                    raise
-                n_rows = n_rows // 2
-                LOG.warning("out of memory: batches of %d crystals now", n_rows)
+                n_rows = halved(n_rows, error)
                 waiting.extendleft(reversed(active[n_rows:]))
                 active = active[:n_rows]
                 continue
@@ -93,7 +86,7 @@ class Driver:
     ) -> tuple[Chunk, float]:
         """Some steps of all rows, and the seconds that they took."""
         filled = [*active, *[active[0]] * (n_rows - len(active))]
-        rows, states = stacked(filled)
+        rows, states = stacked([(job.landscape, job.state) for job in filled])
         start = time.perf_counter()
         left = [self.max_steps + 1 - job.evaluations for job in active]
         chunk = advance(

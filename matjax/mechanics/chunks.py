@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from matjax.crystals import Crystal, neighbors
-from matjax.graphs import NeighborList, allocate_neighbor_list
+import jax
+import jax.numpy as jnp
+
+from matjax.arrays import Array
+from matjax.errors import out_of_memory
 from matjax.progress import Progress, progress_of
+
+LOG = logging.getLogger("matjax.mechanics")
 
 SLACK = 1.25
 """Room in a neighbor list for a density grown by this factor."""
@@ -24,18 +32,6 @@ def next_limit(n_steps: int, seconds: float, most: int) -> int:
     return max(1, min(most, int(n_steps * LOOK / seconds)))
 
 
-def roomy_neighbor_list(
-    crystal: Crystal, cutoff: float, *, slack: float, n_nodes: int
-) -> NeighborList:
-    """Neighbor list with room for a growing density and for a few neighbors more.
-
-    Arguments and errors are those of :func:`allocate_neighbor_list`.
-    """
-    most = neighbors(crystal, cutoff).degree
-    slack = max(slack, 1 + SPARE / max(most, 1))
-    return allocate_neighbor_list(crystal, cutoff, slack=slack, n_nodes=n_nodes)
-
-
 def next_slack(slack: float, *, progress: bool) -> float:
     """Slack of the next neighbor list, made where the last one was too small."""
     return SLACK if progress else slack * GROWTH
@@ -51,3 +47,38 @@ def watched(
     """The steps, shown as they are taken if ``progress`` wants it."""
     shown = progress_of(progress)
     return shown(steps, description, total=total) if shown else steps
+
+
+def interrupted(steps: Iterable[None], reached: Callable[[], str]) -> bool:
+    """Whether Ctrl-C ended the steps; a warning then tells what was reached.
+
+    It points at who called the function that called the caller.
+    """
+    try:
+        for _ in steps:
+            pass
+    except KeyboardInterrupt:
+        warnings.warn(f"{reached()} is returned", stacklevel=4)
+        return True
+    return False
+
+
+def halved(n_rows: int, error: Exception) -> int:
+    """Rows of the batches from now on, where these did not fit the memory.
+
+    Raises:
+        JaxRuntimeError: if there is one row, or something else was wrong.
+    """
+    if n_rows == 1 or not out_of_memory(error):
+        raise error
+    LOG.warning("out of memory: batches of %d crystals now", n_rows // 2)
+    return n_rows // 2
+
+
+def where_rows(condition: Array, a: Any, b: Any) -> Any:
+    """Leaves (rows, ...) of a where the condition (rows,) holds, else of b."""
+
+    def chosen(x: Array, y: Array) -> Array:
+        return jnp.where(condition.reshape(-1, *(1,) * (jnp.ndim(x) - 1)), x, y)
+
+    return jax.tree.map(chosen, a, b)

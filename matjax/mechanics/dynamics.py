@@ -1,260 +1,222 @@
-"""Molecular dynamics through jax-md's integrators, in one compiled loop.
-
-The host looks in about every second to show progress, to notice Ctrl-C, and to enlarge
-the neighbor list when the atoms have become too dense for it.
-"""
+"""Molecular dynamics of one crystal or many, through jax-md's integrators."""
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import fields
-from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple, overload
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.errors import DivergenceError
-from matjax.graphs import build_graph
-from matjax.mechanics.chunks import (
-    SLACK,
-    next_limit,
-    next_slack,
-    roomy_neighbor_list,
-    watched,
-)
+from matjax.mechanics.chunks import interrupted, watched
 from matjax.mechanics.ensembles import NPT, NVT, Ensemble, scale_of
-from matjax.mechanics.motion import (
-    FRAMES,
-    MAX_MOVE,
-    Chunk,
-    System,
-    advance,
-    begin,
-    empty_frames,
-)
+from matjax.mechanics.lockstep import Lockstep, Pace, Walker, resized
 from matjax.mechanics.trajectory import Trajectory
 from matjax.predictors import Potential
 from matjax.progress import Progress
-from matjax.units import BOLTZMANN, FEMTOSECOND
 
 
+@overload
 def molecular_dynamics(
     potential: Potential,
     start: Crystal | Trajectory,
     ensemble: Ensemble,
     *,
     steps: int,
+    timestep: float = ...,
+    every: int = ...,
+    velocities: Float[Array, "atoms 3"] | None = ...,
+    seed: int = ...,
+    progress: Progress | bool = ...,
+) -> Trajectory: ...
+
+
+@overload
+def molecular_dynamics(
+    potential: Potential,
+    start: Sequence[Crystal | Trajectory],
+    ensemble: Ensemble | Sequence[Ensemble],
+    *,
+    steps: int,
+    timestep: float = ...,
+    every: int = ...,
+    velocities: Sequence[Float[Array, "_ 3"] | None] | None = ...,
+    seed: int = ...,
+    progress: Progress | bool = ...,
+) -> list[Trajectory]: ...
+
+
+def molecular_dynamics(
+    potential: Potential,
+    start: Crystal | Trajectory | Sequence[Crystal | Trajectory],
+    ensemble: Ensemble | Sequence[Ensemble],
+    *,
+    steps: int,
     timestep: float = 1.0,
     every: int = 10,
-    velocities: Float[Array, "atoms 3"] | None = None,
+    velocities: Float[Array, "atoms 3"]
+    | Sequence[Float[Array, "_ 3"] | None]
+    | None = None,
     seed: int = 0,
     progress: Progress | bool = False,
-) -> Trajectory:
+) -> Trajectory | list[Trajectory]:
     """Trajectory of the atoms, its frames ``every`` steps from the start on.
 
-    Ctrl-C ends the run, not the program: it warns and returns what was computed, with
-    ``interrupted`` set.
+    Of several crystals (or of one, several times) a list, in their order. They move in
+    batches that share compiled functions; one that cannot go on says so in its
+    ``failure``. Ctrl-C ends the run, not the program: it warns and returns what was
+    computed, with ``interrupted`` set.
 
     Args:
         potential: computes in its own precision; the motion is integrated in JAX's
             default float.
         start: a crystal, whose ``fixed`` atoms stay; or a trajectory to go on from,
             exactly where the ensemble is of the same kind, and from its last positions
-            and velocities otherwise.
-        ensemble: :class:`NVE`, :class:`NVT`, :class:`Langevin` or :class:`NPT`.
+            and velocities otherwise; or several of these.
+        ensemble: :class:`NVE`, :class:`NVT`, :class:`Langevin` or :class:`NPT`; or one
+            for each of several crystals.
         steps: number of steps.
         timestep: fs.
         every: steps between frames. A frame costs one more evaluation.
-        velocities: of the crystal's atoms, Å/fs; by default drawn from the
-            Maxwell–Boltzmann distribution at the ensemble's temperature, with total
-            total momentum zero. Those of fixed atoms are zero.
-        seed: of the velocities and of Langevin's noise.
-        progress: whether to show a bar, or what wraps the steps, such as ``tqdm``.
+        velocities: of the crystal's atoms, Å/fs, those of fixed atoms zero; or of each
+            of several crystals, None where they are to be drawn. By default drawn from
+            the Maxwell–Boltzmann distribution at the ensemble's temperature, with
+            total momentum zero.
+        seed: of velocities and of Langevin's noise. Those of crystal k depend on it and
+            on k alone, whatever the others are; a single crystal is crystal 0.
+        progress: whether to show a bar, or what wraps the steps of all crystals, such
+            as ``tqdm``.
 
     Raises:
-        ValueError: if an argument is out of range, the potential does not know an
-            element, or atoms are fixed in a way that the ensemble cannot keep.
-        DivergenceError: if a coordinate or an energy becomes infinite; its ``result``
-            is the trajectory until then.
+        ValueError: if an argument is out of range; or if a single crystal cannot move
+            (one atom, two on one place, an element that the potential does not know,
+            atoms fixed in a way that the ensemble cannot keep).
+        DivergenceError: if a coordinate or an energy of a single crystal becomes
+            infinite; its ``result`` is the trajectory until then.
     """
-    earlier = start if isinstance(start, Trajectory) else None
-    crystal = start.crystal if isinstance(start, Trajectory) else start
-    _require_steps(steps, every, timestep)
-    _require_ensemble(ensemble)
-    _require_crystal(crystal, ensemble, velocities)
-    potential.require_species(crystal)
-    begun = earlier.time if earlier else 0.0
-    kept = earlier if earlier and type(earlier.ensemble) is type(ensemble) else None
-    scale = float(scale_of(kept.state)) if kept else 1.0
-    system = _system(potential, crystal, ensemble, timestep, every, scale)
-    if kept and velocities is None:
-        state = kept.state
-    else:
-        if earlier and velocities is None:
-            velocities = earlier.end_velocities
-        state = _start(system, velocities, seed)
-    run = _Run(system, crystal, state, (begun, timestep))
-    interrupted = False
-    try:
-        for _ in watched(
-            run.follow(steps), "molecular dynamics", total=steps, progress=progress
-        ):
-            pass
-    except KeyboardInterrupt:
-        interrupted = True
-        warnings.warn(
-            f"molecular dynamics interrupted after {max(run.clock, 0)} steps; what was "
-            "computed by then is returned",
-            stacklevel=2,
-        )
-    return run.result(interrupted=interrupted)
+    pace = Pace(steps, timestep, every)
+    _require_pace(pace)
+    starts = _starts(start, ensemble, velocities)
+    single = isinstance(start, Crystal | Trajectory)
+    records = _run(Lockstep(potential, pace, seed), starts, progress, single=single)
+    if not single:
+        return records
+    if records[0].failure:
+        raise DivergenceError(records[0].failure, records[0])
+    return records[0]
 
 
-def maxwell_boltzmann(
-    key: Array,
-    masses: Float[Array, "atoms"],
-    temperature: float | Array,
-    *,
-    drift: bool = False,
-) -> Float[Array, "atoms 3"]:
-    """Random momenta of a temperature (K), sqrt(amu eV); with drift, of any sum."""
-    masses = masses[:, None]
-    noise = jax.random.normal(key, (len(masses), 3), masses.dtype)
-    momenta = jnp.sqrt(masses * BOLTZMANN * temperature) * noise
-    if drift:
-        return momenta
-    return momenta - masses / masses.sum() * momenta.sum(axis=0)
+class _Start(NamedTuple):
+    """What one crystal begins with."""
+
+    start: Crystal | Trajectory
+    ensemble: Ensemble
+    velocities: Array | None
 
 
-class _Run:
-    """The dynamics as the host sees them between chunks."""
-
-    def __init__(
-        self, system: System, crystal: Crystal, state: Any, clockwork: tuple
-    ) -> None:
-        self.system = system
-        self.crystal = crystal
-        self.state = state
-        self.begun, self.timestep = clockwork
-        self.clock = -1
-        self.frames = [empty_frames(0, crystal.n_atoms, system.dt.dtype)]
-        self.slack = SLACK
-
-    def follow(self, steps: int) -> Iterator[None]:
-        """Take the steps, unless the motion diverges; yields for each."""
-        limit, most = 1, FRAMES * int(self.system.every)
-        while self.clock < steps:
-            limit = min(limit, steps - self.clock)
-            start = time.perf_counter()
-            chunk = advance(self.system, self.state, self.clock, limit)
-            chunk = jax.block_until_ready(chunk)
-            limit = next_limit(limit, time.perf_counter() - start, most)
-            taken = int(chunk.clock) - self.clock
-            self.keep(chunk)
-            if not chunk.good:
-                self.enlarge(chunk, progress=taken > 0)
-            yield from repeat(None, taken)
-
-    def keep(self, chunk: Chunk) -> None:
-        """Add what a chunk has recorded."""
-        n_frames = int(chunk.n_frames)
-        rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:n_frames], chunk.frames)
-        self.frames = [*self.frames, rows]
-        self.state, self.clock = chunk.state, int(chunk.clock)
-
-    def enlarge(self, chunk: Chunk, *, progress: bool) -> None:
-        """Make room for the positions that did not fit, or raise if none would do."""
-        if not chunk.overflow:
-            raise self.diverged(chunk)
-        self.slack = next_slack(self.slack, progress=progress)
-        try:
-            neighbor_list = roomy_neighbor_list(
-                self.at(*chunk.tried),
-                self.system.potential.cutoff,
-                slack=self.slack,
-                n_nodes=self.crystal.n_atoms,
+def _starts(start: Any, ensemble: Any, velocities: Any) -> list[_Start]:
+    """What each crystal begins with."""
+    if isinstance(start, Crystal | Trajectory):
+        if isinstance(ensemble, Sequence) or isinstance(velocities, Sequence):
+            raise ValueError(
+                "several ensembles, or velocities of several crystals, need as many "
+                "crystals; received one: give [crystal] * n for n replicas"
             )
-        except ValueError as error:  # two atoms have met
-            raise self.diverged(chunk) from error
-        self.system = self.system.replace(neighbor_list=neighbor_list)
+        _require_ensemble(ensemble)
+        return [_Start(start, ensemble, velocities)]
+    n = len(start)
+    ensembles = ensemble if isinstance(ensemble, Sequence) else [ensemble] * n
+    velocities = [None] * n if velocities is None else velocities
+    if len(ensembles) != n or len(velocities) != n:
+        raise ValueError(
+            f"each of {n} crystals needs its ensemble and its velocities, or all the "
+            f"same; received {len(ensembles)} and {len(velocities)}"
+        )
+    for one in ensembles:
+        _require_ensemble(one)
+    return list(map(_Start, start, ensembles, velocities))
 
-    def diverged(self, chunk: Chunk) -> DivergenceError:
-        """The error of a motion that has left all bounds."""
-        return DivergenceError(
-            "forces must stay finite, atoms apart, and their steps below "
-            f"{MAX_MOVE} Å; in step {self.clock + 1} an atom moved by "
-            f"{float(chunk.moved):.3g} Å: start from a relaxed crystal, or take a "
-            "shorter timestep",
-            self.result(),
+
+def _run(
+    lockstep: Lockstep, starts: list[_Start], progress: Progress | bool, *, single: bool
+) -> list[Trajectory]:
+    """The records of all; a single crystal that cannot move is refused."""
+    walkers = []
+    for index, start in enumerate(starts):
+        walker = _walker(start, index)
+        try:
+            _require_crystal(walker)
+            lockstep.potential.require_species(walker.crystal)
+            walker.measure(lockstep.potential.cutoff)
+        except ValueError as error:
+            if single:
+                raise
+            walker.failure = str(error)
+        walkers.append(walker)
+    able = [walker for walker in walkers if not walker.failure]
+    shown = watched(
+        lockstep.run(able),
+        "molecular dynamics",
+        total=lockstep.pace.steps * len(able),
+        progress=progress,
+    )
+
+    def reached() -> str:
+        taken = sum(max(walker.clock, 0) for walker in walkers)
+        of_all = "" if single else f" of all {len(walkers)} crystals together"
+        return (
+            f"molecular dynamics interrupted after {taken} steps{of_all}; what was "
+            "computed by then"
         )
 
-    def at(self, positions: Array, scale: Array) -> Crystal:
-        """The crystal with its atoms and its cell there."""
-        cell = np.asarray(self.system.cell, np.float64) * float(scale)
-        fractional = np.asarray(positions, np.float64) @ np.linalg.inv(cell)
-        return self.crystal.replace(fractional=fractional, cell=cell)
-
-    def result(self, *, interrupted: bool = False) -> Trajectory:
-        """What was computed until now."""
-        rows = jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.frames)
-        steps, every = max(self.clock, 0), int(self.system.every)
-        return Trajectory(
-            crystal=self.at(self.state.position, scale_of(self.state)),
-            ensemble=self.system.ensemble,
-            state=self.state,
-            steps=steps,
-            time=self.begun + steps * self.timestep,
-            interrupted=interrupted,
-            times=self.begun + np.arange(len(rows.cells)) * (every * self.timestep),
-            **{field.name: getattr(rows, field.name) for field in fields(rows)},
-        )
+    stopped = interrupted(shown, reached)
+    return [_record(walker, lockstep.pace, stopped=stopped) for walker in walkers]
 
 
-def _system(
-    potential: Potential,
-    crystal: Crystal,
-    ensemble: Ensemble,
-    timestep: float,
-    every: int,
-    scale: float,
-) -> System:
-    dtype = jnp.zeros(()).dtype
-    n_atoms = crystal.n_atoms  # no padding: jax-md counts and averages over all rows
-    return System(
-        potential=potential,
-        graph=build_graph(crystal, potential.cutoff, n_nodes=n_atoms),
-        neighbor_list=roomy_neighbor_list(
-            crystal, potential.cutoff, slack=SLACK, n_nodes=n_atoms
-        ),
-        cell=jnp.asarray(np.asarray(crystal.cell) / scale, dtype),
-        masses=jnp.asarray(crystal.masses, dtype),
-        mobile=None if crystal.fixed is None else ~jnp.asarray(crystal.fixed),
-        ensemble=ensemble,
-        # jax-md rounds some of its time steps to float32, so all of them are.
-        dt=jnp.asarray(np.float32(timestep * FEMTOSECOND), dtype),
-        every=jnp.asarray(every),
-        n_fixed=0 if crystal.fixed is None else int(np.sum(crystal.fixed)),
+def _walker(begin: _Start, index: int) -> Walker:
+    """The crystal at its start, or where an earlier trajectory has ended."""
+    start, ensemble, velocities = begin
+    crystal = start if isinstance(start, Crystal) else start.crystal
+    # Alone it needs no padding: a run is long, and the barostat counts all nodes.
+    walker = Walker(index, crystal, n_nodes=crystal.n_atoms, ensemble=ensemble)
+    if isinstance(start, Crystal):
+        walker.velocities = velocities
+        return walker
+    walker.begun = start.time
+    if velocities is not None or start.state is None:
+        walker.velocities = velocities
+    elif type(start.ensemble) is type(ensemble):
+        walker.state, walker.scale = start.state, float(scale_of(start.state))
+    else:
+        walker.velocities = start.end_velocities
+    return walker
+
+
+def _record(walker: Walker, pace: Pace, *, stopped: bool) -> Trajectory:
+    """The record of a crystal, wherever its way has ended."""
+    rows, steps = walker.recorded(), max(walker.clock, 0)
+    state, crystal = walker.state, walker.crystal
+    if walker.row is not None and state is not None:
+        state, crystal = resized(state, crystal.n_atoms), walker.at(state)
+    interval = pace.every * pace.timestep
+    return Trajectory(
+        crystal=crystal,
+        ensemble=walker.ensemble,
+        state=state,
+        steps=steps,
+        time=walker.begun + steps * pace.timestep,
+        interrupted=stopped and not walker.failure and steps < pace.steps,
+        times=walker.begun + np.arange(len(rows.cells)) * interval,
+        failure=walker.failure,
+        **{field.name: getattr(rows, field.name) for field in fields(rows)},
     )
 
 
-def _start(system: System, velocities: Array | None, seed: int) -> Any:
-    key, noise = jax.random.split(jax.random.key(seed))
-    masses = system.masses
-    if velocities is None:
-        temperature, drift = system.ensemble.temperature, system.mobile is not None
-        momenta = maxwell_boltzmann(key, masses, temperature, drift=drift)
-    else:
-        momenta = masses[:, None] * jnp.asarray(velocities, masses.dtype) / FEMTOSECOND
-    return begin(system, noise, momenta)
-
-
-def _require_steps(steps: int, every: int, timestep: float) -> None:
+def _require_pace(pace: Pace) -> None:
+    steps, timestep, every = pace
     if steps < 1 or every < 1:
         raise ValueError(
             f"steps and every must be positive; received {steps=}, {every=}"
@@ -287,9 +249,8 @@ def _require_ensemble(ensemble: Ensemble) -> None:
             raise ValueError(f"{name} must be positive; received {values[name]} fs")
 
 
-def _require_crystal(
-    crystal: Crystal, ensemble: Ensemble, velocities: Array | None
-) -> None:
+def _require_crystal(walker: Walker) -> None:
+    crystal, ensemble, velocities = walker.crystal, walker.ensemble, walker.velocities
     fixed = crystal.fixed
     if crystal.n_atoms < 2:
         raise ValueError(

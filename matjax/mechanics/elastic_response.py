@@ -318,7 +318,7 @@ def _coordinates(graph: Graph, sizes: Sequence[int]) -> np.ndarray:
     return rows
 
 
-@exported(result=lambda *_: (0, 0, 0))
+@exported(result=lambda *_: (0, 0, 0, 0))
 def _columns(potential: Potential, graph: Graph, coordinates: Array) -> tuple:
     """Derivatives of forces and stress (Voigt) by some coordinates, and both."""
     n_nodes = graph.n_nodes

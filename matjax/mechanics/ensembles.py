@@ -53,11 +53,13 @@ class NVE(struct.PyTreeNode):
         """Those over which the temperature is shared out."""
         return 3 * (n_atoms - n_fixed) - (0 if n_fixed else 3)
 
-    def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
+    def integrator(
+        self, surface: Surface, dt: Array, volume: Array, dof: int
+    ) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
         simulate = _jax_md_simulate()
 
-        del volume
+        del volume, dof
         _, step = simulate.nve(_force(surface), _shift, dt)
 
         def init(key: Array, positions: Array, momenta: Array, masses: Array) -> Any:
@@ -86,8 +88,13 @@ class NVT(struct.PyTreeNode):
         """Those over which the temperature is shared out."""
         return 3 * (n_atoms - n_fixed) - (0 if n_fixed else 3)
 
-    def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
-        """Integrator with time step ``dt`` in internal units."""
+    def integrator(
+        self, surface: Surface, dt: Array, volume: Array, dof: int
+    ) -> Integrator:
+        """Integrator with time step ``dt`` in internal units.
+
+        Its chain counts ``dof`` degrees of freedom, which are part of its structure.
+        """
         simulate = _jax_md_simulate()
 
         del volume
@@ -98,7 +105,6 @@ class NVT(struct.PyTreeNode):
         def init(key: Array, positions: Array, momenta: Array, masses: Array) -> Any:
             begin, _ = simulate.nvt_nose_hoover(_no_force, _shift, dt, kt, **options)
             state = begin(key, positions, mass=masses, momenta=momenta)
-            dof = self.degrees_of_freedom(len(positions))
             return state.set(chain=state.chain.set(degrees_of_freedom=dof))
 
         def conserved(state: Any, potential: Array) -> Array:
@@ -125,11 +131,13 @@ class Langevin(struct.PyTreeNode):
         """Those over which the temperature is shared out."""
         return 3 * (n_atoms - n_fixed)
 
-    def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
+    def integrator(
+        self, surface: Surface, dt: Array, volume: Array, dof: int
+    ) -> Integrator:
         """Integrator with time step ``dt`` in internal units."""
         simulate = _jax_md_simulate()
 
-        del volume
+        del volume, dof
         kt, gamma = BOLTZMANN * self.temperature, 1 / (FEMTOSECOND * self.time)
         _, step = simulate.nvt_langevin(_force(surface), _shift, dt, kt, gamma)
 
@@ -164,8 +172,13 @@ class NPT(struct.PyTreeNode):
         """Those over which the temperature is shared out."""
         return 3 * (n_atoms - n_fixed) - (0 if n_fixed else 3)
 
-    def integrator(self, surface: Surface, dt: Array, volume: Array) -> Integrator:
-        """Integrator with time step ``dt`` in internal units and a starting volume."""
+    def integrator(
+        self, surface: Surface, dt: Array, volume: Array, dof: int
+    ) -> Integrator:
+        """Integrator with time step ``dt`` in internal units and a starting volume.
+
+        Its chain counts ``dof`` degrees of freedom, which are part of its structure.
+        """
         simulate = _jax_md_simulate()
 
         kt = BOLTZMANN * self.temperature
@@ -182,7 +195,6 @@ class NPT(struct.PyTreeNode):
             begin, _ = simulate.npt_nose_hoover(_no_energy, *args, **options)
             box = edge * jnp.eye(3, dtype=positions.dtype)
             state = begin(key, positions, box, mass=masses, momenta=momenta)
-            dof = self.degrees_of_freedom(len(positions))
             return state.set(thermostat=state.thermostat.set(degrees_of_freedom=dof))
 
         def conserved(state: Any, potential: Array) -> Array:

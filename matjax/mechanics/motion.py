@@ -1,18 +1,27 @@
-"""The compiled loop of molecular dynamics."""
+"""The compiled loop of molecular dynamics: rows of crystals that keep step.
+
+All rows have one clock, a scalar, so that whether a frame is due is a branch and not a
+choice between two computed results. A step at which the neighbor list of some row is
+too small is taken by none; a row that diverges stays where it was, and the others go
+on.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from matjax.arrays import Array, Leaf
+from matjax.arrays import Array, Float, Leaf
 from matjax.graphs import Graph, NeighborList, update_neighbor_list
+from matjax.mechanics.chunks import where_rows
 from matjax.mechanics.ensembles import Ensemble, Integrator, kinetic_energy, scale_of
-from matjax.predictors import Evaluation, Potential, evaluate
-from matjax.units import FEMTOSECOND
+from matjax.mechanics.landscape import evaluate_row
+from matjax.predictors import Evaluation, Potential
+from matjax.units import BOLTZMANN, FEMTOSECOND
 
 FRAMES = 32
 """Most frames recorded in one call."""
@@ -21,24 +30,24 @@ MAX_MOVE = 1.0
 
 
 class System(struct.PyTreeNode):
-    """What does not change in a run."""
+    """What does not change in a run of one crystal."""
 
-    potential: Potential
+    potential: Any
+    """A :class:`matjax.predictors.Potential`; None in the rows of a batch, which share
+    one."""
     graph: Graph
     neighbor_list: NeighborList
     cell: Leaf
     """The cell at scale 1."""
     masses: Leaf
-    """amu."""
-    mobile: Leaf | None
-    """Which atoms move, (atoms,); None if all do."""
+    """amu; 1 for padding."""
+    mobile: Leaf
+    """Which nodes are atoms that move, (nodes,)."""
     ensemble: Ensemble
     dt: Leaf
     """Time step in internal units."""
-    every: Leaf
-    """Steps between frames."""
-    n_fixed: int = struct.field(pytree_node=False, default=0)
-    """Number of atoms that do not move."""
+    dof: int = struct.field(pytree_node=False)
+    """Degrees of freedom, where the integrator's state counts them; otherwise 0."""
 
     def integrator(self) -> Integrator:
         """The ensemble's dynamics on this potential."""
@@ -48,20 +57,14 @@ class System(struct.PyTreeNode):
             return result.replace(forces=self.driving(result.forces))
 
         volume = jnp.abs(jnp.linalg.det(self.cell))
-        found = self.ensemble.integrator(surface, self.dt, volume)
-        if self.mobile is None:
-            return found
+        found = self.ensemble.integrator(surface, self.dt, volume, self.dof)
 
         def init(key: Array, positions: Array, momenta: Array, masses: Array) -> Any:
-            state = found.init(key, positions, self.driving(momenta), masses)
-            if not hasattr(state, "chain"):
-                return state
-            dof = self.ensemble.degrees_of_freedom(len(positions), self.n_fixed)
-            return state.set(chain=state.chain.set(degrees_of_freedom=dof))
+            return found.init(key, positions, self.driving(momenta), masses)
 
         def step(state: Any) -> Any:
             state = found.step(state)
-            # Langevin's noise reaches all atoms.
+            # Langevin's noise reaches all nodes.
             return state.set(
                 position=self.held(state.position),
                 momentum=self.driving(state.momentum),
@@ -71,14 +74,10 @@ class System(struct.PyTreeNode):
 
     def held(self, positions: Array) -> Array:
         """These positions of the atoms that move, those of the start of others."""
-        if self.mobile is None:
-            return positions
         return jnp.where(self.mobile[:, None], positions, self.graph.positions)
 
     def driving(self, vectors: Array) -> Array:
-        """Forces or momenta, zero on atoms that do not move."""
-        if self.mobile is None:
-            return vectors
+        """Forces or momenta, zero on what does not move."""
         return jnp.where(self.mobile[:, None], vectors, 0)
 
     def evaluate(self, positions: Array, scale: Array) -> tuple[Evaluation, Array]:
@@ -87,7 +86,7 @@ class System(struct.PyTreeNode):
         graph = self.graph.replace(
             positions=positions, cell=(self.cell * scale)[None]
         ).with_neighbors(neighbor_list)
-        result = evaluate(self.potential, graph.astype(self.potential.dtype))
+        result = evaluate_row(self.potential, graph.astype(self.potential.dtype))
         result = jax.tree.map(lambda leaf: leaf.astype(positions.dtype), result)
         return result, neighbor_list.overflow
 
@@ -112,97 +111,187 @@ class Frames(struct.PyTreeNode):
 
 
 class Chunk(struct.PyTreeNode):
-    """What the compiled loop hands to the host."""
+    """What the compiled loop hands to the host: (rows, ...), but for two numbers."""
 
-    state: Any
-    """The last good one."""
+    states: Any
+    """The last good ones."""
     clock: Leaf
-    """Its number of steps; -1 before the first evaluation."""
+    """Steps that the batch has taken, (); -1 before the first evaluation."""
+    ends: Leaf
+    """Steps that each row has taken: fewer where it has diverged."""
+    alive: Leaf
+    """Which rows go on."""
     frames: Frames
-    """FRAMES rows."""
+    """(FRAMES, rows, ...); those of a row that has diverged mean nothing from there."""
     n_frames: Leaf
-    tried: tuple[Leaf, Leaf]
-    """Positions and scale of the cell that were evaluated last."""
-    good: Leaf
-    """Whether the list held them, forces are finite and no atom leapt."""
+    """()."""
+    tried: Any
+    """States after the last step, whether or not it could be taken."""
     overflow: Leaf
-    """Whether it was the neighbor list that was too small."""
+    """Whether the neighbor list was too small for one that is alive."""
+    calm: Leaf
+    """Whether forces and energy are finite there and no atom leapt."""
     moved: Leaf
-    """Longest way of an atom in the last step, Å."""
+    """Longest way of an atom in the last step of a row that was alive, Å."""
+
+    @property
+    def fits(self) -> Array:
+        """Whether all neighbor lists were large enough, ()."""
+        return ~jnp.any(self.overflow)
+
+
+def maxwell_boltzmann(
+    key: Array,
+    masses: Float[Array, "atoms"],
+    temperature: float | Array,
+    *,
+    drift: bool | Array = False,
+) -> Float[Array, "atoms 3"]:
+    """Random momenta of a temperature (K), sqrt(amu eV); with drift, of any sum."""
+    masses = masses[:, None]
+    noise = jax.random.normal(key, (len(masses), 3), masses.dtype)
+    momenta = jnp.sqrt(masses * BOLTZMANN * temperature) * noise
+    total = jnp.where(drift, 0, momenta.sum(axis=0))
+    return momenta - masses / masses.sum() * total
 
 
 @jax.jit
-def begin(system: System, key: Array, momenta: Array) -> Any:
-    """The integrator's state at the start, its forces not yet known."""
-    return system.integrator().init(key, system.graph.positions, momenta, system.masses)
+def begin(
+    rows: System, key: Array, numbers: Array, velocities: Array, drawn: Array
+) -> Any:
+    """The integrators' states at the start, their forces not yet known.
+
+    Args:
+        rows: of the batch, without the potential.
+        key: of the run, raw. The velocities of row k come from ``fold_in(key, 2 k)``
+            and its noise from ``fold_in(key, 2 k + 1)``, so that they depend neither
+            on the batch nor on its padding.
+        numbers: k of each row.
+        velocities: (rows, nodes, 3), Å/fs, where they are given.
+        drawn: which rows draw theirs.
+    """
+
+    def one(row: System, number: Array, given: Array, is_drawn: Array) -> Any:
+        atoms = row.graph.node_mask
+        masses = jnp.where(atoms, row.masses, 0)
+        momenta = maxwell_boltzmann(
+            jax.random.fold_in(key, 2 * number),
+            masses,
+            row.ensemble.temperature,
+            drift=jnp.any(atoms & ~row.mobile),
+        )
+        given = masses[:, None] * given / FEMTOSECOND
+        momenta = jnp.where(is_drawn, momenta, given)
+        noise = jax.random.fold_in(key, 2 * number + 1)
+        integrator = row.integrator()
+        return integrator.init(noise, row.graph.positions, momenta, row.masses)
+
+    return jax.vmap(one)(rows, numbers, velocities, drawn)
 
 
 @jax.jit
 def advance(
-    system: System, state: Any, clock: int | Array, limit: int | Array
+    potential: Potential,
+    rows: System,
+    states: Any,
+    ends: Array,
+    alive: Array,
+    clock: int | Array,
+    limit: int | Array,
+    every: int | Array,
 ) -> Chunk:
     """At most ``limit`` turns of the loop: a step, and a record if it is time.
 
     Turn 0 only records, which gives the first step its forces: the network is compiled
     for stepping and recording alone.
+
+    Args:
+        potential: of all rows.
+        rows: systems without it.
+        states: of their integrators.
+        ends: steps that each row has taken.
+        alive: which rows go on.
+        clock: steps that these have taken; -1 before the first evaluation.
+        limit: turns that the batch may take.
+        every: steps between frames.
     """
-    integrator = system.integrator()
-
-    def step(chunk: Chunk) -> Chunk:
-        state = integrator.step(chunk.state)
-        # The same search as for the forces: compiled once.
-        scale = scale_of(state)
-        overflow = system.neighbors(state.position, scale).overflow
-        steps = state.position - chunk.state.position
-        moved = jnp.linalg.norm(steps, axis=1).max()
-        calm = (moved < MAX_MOVE) & jnp.isfinite(state.force).all()
-        good = calm & ~overflow
-        return chunk.replace(
-            state=jax.tree.map(lambda x, y: jnp.where(good, x, y), state, chunk.state),
-            tried=(state.position, scale),
-            good=good,
-            overflow=overflow & (moved < MAX_MOVE),
-            moved=moved,
-        )
-
-    def record(chunk: Chunk) -> Chunk:
-        frame, overflow = _observe(system, integrator, chunk.state)
-        return chunk.replace(
-            state=chunk.state.set(force=system.driving(frame.forces)),
-            frames=jax.tree.map(
-                lambda rows, row: rows.at[chunk.n_frames].set(row), chunk.frames, frame
-            ),
-            n_frames=chunk.n_frames + ~overflow,
-            good=jnp.isfinite(frame.potential_energy) & ~overflow,
-            overflow=overflow,
-        )
+    step = partial(_step, potential, rows)
+    record = partial(_record, potential, rows)
 
     def turn(chunk: Chunk) -> Chunk:
         now = chunk.clock + 1
         chunk = jax.lax.cond(now > 0, step, lambda same: same, chunk)
-        due = chunk.good & (now % system.every == 0)
+        due = chunk.fits & (now % every == 0)
         chunk = jax.lax.cond(due, record, lambda same: same, chunk)
-        return chunk.replace(clock=jnp.where(chunk.good, now, chunk.clock))
+        taken = chunk.fits & chunk.alive & chunk.calm
+        return chunk.replace(
+            states=where_rows(taken, chunk.tried, chunk.states),
+            clock=jnp.where(chunk.fits, now, chunk.clock),
+            ends=jnp.where(taken, now, chunk.ends),
+            alive=jnp.where(chunk.fits, taken, chunk.alive),
+        )
 
     def unfinished(chunk: Chunk) -> Array:
-        return (chunk.clock < clock + limit) & chunk.good
+        return (chunk.clock < clock + limit) & chunk.fits & jnp.any(chunk.alive)
 
+    n_rows, n_nodes, _ = states.position.shape
     first = Chunk(
-        state=state,
-        clock=jnp.asarray(clock),
-        frames=empty_frames(FRAMES, len(state.position), state.position.dtype),
-        n_frames=jnp.zeros((), int),
-        tried=(state.position, scale_of(state)),
-        good=jnp.asarray(True),
-        overflow=jnp.asarray(False),
-        moved=jnp.zeros((), state.position.dtype),
+        states=states,
+        clock=jnp.asarray(clock, jnp.int32),
+        ends=jnp.asarray(ends),
+        alive=jnp.asarray(alive),
+        frames=empty_frames((FRAMES, n_rows), n_nodes, states.position.dtype),
+        n_frames=jnp.zeros((), jnp.int32),
+        tried=states,
+        overflow=jnp.zeros(n_rows, bool),
+        calm=jnp.ones(n_rows, bool),
+        moved=jnp.zeros(n_rows, states.position.dtype),
     )
     return jax.lax.while_loop(unfinished, turn, first)
 
 
-def _observe(
-    system: System, integrator: Integrator, state: Any
-) -> tuple[Frames, Array]:
+def _step(potential: Potential, rows: System, chunk: Chunk) -> Chunk:
+    """The states after one more step, to be judged."""
+
+    def one(row: System, state: Any) -> tuple[Any, Array]:
+        row = row.replace(potential=potential)
+        state = row.integrator().step(state)
+        # The same search as for the forces: compiled once.
+        return state, row.neighbors(state.position, scale_of(state)).overflow
+
+    tried, overflow = jax.vmap(one)(rows, chunk.states)
+    ways = jnp.linalg.norm(tried.position - chunk.states.position, axis=-1)
+    moved = ways.max(axis=-1)
+    near = moved < MAX_MOVE
+    return chunk.replace(
+        tried=tried,
+        overflow=chunk.alive & overflow & near,
+        calm=near & jnp.isfinite(tried.force).all(axis=(1, 2)),
+        moved=jnp.where(chunk.alive, moved, chunk.moved),
+    )
+
+
+def _record(potential: Potential, rows: System, chunk: Chunk) -> Chunk:
+    """A frame of the states to be judged, and their forces."""
+
+    def one(row: System, state: Any) -> tuple[Frames, Array]:
+        return _observe(row.replace(potential=potential), state)
+
+    frame, overflow = jax.vmap(one)(rows, chunk.tried)
+    overflow = chunk.alive & overflow
+    forces = jax.vmap(System.driving)(rows, frame.forces)
+    return chunk.replace(
+        tried=chunk.tried.set(force=forces),
+        frames=jax.tree.map(
+            lambda frames, row: frames.at[chunk.n_frames].set(row), chunk.frames, frame
+        ),
+        n_frames=chunk.n_frames + ~jnp.any(overflow),
+        overflow=overflow,
+        calm=chunk.calm & jnp.isfinite(frame.potential_energy),
+    )
+
+
+def _observe(system: System, state: Any) -> tuple[Frames, Array]:
     scale = scale_of(state)
     result, overflow = system.evaluate(state.position, scale)
     potential = result.energy[0]
@@ -213,20 +302,20 @@ def _observe(
         cells=system.cell * scale,
         potential_energy=potential,
         kinetic_energy=kinetic_energy(state),
-        conserved=integrator.conserved(state, potential),
+        conserved=system.integrator().conserved(state, potential),
         stress=result.stress[0],
     )
     return frame, overflow
 
 
-def empty_frames(n_frames: int, n_atoms: int, dtype: jnp.dtype) -> Frames:
-    """Room for so many frames."""
-    atoms = jnp.zeros((n_frames, n_atoms, 3), dtype)
-    cells, numbers = jnp.zeros((n_frames, 3, 3), dtype), jnp.zeros(n_frames, dtype)
+def empty_frames(lead: tuple[int, ...], n_nodes: int, dtype: jnp.dtype) -> Frames:
+    """Room for frames, of leading axes that all leaves have."""
+    nodes = jnp.zeros((*lead, n_nodes, 3), dtype)
+    cells, numbers = jnp.zeros((*lead, 3, 3), dtype), jnp.zeros(lead, dtype)
     return Frames(
-        positions=atoms,
-        velocities=atoms,
-        forces=atoms,
+        positions=nodes,
+        velocities=nodes,
+        forces=nodes,
         cells=cells,
         potential_energy=numbers,
         kinetic_energy=numbers,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple, overload
@@ -16,7 +15,7 @@ from matjax.crystals import Crystal, required_fixed, space_group, symmetrized
 from matjax.errors import DivergenceError
 from matjax.graphs import Policy, require_policy
 from matjax.mechanics.batch import Driver, Ended
-from matjax.mechanics.chunks import watched
+from matjax.mechanics.chunks import interrupted, watched
 from matjax.mechanics.landscape import moving_parts
 from matjax.mechanics.rows import Job
 from matjax.mechanics.stepping import METHODS
@@ -190,8 +189,12 @@ def _relax_one(
                 yield from repeat(None, event)
 
     shown = watched(steps(), "relax", total=settings.max_steps, progress=progress)
-    if _interrupted(
-        shown, lambda: f"after {job.steps} steps; the crystal reached by then"
+    if interrupted(
+        shown,
+        lambda: (
+            f"relaxation interrupted after {job.steps} steps; the crystal reached "
+            "by then"
+        ),
     ):
         return _record(Ended(job, converged=False), interrupted=True)
     (end,) = ended
@@ -225,10 +228,13 @@ def _relax_many(
                 yield None
 
     shown = watched(arrivals(), "relax", total=len(crystals), progress=progress)
-    interrupted = _interrupted(
-        shown, lambda: f"after {len(records)} of {len(crystals)} crystals; what they"
-    )
-    if interrupted:
+    if interrupted(
+        shown,
+        lambda: (
+            f"relaxation interrupted after {len(records)} of {len(crystals)} "
+            "crystals; what they"
+        ),
+    ):
         for job in jobs:
             end = Ended(job, converged=False)
             records.setdefault(job.index, _record(end, interrupted=True))
@@ -295,17 +301,6 @@ def _record(end: Ended, *, interrupted: bool = False) -> Relaxation:
         max_stresses=max_stresses,
         failure=end.failure,
     )
-
-
-def _interrupted(steps: Iterable[None], reached: Callable[[], str]) -> bool:
-    """Whether Ctrl-C ended the steps; a warning then tells what was reached."""
-    try:
-        for _ in steps:
-            pass
-    except KeyboardInterrupt:
-        warnings.warn(f"relaxation interrupted {reached()} is returned", stacklevel=4)
-        return True
-    return False
 
 
 def _require(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, lcm
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -19,6 +19,7 @@ from matjax.arrays import Array
 from matjax.crystals import Crystal, Symmetry, neighbors
 from matjax.graphs import (
     Edges,
+    Graph,
     NeighborList,
     Policy,
     Shape,
@@ -60,26 +61,47 @@ class Sizes(NamedTuple):
 
 
 @dataclass
-class Job:
-    """One crystal on its way through a batch."""
+class Member:
+    """One crystal on its way through a batch, and the row that it needs."""
 
     index: int
     """Place among the crystals that were given."""
     crystal: Crystal
     """As the way begins."""
-    symmetry: Symmetry | None = None
-    cell: bool = True
-    """Whether the cell relaxes too."""
-    pressure: float = 0.0
-    """eV/Å³."""
     slack: float = SLACK
     """Room for a density grown by this factor."""
     n_nodes: int | None = None
     """Nodes of its row, once it has one: its state has as many."""
     tried: Crystal | None = None
-    """What did not fit its row, if it is to be moved to a larger one."""
+    """What did not fit its row, if it needs a larger one."""
     needed: tuple[int, int, int] = (0, 0, 0)
     """Nodes, edge slots of a node with room to grow, edges; see :meth:`measure`."""
+
+    def measure(self, cutoff: float) -> None:
+        """Searches the neighbors of what it begins with, or of what did not fit.
+
+        Raises:
+            ValueError: if two atoms lie on one place.
+        """
+        edges = neighbors(self.tried or self.crystal, cutoff)
+        most = max(edges.degree, 1)
+        degree = ceil(max(self.slack, 1 + SPARE / most) * most)
+        n_nodes = self.n_nodes or self.crystal.n_atoms
+        self.needed = (n_nodes, degree, len(edges.receivers))
+
+
+M = TypeVar("M", bound=Member)
+
+
+@dataclass
+class Job(Member):
+    """One crystal on its way to rest."""
+
+    symmetry: Symmetry | None = None
+    cell: bool = True
+    """Whether the cell relaxes too."""
+    pressure: float = 0.0
+    """eV/Å³."""
     landscape: Any = None
     """Its row, without the potential; host arrays."""
     state: Any = None
@@ -109,61 +131,79 @@ class Job:
             cell=np.asarray(cell, np.float64),
         )
 
-    def measure(self, cutoff: float) -> None:
-        """Searches the neighbors of what it begins with, or of what did not fit.
-
-        Raises:
-            ValueError: if two atoms lie on one place.
-        """
-        edges = neighbors(self.tried or self.crystal, cutoff)
-        most = max(edges.degree, 1)
-        degree = ceil(max(self.slack, 1 + SPARE / most) * most)
-        n_nodes = self.n_nodes or self.crystal.n_atoms
-        self.needed = (n_nodes, degree, len(edges.receivers))
-
 
 def grouped(
-    jobs: Sequence[Job], cutoff: float, shapes: Policy = "few"
-) -> list[tuple[Sizes, list[Job]]]:
-    """The jobs, which have been measured, by the sizes of their rows.
+    members: Sequence[M],
+    cutoff: float,
+    shapes: Policy = "few",
+    *,
+    saving: float = 0.01,
+) -> list[tuple[Sizes, list[M]]]:
+    """The crystals, which have been measured, by the sizes of their rows: few ones.
 
-    Standard sizes are those of each job alone; few ones serve a whole group.
+    Args:
+        members: of which there is at least one.
+        cutoff: Å.
+        shapes: standard sizes are those of each crystal alone; few ones serve a whole
+            group.
+        saving: share of the slots that one more of few shapes must save.
     """
-    by_shape: dict[Shape, list[Job]] = {}
-    needed = np.array([job.needed for job in jobs])
-    for shape, places in grouped_by_shape(needed, shapes).items():
-        for job in (jobs[k] for k in places):
+    by_shape: dict[Shape, list[M]] = {}
+    needed = np.array([member.needed for member in members])
+    for shape, places in grouped_by_shape(needed, shapes, saving=saving).items():
+        for member in (members[k] for k in places):
             # Its state has as many nodes as its first row.
-            own = shape._replace(n_nodes=job.n_nodes or shape.n_nodes)
-            by_shape.setdefault(own, []).append(job)
+            own = shape._replace(n_nodes=member.n_nodes or shape.n_nodes)
+            by_shape.setdefault(own, []).append(member)
     if shapes == "few":
         return [
             part
             for shape, group in by_shape.items()
-            for part in _sized(group, shape, cutoff, shapes)
+            for part in _parts(group, shape, cutoff)
         ]
-    by_sizes: dict[Sizes, list[Job]] = {}
+    by_sizes: dict[Sizes, list[M]] = {}
     for shape, group in by_shape.items():
-        for job in group:
-            ((sizes, _),) = _sized([job], shape, cutoff, shapes)
-            by_sizes.setdefault(sizes, []).append(job)
+        for member in group:
+            sizes = sizes_of([member], shape, cutoff, shapes)
+            by_sizes.setdefault(sizes, []).append(member)
     return list(by_sizes.items())
 
 
-def _sized(
-    jobs: list[Job], shape: Shape, cutoff: float, shapes: Policy
-) -> list[tuple[Sizes, list[Job]]]:
+def _parts(
+    members: list[M], shape: Shape, cutoff: float
+) -> list[tuple[Sizes, list[M]]]:
     """Sizes of the search, for all of a group; crystals that need bins come alone."""
-    crystals = [job.tried or job.crystal for job in jobs]
-    slack = max(job.slack for job in jobs)
+    sizes = sizes_of(members, shape, cutoff)
+    pairs = _n_pairs(shape, sizes.reach)
+    if len(members) > 1 and pairs > MAX_PAIRS_OF_ONE_BIN:
+        return [part for one in members for part in _parts([one], shape, cutoff)]
+    return [(sizes, members)]
+
+
+def sizes_of(
+    members: Sequence[Member], shape: Shape, cutoff: float, shapes: Policy = "few"
+) -> Sizes:
+    """Sizes of rows of one shape in which each of the crystals finds its neighbors."""
+    crystals = [member.tried or member.crystal for member in members]
+    slack = max(member.slack for member in members)
     bins, reach, capacity = sized_bins(crystals, cutoff, slack, shape.n_nodes)
-    if len(jobs) > 1 and _n_pairs(shape, reach) > MAX_PAIRS_OF_ONE_BIN:
-        return [part for job in jobs for part in _sized([job], shape, cutoff, shapes)]
     wider = standard_reach(reach)
     if shapes == "standard" and bins == (1, 1, 1):
         fits = _n_pairs(shape, wider) <= MAX_PAIRS_OF_ONE_BIN
         reach = wider if fits else reach
-    return [(Sizes(shape.n_nodes, shape.degree, bins, reach, capacity), jobs)]
+    return Sizes(shape.n_nodes, shape.degree, bins, reach, capacity)
+
+
+def bare_graph(crystal: Crystal, n_nodes: int) -> Graph:
+    """Graph of the crystal on so many nodes, without edges; arrays of the host."""
+    n = crystal.n_atoms
+    nothing = Edges(
+        np.zeros((n, 0), np.int32),
+        np.zeros((n, 0, 3), np.int32),
+        np.zeros((n, 0), bool),
+    )
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    return pad_crystals([crystal], [nothing], Shape(n_nodes, 0, 1), dtype)
 
 
 def _n_pairs(shape: Shape, reach: tuple[int, int, int]) -> int:
@@ -177,19 +217,12 @@ def enter(job: Job, sizes: Sizes, cutoff: float, init: Callable[..., Any]) -> No
     Nothing is computed on a device: each little step would be compiled by itself.
     """
     dtype = jax.dtypes.canonicalize_dtype(float)
-    n = job.crystal.n_atoms
-    nothing = Edges(
-        np.zeros((n, 0), np.int32),
-        np.zeros((n, 0, 3), np.int32),
-        np.zeros((n, 0), bool),
-    )
-    graph = pad_crystals([job.crystal], [nothing], Shape(sizes.n_nodes, 0, 1), dtype)
     free, span = moving_parts(job.crystal, job.symmetry, cell=job.cell)
-    padding = ((0, sizes.n_nodes - n), (0, 0), (0, 0))
+    padding = ((0, sizes.n_nodes - job.crystal.n_atoms), (0, 0), (0, 0))
     job.n_nodes = sizes.n_nodes
     landscape = job.landscape = Landscape(
         potential=None,
-        graph=graph,
+        graph=bare_graph(job.crystal, sizes.n_nodes),
         neighbor_list=sizes.neighbor_list(cutoff, job.crystal.pbc),
         symmetry=None if job.symmetry is None else padded(job.symmetry, sizes.n_nodes),
         free=np.pad(free, padding).astype(dtype),
@@ -224,8 +257,6 @@ def padded(symmetry: Symmetry, n_nodes: int) -> Symmetry:
     )
 
 
-def stacked(jobs: Sequence[Job]) -> tuple[Landscape, Any]:
-    """Rows and states of the jobs along a leading axis."""
-    return jax.tree.map(
-        lambda *leaves: np.stack(leaves), *[(job.landscape, job.state) for job in jobs]
-    )
+def stacked(trees: Sequence[Any]) -> Any:
+    """Trees of one structure as one whose leaves have a leading axis, on the host."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)

@@ -11,6 +11,7 @@ from flax import struct
 
 from matjax.arrays import Array, Leaf
 from matjax.compilation import exported
+from matjax.mechanics.chunks import where_rows
 from matjax.mechanics.fire import FireState, fire_init, fire_step
 from matjax.mechanics.landscape import Landscape, Point
 from matjax.mechanics.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
@@ -98,7 +99,7 @@ def advance(
         states, trial = jax.vmap(one)(rows, chunk.states)
         good = jax.vmap(lambda point: point.finite & ~point.overflow)(trial)
         taken = going & good
-        states = _where(taken, states, chunk.states)
+        states = where_rows(taken, states, chunk.states)
         place = jnp.where(taken, chunk.n_steps, CHUNK)
         history = jnp.asarray(chunk.history)
         index = jnp.arange(len(taken))
@@ -106,7 +107,7 @@ def advance(
             states=states,
             n_steps=chunk.n_steps + taken,
             history=history.at[index, place].set(_row(states.point), mode="drop"),
-            tried=_where(going, trial.coordinates, chunk.tried),
+            tried=where_rows(going, trial.coordinates, chunk.tried),
             good=jnp.where(going, good, chunk.good),
             overflow=jnp.where(going, trial.overflow, chunk.overflow),
             cells=chunk.cells,
@@ -125,7 +126,7 @@ def _begun(rows: Landscape, states: Any, fresh: Array, method: str) -> Chunk:
     def begun(row: Landscape) -> Any:
         return METHODS[method].init(row, row.start())
 
-    states = _where(fresh, jax.vmap(begun)(rows), states)
+    states = where_rows(fresh, jax.vmap(begun)(rows), states)
     coordinates = states.point.coordinates
     n_rows = len(coordinates)
     return Chunk(
@@ -137,15 +138,6 @@ def _begun(rows: Landscape, states: Any, fresh: Array, method: str) -> Chunk:
         overflow=jnp.zeros(n_rows, bool),
         cells=jnp.zeros((n_rows, 2, 3, 3), coordinates.dtype),
     )
-
-
-def _where(condition: Array, a: Any, b: Any) -> Any:
-    """Leaves (rows, ...) of a where the condition (rows,) holds, else of b."""
-
-    def chosen(x: Array, y: Array) -> Array:
-        return jnp.where(condition.reshape(-1, *(1,) * (jnp.ndim(x) - 1)), x, y)
-
-    return jax.tree.map(chosen, a, b)
 
 
 def _row(point: Point) -> Array:

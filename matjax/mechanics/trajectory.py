@@ -29,7 +29,8 @@ class Trajectory:
     """The crystal at the end, which may lie after the last frame."""
     ensemble: Ensemble
     state: Any
-    """State of the integrator at the end, from which a run can go on."""
+    """State of the integrator at the end, from which a run can go on; None if there is
+    none."""
     steps: int
     """Steps taken in this run."""
     time: float
@@ -54,6 +55,8 @@ class Trajectory:
     """The ensemble's integral of motion, (frames,), eV; NaN where there is none."""
     stress: np.ndarray
     """Stress without its kinetic part, (frames, 3, 3), eV/Å³."""
+    failure: str = ""
+    """Why a crystal among several did not go on; empty for the others."""
 
     @property
     def degrees_of_freedom(self) -> int:

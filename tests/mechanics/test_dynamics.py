@@ -1,7 +1,5 @@
 """Dynamics conserve what they should and sample the ensembles they are named after."""
 
-import importlib
-
 import ase.build
 import ase.io
 import ase.units
@@ -13,8 +11,8 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.errors import DivergenceError
-from matjax.mechanics import NPT, NVE, NVT, Langevin, molecular_dynamics
-from matjax.mechanics.dynamics import maxwell_boltzmann
+from matjax.mechanics import NPT, NVE, NVT, Langevin, lockstep, molecular_dynamics
+from matjax.mechanics.motion import maxwell_boltzmann
 from matjax.models.potentials import LennardJones, StillingerWeber
 from matjax.predictors import Potential
 from matjax.units import BOLTZMANN, GPA
@@ -111,15 +109,14 @@ def test_another_ensemble_starts_from_the_last_velocities(argon, argon_crystal):
 
 
 def test_neighbor_list_grows_when_atoms_come_together(argon, monkeypatch):
-    module = importlib.import_module("matjax.mechanics.dynamics")
-    allocate, degrees = module.roomy_neighbor_list, []
+    advance, degrees = lockstep.advance, []
 
-    def remember(*arguments, **options):
-        degrees.append(allocate(*arguments, **options).degree)
-        return allocate(*arguments, **options)
+    def remember(potential, rows, *arguments):
+        degrees.append(rows.neighbor_list.degree)
+        return advance(potential, rows, *arguments)
 
-    monkeypatch.setattr(module, "roomy_neighbor_list", remember)
-    monkeypatch.setattr("matjax.mechanics.chunks.SPARE", 0)
+    monkeypatch.setattr(lockstep, "advance", remember)
+    monkeypatch.setattr("matjax.mechanics.rows.SPARE", 0)
     # Four atoms that fly to one place: without neighbors at first, with three later.
     positions = np.array([[0, 0, 0], [9, 0, 0], [3, 8, 0], [4.5, 0, 8]], dtype=float)
     gas = Crystal.create([18] * 4, np.eye(3) * 30, positions=positions)
@@ -127,8 +124,9 @@ def test_neighbor_list_grows_when_atoms_come_together(argon, monkeypatch):
     run = molecular_dynamics(
         argon, gas, NVE(0.0), steps=2000, timestep=1.0, velocities=velocities
     )
-    assert degrees[0] == 1
+    assert degrees[0] == 2
     assert degrees[-1] >= 3
+    assert len(run.times) == 201
     assert run.potential_energy[0] == 0
     assert run.potential_energy.min() < -4 * 0.0103  # more than four bonds
     # The timestep's error in a collision of 0.3 eV; a missed edge would cost 0.01 eV.
@@ -146,8 +144,7 @@ def test_an_exploding_run_keeps_its_frames(argon, argon_crystal):
 
 
 def test_interruption_keeps_the_frames(argon, argon_crystal, monkeypatch):
-    module = importlib.import_module("matjax.mechanics.dynamics")
-    advance, calls = module.advance, []
+    advance, calls = lockstep.advance, []
 
     def advance_three_times(*arguments):
         calls.append(None)
@@ -155,8 +152,8 @@ def test_interruption_keeps_the_frames(argon, argon_crystal, monkeypatch):
             raise KeyboardInterrupt
         return advance(*arguments)
 
-    monkeypatch.setattr(module, "advance", advance_three_times)
-    monkeypatch.setattr(module, "next_limit", lambda *_: 25)
+    monkeypatch.setattr(lockstep, "advance", advance_three_times)
+    monkeypatch.setattr(lockstep, "next_limit", lambda *_: 25)
     with pytest.warns(UserWarning, match="interrupted after 50 steps"):
         run = molecular_dynamics(argon, argon_crystal, NVE(60.0), steps=1000)
     assert run.interrupted
@@ -194,6 +191,30 @@ def test_bad_arguments_are_refused(argon, argon_crystal, arguments, message):
     arguments = {"ensemble": NVE(60.0), **arguments}
     with pytest.raises(ValueError, match=message):
         molecular_dynamics(argon, argon_crystal, **arguments)
+
+
+def test_many_crystals_need_as_many_ensembles(argon, argon_crystal):
+    ladder = [NVT(30.0), NVT(60.0)]
+    with pytest.raises(ValueError, match="give \\[crystal\\] \\* n"):
+        molecular_dynamics(argon, argon_crystal, ladder, steps=1)
+    with pytest.raises(ValueError, match="each of 3 crystals"):
+        molecular_dynamics(argon, [argon_crystal] * 3, ladder, steps=1)
+    with pytest.raises(ValueError, match="temperature must be positive"):
+        molecular_dynamics(argon, [argon_crystal] * 2, [NVT(30.0), NVT(0.0)], steps=1)
+    assert molecular_dynamics(argon, [], NVE(60.0), steps=1) == []
+
+
+def test_new_velocities_leave_the_cell_of_an_earlier_run(argon, argon_crystal):
+    # It once began in the cell that the barostat had started from.
+    ensemble = NPT(60.0, 0.2 / GPA, barostat_time=200.0)
+    options = {"timestep": ARGON_TIMESTEP, "every": 20}
+    first = molecular_dynamics(argon, argon_crystal, ensemble, steps=40, **options)
+    assert first.volume[-1] < 0.99 * first.volume[0]
+    second = molecular_dynamics(
+        argon, first, ensemble, steps=20, velocities=first.end_velocities, **options
+    )
+    assert_allclose(second.cells[0], first.cells[-1], rtol=1e-12)
+    assert_allclose(second.positions[0], first.positions[-1], atol=1e-9)  # round-off
 
 
 def test_one_atom_is_refused(argon):

@@ -31,7 +31,7 @@ def test_steps_are_pure_functions_of_their_state_and_can_be_mapped(silicon):
             state, _ = lbfgs_step(landscape, state)
         return state.point.coordinates
 
-    rows, _ = stacked(group)
+    rows = stacked([job.landscape for job in group])
     together = jax.jit(jax.vmap(two_steps))(rows)
     alone = jax.jit(two_steps)
     for row, job in zip(together, group, strict=True):

@@ -31,7 +31,7 @@ def run(argon):
     ((sizes, group),) = grouped(jobs, argon.cutoff)
     for job in group:
         enter(job, sizes, argon.cutoff, METHODS["fire"].init)
-    rows, states = stacked(group)
+    rows, states = stacked([(job.landscape, job.state) for job in group])
 
     def steps(left, limit=40, enough=0, force=1e-3, stress=1e-5):
         return jax.device_get(
