@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from matjax.crystals import Crystal
-from matjax.crystals.file_content import file_text, required_file
+from matjax.crystals.file_content import file_text, plain_suffix, required_file
 from matjax.crystals.plausibility import require_plausible
 from matjax.errors import CrystalFileError, reason
 
@@ -61,6 +61,8 @@ def ase_structures(
 def _rows(path: Path) -> Iterator[AtomsRow]:
     from ase.db import connect
 
+    if path.suffix not in DATABASES and plain_suffix(path) != ".json":
+        raise CrystalFileError(f"{path} must not be compressed: unpack it first")
     if path.suffix == ".db":
         _require_table(path)
         database = connect(path, type="db")
