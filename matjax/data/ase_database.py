@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from io import StringIO
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,6 +29,9 @@ LOG = logging.getLogger(__name__)
 DATABASES = (".db", ".json", ".aselmdb")
 """Endings of the names of such files."""
 
+_NO_DATABASE = (JSONDecodeError, KeyError, TypeError, AttributeError, AssertionError)
+"""What ASE raises of JSON that is none, or not one of its databases."""
+
 _ROWS = 1000
 """Rows of SQLite that ASE takes into memory together."""
 
@@ -41,7 +45,7 @@ def database_rows(path: Path) -> Iterator[AtomsRow]:
     """
     try:
         yield from _rows(required_file(path))
-    except (sqlite3.DatabaseError, KeyError, AssertionError) as error:
+    except (sqlite3.DatabaseError, *_NO_DATABASE) as error:
         raise CrystalFileError(
             f"{path} must be a database of ASE: {type(error).__name__} {error}"
         ) from error

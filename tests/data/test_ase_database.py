@@ -54,6 +54,10 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path):
     path.write_bytes(b"not a database, whatever its name says" * 99)
     with pytest.raises(CrystalFileError, match="must be a database of ASE"):
         list(database_rows(path))
+    for text in ('{"1": 5, "ids": [1], "nextid": 2}', "{", "[]", "5"):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(Exception, match=r"x\.json must be|not resemble ASE JSON"):
+            list(ase_structures(tmp_path / "x.json"))
 
 
 def test_compressed_text_is_read_and_a_compressed_table_refused(path):
