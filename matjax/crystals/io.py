@@ -101,8 +101,8 @@ def read_each(
     :func:`read`; what concerns the whole file is raised: at once, but for the place in
     extended XYZ where it cannot be unpacked.
     """
-    found = read_with_values(path, format=format, allow_close=allow_close)
-    return ((number, crystal) for number, (crystal, _) in enumerate(found))
+    tried = _tried(_chosen(Path(path), format, _ALL), allow_close)
+    return ((number, found) for number, (_, found) in enumerate(tried))
 
 
 def read_with_values(
@@ -116,7 +116,8 @@ def read_with_values(
     These are what the comment of a frame of extended XYZ holds, also of a frame that is
     no crystal, and the ``info`` and energies of ASE's ``Atoms``.
     """
-    return _tried(_chosen(Path(path), format, _ALL), allow_close)
+    tried = _tried(_chosen(Path(path), format, _ALL), allow_close)
+    return ((found, loader.values()) for loader, found in tried)
 
 
 def read_atoms(path: Path) -> list[ase.Atoms]:
@@ -267,12 +268,12 @@ def _indexed(path: Path, loaders: list[_Loader], index: int | slice) -> list[_Lo
 
 def _tried(
     loaders: Iterable[_Loader], allow_close: bool
-) -> Iterator[tuple[Crystal | CrystalFileError, Mapping[str, Any]]]:
+) -> Iterator[tuple[_Loader, Crystal | CrystalFileError]]:
     for loader in loaders:
         try:
-            yield loader.crystal(allow_close), loader.values()
+            yield loader, loader.crystal(allow_close)
         except CrystalFileError as error:
-            yield error, loader.values()
+            yield loader, error
 
 
 def _of_poscar(path: Path, allow_close: bool) -> Crystal:

@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from io import StringIO
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from matjax.crystals import Crystal
-from matjax.crystals.file_content import file_text, required_file
+from matjax.crystals.file_content import file_text, plain_suffix, required_file
 from matjax.crystals.plausibility import require_plausible
 from matjax.errors import CrystalFileError, reason
 
@@ -27,6 +28,9 @@ LOG = logging.getLogger(__name__)
 
 DATABASES = (".db", ".json", ".aselmdb")
 """Endings of the names of such files."""
+
+_NO_DATABASE = (JSONDecodeError, KeyError, TypeError, AttributeError, AssertionError)
+"""What ASE raises of JSON that is none, or not one of its databases."""
 
 _ROWS = 1000
 """Rows of SQLite that ASE takes into memory together."""
@@ -41,7 +45,7 @@ def database_rows(path: Path) -> Iterator[AtomsRow]:
     """
     try:
         yield from _rows(required_file(path))
-    except (sqlite3.DatabaseError, KeyError, AssertionError) as error:
+    except (sqlite3.DatabaseError, *_NO_DATABASE) as error:
         raise CrystalFileError(
             f"{path} must be a database of ASE: {type(error).__name__} {error}"
         ) from error
@@ -61,6 +65,8 @@ def ase_structures(
 def _rows(path: Path) -> Iterator[AtomsRow]:
     from ase.db import connect
 
+    if path.suffix not in DATABASES and plain_suffix(path) != ".json":
+        raise CrystalFileError(f"{path} must not be compressed: unpack it first")
     if path.suffix == ".db":
         _require_table(path)
         database = connect(path, type="db")

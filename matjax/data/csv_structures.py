@@ -76,8 +76,13 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 def _crystal(where: str, text: str) -> Crystal:
     if text.lstrip().startswith("{"):
-        with bounded_recursion():
-            return structure_crystal(json.loads(text))
+        try:
+            with bounded_recursion():
+                return structure_crystal(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise CrystalFileError(
+                f"{where} must hold a structure as JSON: {error}"
+            ) from error
     blocks = structure_blocks(Path(where), text)
     if len(blocks) > 1:
         raise CrystalFileError(

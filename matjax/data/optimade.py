@@ -209,10 +209,10 @@ def _failure(query: Query, error: Any) -> Exception:
     if kind == "RuntimeError":  # the client's for an answer that it has
         said = re.sub(r" - \S+:", ":", rest, count=1)  # without the whole address
         return ValueError(f"{query.url} refuses the query: {said}")
-    cause = text.rpartition("(Caused by ")[2]
+    caused = re.search(r"\(Caused by (.*)\)$", text)
     return ConnectionError(
         f"{query.url} must be a database with an OPTIMADE interface that can be "
-        f"reached: {cause}"
+        f"reached: {caused[1] if caused else text}"
     )
 
 

@@ -1,5 +1,6 @@
 """Databases of ASE: rows in order, values beside them, nothing changed or unpickled."""
 
+import gzip
 import os
 import pickle
 import sqlite3
@@ -53,6 +54,20 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path):
     path.write_bytes(b"not a database, whatever its name says" * 99)
     with pytest.raises(CrystalFileError, match="must be a database of ASE"):
         list(database_rows(path))
+    for text in ('{"1": 5, "ids": [1], "nextid": 2}', "{", "[]", "5"):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(Exception, match=r"x\.json must be|not resemble ASE JSON"):
+            list(ase_structures(tmp_path / "x.json"))
+
+
+def test_compressed_text_is_read_and_a_compressed_table_refused(path):
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    if path.suffix == ".json":
+        assert len(list(database_rows(packed))) == 3
+        return
+    with pytest.raises(CrystalFileError, match="must not be compressed: unpack"):
+        list(database_rows(packed))
 
 
 def test_pickled_data_are_not_executed_and_spoil_no_crystal(tmp_path, caplog):

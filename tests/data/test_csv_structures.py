@@ -57,6 +57,15 @@ def test_row_that_is_no_crystal_spoils_no_other(tmp_path):
     assert makers[3]().n_atoms == 8
 
 
+@pytest.mark.parametrize("text", ["{", '{"a": 1}', '{"a":' * 100_000])
+def test_json_that_is_no_structure_is_refused_with_its_place(tmp_path, text):
+    [(make, _)] = csv_structures(table(tmp_path / "x.csv", [["structure"], [text]]))
+    with pytest.raises(
+        CrystalFileError, match=r"x\.csv#0 must hold a structure as JSON"
+    ):
+        make()
+
+
 def test_text_of_two_crystals_is_refused(tmp_path):
     two = ROCK_SALT_CIF + ROCK_SALT_CIF.replace("data_", "data_other_")
     [(make, _)] = csv_structures(table(tmp_path / "x.csv", [["cif"], [two]]))

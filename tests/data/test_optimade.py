@@ -89,6 +89,12 @@ class Database:
         return 200, {"data": page, "links": links, "meta": {}}
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    """What is asked of the loopback stays there, whatever the machine is set to."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,host.invalid")
+
+
 @pytest.fixture
 def database(monkeypatch):
     pytest.importorskip("optimade.client", reason="needs optimade")

@@ -1,6 +1,7 @@
 """Tables of properties: files in order, failures beside results, no file replaced."""
 
 import csv
+import json
 from pathlib import Path
 
 import jax
@@ -209,6 +210,28 @@ def test_batches_do_not_change_predictions(folder, monkeypatch):
     for a, b in zip(together, apart, strict=True):
         # float32
         assert_allclose(a.values["cohesion"], b.values["cohesion"], rtol=1e-5)
+
+
+def test_tables_and_lists_of_structures_are_sources_too(folder):
+    text = (folder / "silicon.cif").read_text()
+    with Path("many.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "cif"], ["a", text], ["b", "no"]])
+    crystal = diamond("Ge", 5.66)
+    sites = [
+        {"species": [{"element": "Ge", "occu": 1}], "abc": place}
+        for place in np.asarray(crystal.fractional).tolist()
+    ]
+    structure = {"lattice": {"matrix": crystal.cell.tolist()}, "sites": sites}
+    Path("list.json").write_text(json.dumps([structure, structure]))
+    assert cli.main(["predict", "many.csv", "--out", "table.csv"]) == 1
+    first, second = rows()
+    assert (first["file"], first["structure"], first["formula"]) == (
+        *("many.csv", "0", "Si2"),
+    )
+    assert "must hold a structure" in second["failure"]
+    words = ["predict", "list.json", "--out", "table.csv", "--overwrite"]
+    assert cli.main(words) == 0
+    assert [row["formula"] for row in rows()] == ["Ge2", "Ge2"]
 
 
 def test_progress_counts_files(folder):
