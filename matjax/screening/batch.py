@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from matjax.crystals import Crystal, primitive
-from matjax.force_constants import Mesh, regular_mesh
+from matjax.force_constants import Mesh, divisions, regular_mesh
 from matjax.lattice_dynamics import Phonons, phonons
-from matjax.mechanics import Elasticity, Relaxation, divisions, elastic, relax
+from matjax.mechanics import Elasticity, Relaxation, elastic, relax
 from matjax.predictors import Potential
 from matjax.screening.settings import ScreenSettings
 
