@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from matjax.config import ExperimentConfig, build_config
 from matjax.files import draft
@@ -297,6 +298,16 @@ def _parser() -> argparse.ArgumentParser:
     several.add_argument("--num-processes", type=int, metavar="N")
     several.add_argument("--process-id", type=int, metavar="K", help="from 0")
 
+    _add_predictor(commands, common)
+    _add_screener(commands, common)
+    lister = commands.add_parser(
+        "list", parents=[common], help="list experiments and configurations"
+    )
+    lister.set_defaults(act=show)
+    return parser
+
+
+def _add_predictor(commands: Any, common: argparse.ArgumentParser) -> None:
     predictor = commands.add_parser(
         "predict", parents=[common], help="properties of crystals in files"
     )
@@ -309,6 +320,8 @@ def _parser() -> argparse.ArgumentParser:
         "--overwrite", action="store_true", help="replace a table that exists"
     )
 
+
+def _add_screener(commands: Any, common: argparse.ArgumentParser) -> None:
     screener = commands.add_parser(
         "screen",
         parents=[common],
@@ -334,9 +347,3 @@ def _parser() -> argparse.ArgumentParser:
     screener.add_argument(
         "--overwrite", action="store_true", help="replace a table that exists"
     )
-
-    lister = commands.add_parser(
-        "list", parents=[common], help="list experiments and configurations"
-    )
-    lister.set_defaults(act=show)
-    return parser

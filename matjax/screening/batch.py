@@ -121,5 +121,8 @@ class Batch:
     def _reduced(self, crystal: Crystal) -> Crystal:
         if not (self.settings.primitive and all(crystal.pbc)):
             return crystal
-        smaller = primitive(crystal, self.settings.symprec)
+        try:
+            smaller = primitive(crystal, self.settings.symprec)
+        except ValueError:  # two atoms on one place, which the relaxation tells
+            return crystal
         return smaller if smaller.n_atoms < crystal.n_atoms else crystal

@@ -35,7 +35,7 @@ class Missing(NamedTuple):
     reason: str
 
 
-Value = float | str | bool | Missing
+Value = float | int | str | bool | Missing
 
 
 class Column(NamedTuple):

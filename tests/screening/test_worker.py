@@ -46,7 +46,7 @@ def test_each_crystal_has_its_answer():
     assert crystal_from_json(one["crystal"]).n_atoms == 2
     assert last["failures"] == {}
     assert "Cu" in other["failure"]
-    assert "place" in third["failure"]
+    assert "duplicate site" in third["failure"]
 
 
 def test_a_column_that_fails_is_asked_of_each_crystal_alone(mine):

@@ -57,7 +57,7 @@ def test_rows_keep_their_order_and_say_why_values_are_missing(tmp_path, screen, 
     rows = table(tmp_path / "run" / f"table.{kind}")
     names = [row["crystal"].lstrip("'") for row in rows]
     assert names == ["b", "a", "c", "=d"]
-    assert [row["formula"] for row in rows] == ["Si2", "Si4", "Si2C2", "Si"]
+    assert [row["formula"] for row in rows] == ["Si2", "Si4", "C2Si2", "Si"]
     above = [row["energy_above_hull_eV_per_atom"] for row in rows]
     assert_allclose([float(x) for x in above[:2]], [0, 0.2], atol=1e-9)
     assert not above[2]  # there is no pure carbon
