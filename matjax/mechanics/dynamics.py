@@ -180,8 +180,7 @@ def _walker(begin: _Start, index: int) -> Walker:
     """The crystal at its start, or where an earlier trajectory has ended."""
     start, ensemble, velocities = begin
     crystal = start if isinstance(start, Crystal) else start.crystal
-    # Alone it needs no padding: a run is long, and the barostat counts all nodes.
-    walker = Walker(index, crystal, n_nodes=crystal.n_atoms, ensemble=ensemble)
+    walker = Walker(index, crystal, ensemble=ensemble)
     if isinstance(start, Crystal):
         walker.velocities = velocities
         return walker

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from matjax.graphs import Shape, bucket_sizes
+from matjax.graphs import Shape, bucket_sizes, grouped_by_shape
 
 
 def test_equal_batches_need_one_shape_without_padding():
@@ -40,3 +40,10 @@ def test_shapes_must_hold_every_batch():
         bucket_sizes(needed, Shape(32, 12, 4))
     with pytest.raises(ValueError, match="at least one shape"):
         bucket_sizes(needed, Shape(64, 12, 4), n_shapes=0)
+
+
+def test_a_shape_that_saves_too_little_is_not_compiled():
+    needed = np.array([[8, 10, 80]] * 5 + [[8, 14, 112]] * 5)
+    assert len(grouped_by_shape(needed)) == 2
+    # A sixth of the slots.
+    assert grouped_by_shape(needed, saving=0.25) == {Shape(8, 14, 1): list(range(10))}
