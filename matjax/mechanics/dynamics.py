@@ -86,7 +86,8 @@ def molecular_dynamics(
             the Maxwell–Boltzmann distribution at the ensemble's temperature, with
             total momentum zero.
         seed: of velocities and of Langevin's noise. Those of crystal k depend on it and
-            on k alone, whatever the others are; a single crystal is crystal 0.
+            on k alone (``fold_in`` of the seed's key with 2k and 2k + 1), whatever the
+            others are; a single crystal is crystal 0.
         progress: whether to show a bar, or what wraps the steps of all crystals, such
             as ``tqdm``.
 
@@ -180,8 +181,7 @@ def _walker(begin: _Start, index: int) -> Walker:
     """The crystal at its start, or where an earlier trajectory has ended."""
     start, ensemble, velocities = begin
     crystal = start if isinstance(start, Crystal) else start.crystal
-    # Alone it needs no padding: a run is long, and the barostat counts all nodes.
-    walker = Walker(index, crystal, n_nodes=crystal.n_atoms, ensemble=ensemble)
+    walker = Walker(index, crystal, ensemble=ensemble)
     if isinstance(start, Crystal):
         walker.velocities = velocities
         return walker

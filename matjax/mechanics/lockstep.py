@@ -224,6 +224,8 @@ class Lockstep:
             kinds.setdefault((walker.ensemble.kind, walker.dof), []).append(walker)
         cutoff = self.potential.cutoff
         for alike in kinds.values():
+            if len(alike) == 1:  # no padding: runs are long, and barostats count nodes
+                alike[0].n_nodes = alike[0].crystal.n_atoms
             for sizes, group in grouped(alike, cutoff, saving=SAVING):
                 n_most = max(1, batch_slots() // sizes.n_slots)
                 n_batches = -(-len(group) // n_most)

@@ -82,3 +82,10 @@ def test_standard_batches_have_few_sizes(monkeypatch):
     sizes = {batch_size(shape, n, "standard") for n in range(1, 1000)}
     assert sizes == {1, 4, 16, 64, 256}
     assert batch_size(shape, 1000, "standard", slots=640 * 20) == 16
+
+
+def test_a_shape_that_saves_too_little_is_not_compiled():
+    needed = np.array([[8, 10, 80]] * 5 + [[8, 14, 112]] * 5)
+    assert len(grouped_by_shape(needed)) == 2
+    # A sixth of the slots.
+    assert grouped_by_shape(needed, saving=0.25) == {Shape(8, 14, 1): list(range(10))}

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import Crystal, space_group, symmetrize_tensor, symmetrize_vectors
-from matjax.mechanics.rows import Job, grouped, padded
+from matjax.crystals import (
+    Crystal,
+    neighbors,
+    space_group,
+    symmetrize_tensor,
+    symmetrize_vectors,
+)
+from matjax.graphs import Shape, update_neighbor_list
+from matjax.mechanics.rows import Job, bare_graph, grouped, padded, sizes_of
 from tests.force_constants.lattices import silicon
 
 RNG = np.random.default_rng(5)
@@ -45,6 +52,20 @@ def test_standard_sizes_are_those_of_each_crystal_alone():
         for job in group:
             ((alone, _),) = grouped([job], 6.0, "standard")
             assert alone == sizes
+
+
+def test_sizes_of_a_shape_let_every_crystal_find_its_neighbors():
+    jobs = [measured(Job(k, cell_of(8, length))) for k, length in enumerate((5, 3.5))]
+    shape = Shape(10, max(job.needed[1] for job in jobs), 1)
+    sizes = sizes_of(jobs, shape, 6.0)
+    for job in jobs:
+        graph = bare_graph(job.crystal, sizes.n_nodes)
+        found = update_neighbor_list(
+            sizes.neighbor_list(6.0, job.crystal.pbc),
+            *(graph.positions, graph.cell[0], graph.node_mask),
+        )
+        assert not found.overflow
+        assert found.mask.sum() == neighbors(job.crystal, 6.0).mask.sum()
 
 
 def test_a_crystal_that_needs_bins_comes_alone():
