@@ -40,8 +40,8 @@ class Config(ExperimentConfig, ScreenSettings):
     """Number of crystals, chosen at random by the seed; all by default."""
     max_atoms: PositiveInt | None = None
     """Most atoms in a cell of these; all by default."""
-    batch: PositiveInt = 8
-    """Crystals that a worker is given at once."""
+    batch: PositiveInt | None = None
+    """Crystals that a worker is given at once; by default 1 on CPUs, 32 on devices."""
     n_workers: PositiveInt | None = None
     """Processes of this machine; by default one for each core, or one on a device."""
     scheduler: str | None = None

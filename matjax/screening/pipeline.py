@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +17,16 @@ import numpy as np
 
 from matjax.crystals import crystal_to_json
 from matjax.data import Entry, choose
-from matjax.processes import Item, Records, surveyed, workers
+from matjax.processes import Item, Records, backend, surveyed, workers
 from matjax.progress import Progress
 from matjax.screening.worker import FUNCTION
 
 WINDOW = 1024
 """Entries read ahead and sorted by size: crystals of like size share a batch."""
 
-BATCH = 8
-"""Crystals that a worker is given at once. What a lost worker was at is done again."""
+BATCH = 32
+"""Crystals that a worker with a device is given at once. On CPUs it is one: more save
+nothing there, and what a lost worker was at is done again."""
 
 Source = Callable[[], Iterator[Entry]]
 """Gives the entries, the same ones each time it is called."""
@@ -61,7 +62,7 @@ def screened(
     keys: Sequence[str] | None = None,
     n_workers: int | None = None,
     scheduler: str | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     time_limit: float | None = None,
     progress: Progress | None = None,
     total: int | None = None,
@@ -76,7 +77,8 @@ def screened(
         keys: those of the entries that are wanted; all by default.
         n_workers: processes; see :func:`matjax.processes.workers`.
         scheduler: address of a Dask scheduler.
-        batch: crystals that a worker is given at once.
+        batch: crystals that a worker is given at once; by default one on CPUs, and
+            :data:`BATCH` elsewhere.
         time_limit: seconds for one crystal, compilation included.
         progress: shows the crystals as they end.
         total: their number, if it is known.
@@ -93,13 +95,14 @@ def screened(
     if first is None:
         return found
     with workers(n_workers, scheduler, path.with_suffix(".log")) as client:
+        on_cpus = set(client.run(backend).values()) <= {"cpu"}
         ended = surveyed(
             FUNCTION,
-            _chain(first, items),
+            chain([first], items),
             found.records,
             client,
             settings=settings,
-            batch=batch,
+            batch=batch or (1 if on_cpus else BATCH),
             time_limit=time_limit,
         )
         left = None if total is None else total - len(found.records)
@@ -148,10 +151,3 @@ def _items(
                 crystals.append((entry.crystal.n_atoms, entry.key, entry.crystal))
         for _, key, crystal in sorted(crystals, key=lambda item: item[0]):
             yield key, crystal_to_json(crystal)
-
-
-def _chain(
-    first: tuple[str, Item], rest: Iterator[tuple[str, Item]]
-) -> Iterator[tuple[str, Item]]:
-    yield first
-    yield from rest
