@@ -15,6 +15,13 @@ from types import ModuleType
 from typing import Any
 
 
+class LazyModule(ModuleType):
+    """A module of another package that is imported when something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
+
+
 class LazyPackage(ModuleType):
     """A package that imports its public names, and its modules, when asked for them."""
 

@@ -8,6 +8,7 @@ import pytest
 
 import matjax as mj
 import matjax.weights
+from matjax.lazy import LazyModule
 
 
 @pytest.mark.parametrize("package", [mj, matjax.weights])
@@ -49,3 +50,14 @@ def test_star_binds_the_public_names(waves):
 def test_unknown_names_are_no_attributes(waves):
     with pytest.raises(AttributeError, match="'waves' has no attribute 'depth'"):
         _ = waves.depth
+
+
+def test_a_lazy_module_is_imported_when_used(tmp_path, monkeypatch):
+    (tmp_path / "tides.py").write_text("height = 2.5\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    tides = LazyModule("tides")
+    assert "tides" not in sys.modules
+    assert tides.height == 2.5
+    with pytest.raises(AttributeError, match="depth"):
+        tides.depth  # noqa: B018
+    sys.modules.pop("tides")

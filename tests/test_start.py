@@ -48,7 +48,16 @@ def test_phonons_load_nothing_of_dynamics_training_and_other_codes():
         from matjax.studies import catalog
         catalog.load_experiment(catalog.experiments()["phonons"])
     """
-    others = {"jax_md", "orbax", "grain", "tensorboardX", "phonopy", "pymatgen"}
+    others = {
+        "e3nn_jax",
+        "sympy",
+        "jax_md",
+        "orbax",
+        "grain",
+        "tensorboardX",
+        "phonopy",
+        "pymatgen",
+    }
     assert loaded_by(textwrap.dedent(script)) & (others | {"matplotlib"}) == set()
 
 

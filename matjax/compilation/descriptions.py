@@ -64,6 +64,16 @@ def settings() -> str:
     return "\n".join([device.platform, device.device_kind, *kept])
 
 
+def digest(value: Any) -> str:
+    """SHA-256 of all that what is traced for a value depends on.
+
+    Raises:
+        UnstableError: if the value has no description that all processes share.
+    """
+    words = "\n".join([versions(), settings(), described(value)])
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
 def described(value: Any) -> str:
     """The words for a value: an argument, or what an argument holds.
 

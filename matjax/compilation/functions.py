@@ -9,7 +9,6 @@ the cache again.
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from jax import export
 from jax.core import Tracer
 
 from matjax.compilation import store
-from matjax.compilation.descriptions import described, settings, versions
+from matjax.compilation.descriptions import digest
 
 LOG = logging.getLogger("matjax.compilation")
 
@@ -109,8 +108,7 @@ def _read_or_written(
     """
     folder = store.exported_folder()
     assert folder is not None
-    words = [versions(), settings(), described((function, args, kwargs))]
-    key = hashlib.sha256("\n".join(words).encode()).hexdigest()
+    key = digest((function, args, kwargs))
     body = store.read(folder, key)
     if body is None:
         leaves, tree = jax.tree.flatten((args, kwargs))

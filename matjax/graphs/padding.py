@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
@@ -140,8 +139,9 @@ def build_graph(
         degree=_size(degree, max(e.degree for e in edges), parts, "degree"),
         n_graphs=n_graphs,
     )
-    dtype = jnp.zeros((), dtype or float).dtype
-    return jax.tree.map(jnp.asarray, pad_crystals(crystals, edges, shape, dtype))
+    dtype = jax.dtypes.canonicalize_dtype(dtype or float)
+    # Put, not converted: jnp.asarray compiles something for every shape.
+    return jax.device_put(pad_crystals(crystals, edges, shape, dtype))
 
 
 def pad_crystals(

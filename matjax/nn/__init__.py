@@ -8,6 +8,7 @@ equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
 tensors        Cartesian tensors from equivariant features
 symmetric_contraction    symmetric powers of node features, weighted by element
+e3nn           e3nn-jax, imported when it is used
 bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
 """

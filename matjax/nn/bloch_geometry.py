@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-import e3nn_jax as e3nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array
 from matjax.graphs import Graph, bloch
+from matjax.nn.e3nn import e3nn
 
 
 class Block(NamedTuple):

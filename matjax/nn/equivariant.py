@@ -16,7 +16,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-import e3nn_jax as e3nn
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -26,6 +25,7 @@ from matjax.arrays import Array, Float
 from matjax.graphs import Graph
 from matjax.nn.bloch_convolution import convolve_at_rest
 from matjax.nn.bloch_geometry import Directions, directions, geometry, layout, split
+from matjax.nn.e3nn import e3nn
 from matjax.numerics import safe_norm
 
 CHUNK_FLOATS = 2**23

@@ -13,13 +13,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import e3nn_jax as e3nn
 import flax.linen as nn
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Float, Int
 from matjax.elements import species_index
 from matjax.graphs import Graph
+from matjax.nn.e3nn import e3nn
 from matjax.nn.embedding import species_shares
 from matjax.nn.equivariant import EdgeBasis, convolve, edge_basis, tensor_product_paths
 from matjax.nn.mlp import MLP

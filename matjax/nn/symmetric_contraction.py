@@ -19,13 +19,13 @@ from functools import cache
 from itertools import combinations_with_replacement
 from typing import NamedTuple
 
-import e3nn_jax as e3nn
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float, Int
+from matjax.nn.e3nn import e3nn
 
 MANY_SPECIES = 3
 """Beyond them it is cheaper to weigh the powers of each node than to compute all

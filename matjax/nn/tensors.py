@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from functools import cache
 
-import e3nn_jax as e3nn
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float
+from matjax.nn.e3nn import e3nn
 
 
 @cache

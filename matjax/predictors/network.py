@@ -11,6 +11,7 @@ import numpy as np
 from flax import struct
 from jax.typing import DTypeLike
 
+from matjax.compilation import remembered_shapes
 from matjax.crystals import Crystal
 from matjax.elements import symbols
 from matjax.graphs import Graph, build_graph
@@ -136,7 +137,11 @@ def initial_parameters(model: Model, seed: int = 0) -> Any:
 
 def parameter_shapes(model: Model) -> dict[str, Any]:
     """Tree of the shapes of a model's parameters, without computing anything."""
-    return jax.eval_shape(model.init, jax.random.key(0), probe(model))["params"]
+
+    def initial() -> dict[str, Any]:
+        return model.init(jax.random.key(0), probe(model))["params"]
+
+    return remembered_shapes(initial, model)
 
 
 def probe(model: Model, *, n_nodes: int = 1, n_graphs: int = 1) -> Graph:

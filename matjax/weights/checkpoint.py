@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.flax import load as load_arrays
 from safetensors.flax import save as save_arrays
+from safetensors.numpy import load as load_arrays
 
 from matjax.errors import WeightsError
 from matjax.files import bounded_recursion, draft
@@ -235,6 +236,7 @@ def _arrays(
         if key != "__metadata__" and dtype not in _DTYPES:
             raise WeightsError(f"{path}: {key} must hold floats; it holds {dtype}")
     try:
-        return load_arrays(content)
+        # Put, not converted: jnp.asarray compiles something for every shape.
+        return jax.device_put(load_arrays(content))
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from error

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
@@ -77,14 +78,20 @@ def _load(name: str | Path, kind: Kind, dtype: DTypeLike | None) -> Any:
     dtype = _precision(dtype)
     known = {n: entry for n, entry in PRETRAINED.items() if entry.kind == kind}
     if str(name) in known:
-        return _pretrained(known[str(name)]).astype(dtype)
+        return _cast(_pretrained(known[str(name)]), dtype)
     if os.path.exists(name):
-        return _read(Path(name), kind).astype(dtype)
+        return _cast(_read(Path(name), kind), dtype)
     what = "potential" if kind == "potential" else "property network"
     raise ValueError(
         f"a {what}'s name or an existing weight file is needed; received "
         f"{str(name)!r}: {_nearest(str(name), list(known))}"
     )
+
+
+def _cast(network: Any, dtype: np.dtype) -> Any:
+    """The network in this precision, by the host: nothing is compiled."""
+    params = jax.tree.map(lambda x: np.asarray(x, dtype), network.params)
+    return network.replace(params=jax.device_put(params))
 
 
 def _pretrained(entry: Pretrained) -> Any:
@@ -123,7 +130,7 @@ def _read(path: Path, kind: Kind) -> Any:
 def _precision(dtype: DTypeLike | None) -> np.dtype:
     """A floating-point precision, that of JAX by default."""
     if dtype is None:
-        return jnp.zeros(()).dtype
+        return jax.dtypes.canonicalize_dtype(float)
     try:
         precision = jnp.dtype(dtype)
     except TypeError:

@@ -114,9 +114,6 @@ def test_what_is_traced_otherwise_is_another_file(folder, monkeypatch):
     options["weights"] = {**WEIGHTS, "b": jnp.ones(())}  # no weak type
     write()
     monkeypatch.setattr(descriptions, "versions", lambda: "another version of matjax")
-    monkeypatch.setattr(
-        "matjax.compilation.functions.versions", lambda: "another version of matjax"
-    )
     write()
     with jax.default_matmul_precision("highest"):
         write()

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 
-import e3nn_jax as e3nn
 import flax.linen as nn
 
 from matjax.arrays import Array, Float
@@ -32,6 +31,7 @@ from matjax.nn import (
     neighbor_sums,
     node_energies,
 )
+from matjax.nn.e3nn import e3nn
 
 
 class MACE(nn.Module):

@@ -11,7 +11,6 @@ foundation model for materials on a budget", arXiv 2508.16067 (Nequix).
 
 from __future__ import annotations
 
-import e3nn_jax as e3nn
 import flax.linen as nn
 
 from matjax.arrays import Array, Float
@@ -25,6 +24,7 @@ from matjax.nn import (
     neighbor_sums,
     node_energies,
 )
+from matjax.nn.e3nn import e3nn
 
 
 class NequIP(nn.Module):
