@@ -19,7 +19,7 @@ def portions(job: dict[str, Any]) -> Iterator[list[Any]]:
     """The crystals as ASE's ``Atoms``, a portion at a time."""
     import ase.io
 
-    frames = ase.io.read(job["frames"], ":")
+    frames: Any = ase.io.read(job["frames"], ":")
     size = -(-len(frames) // job["n_portions"])
     for start in range(0, len(frames), size):
         yield frames[start : start + size]

@@ -9,7 +9,7 @@ turns    several codes on the same work, in turns
 peer     what the process of one code runs
 """
 
-from matjax.processes.cluster import backend as backend
+from matjax.processes.cluster import backends as backends
 from matjax.processes.cluster import workers as workers
 from matjax.processes.records import Records as Records
 from matjax.processes.records import all_values as all_values

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -73,8 +73,10 @@ def workers(
 def _of_this_machine(n_workers: int | None, output: Path | None) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
+    # Dask types everything as what it is inside of a coroutine.
+    start: Any = LocalCluster
     with (
-        LocalCluster(
+        start(
             n_workers=n_workers or 1,
             threads_per_worker=1,
             processes=True,
@@ -86,7 +88,7 @@ def _of_this_machine(n_workers: int | None, output: Path | None) -> Iterator[Cli
         Client(cluster) as client,
     ):
         _wait_for(client, n_workers or 1)
-        if n_workers is None and set(client.run(backend).values()) == {"cpu"}:
+        if n_workers is None and backends(client) == {"cpu"}:
             # Asked of a worker: this process shall not take a device for itself.
             n_workers = os.cpu_count() or 1
             cluster.scale(n_workers)
@@ -124,8 +126,19 @@ def _wait_for(client: Client, n_workers: int) -> None:
         ) from error
 
 
-def backend() -> str:
-    """Where JAX computes in this process, such as ``cpu``."""
+def backends(client: Client) -> set[str]:
+    """Where JAX computes in the workers, such as ``cpu``."""
+    found: Any = client.run(_backend)
+    return set(found.values())
+
+
+def n_threads(client: Client) -> int:
+    """Tasks that the workers can be at, at once."""
+    found: Any = client.nthreads()
+    return sum(found.values())
+
+
+def _backend() -> str:
     import jax
 
     return jax.default_backend()

@@ -19,7 +19,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matjax.processes.cluster import workers
+from matjax.processes.cluster import n_threads, workers
 from matjax.processes.records import Record, Records
 from matjax.processes.tasks import (
     STARTED,
@@ -207,7 +207,7 @@ class _Engine:
         if self.client.status != "running":
             return 0
         with suppress(OSError, TimeoutError):
-            return sum(self.client.nthreads().values())
+            return n_threads(self.client)
         return 0
 
     def _connection(self, last: float) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 
 from matjax.crystals import crystal_to_json
 from matjax.data import Entry, choose
-from matjax.processes import Item, Records, backend, surveyed, workers
+from matjax.processes import Item, Records, backends, surveyed, workers
 from matjax.progress import Progress
 from matjax.screening.worker import FUNCTION
 
@@ -95,7 +95,7 @@ def screened(
     if first is None:
         return found
     with workers(n_workers, scheduler, path.with_suffix(".log")) as client:
-        on_cpus = set(client.run(backend).values()) <= {"cpu"}
+        on_cpus = backends(client) <= {"cpu"}
         ended = surveyed(
             FUNCTION,
             chain([first], items),

@@ -12,6 +12,8 @@ from matjax.screening.columns import Column
 from matjax.screening.table import Comparison, Row
 from matjax.units import unit_name
 
+OUTCOMES = ("converged", "not converged", "failed")
+
 
 class Errors(NamedTuple):
     """A column beside the values that were given with the crystals."""
@@ -55,7 +57,7 @@ class Tally:
     columns: Sequence[Numbers]
     """Those that hold numbers."""
     outcomes: Mapping[str, int]
-    """Number of crystals by outcome: ``converged``, ``not converged``, ``failed``."""
+    """Number of crystals of each of :data:`OUTCOMES`."""
     n_incomplete: int
     """Crystals at rest that lack a value."""
     n_atoms: np.ndarray
@@ -79,7 +81,7 @@ class Tally:
         names = {c.column.name: c.reference for c in comparisons}
         values: list[list[float]] = [[] for _ in columns]
         references: list[list[float]] = [[] for _ in columns]
-        outcomes = dict.fromkeys(("converged", "not converged", "failed"), 0)
+        outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         incomplete, seconds, n_atoms = 0, 0.0, []
         for row in rows:
             n_atoms.append(row.given.n_atoms)
