@@ -6,12 +6,14 @@ labeled_graphs  their graphs, neighbor lists kept; padded batches
 statistics      reference energies, scales, sizes, shapes of batches
 assembly        batches divided over processes and devices
 loader          the stream of batches
-numbered        batches that carry their number
+batch_numbers   batches that carry their number
 sources         data sets by path or name
 items           crystals of a file by identifier, with reference values
 """
 
 from matjax.data.assembly import Share as Share
+from matjax.data.batch_numbers import NumberedLoader as NumberedLoader
+from matjax.data.batch_numbers import numbered as numbered
 from matjax.data.datasets import Dataset as Dataset
 from matjax.data.datasets import Example as Example
 from matjax.data.datasets import joined as joined
@@ -27,8 +29,6 @@ from matjax.data.labeled_graphs import LabeledGraphs as LabeledGraphs
 from matjax.data.loader import Batches as Batches
 from matjax.data.loader import Loader as Loader
 from matjax.data.loader import in_order as in_order
-from matjax.data.numbered import NumberedLoader as NumberedLoader
-from matjax.data.numbered import numbered as numbered
 from matjax.data.splits import split as split
 from matjax.data.statistics import References as References
 from matjax.data.statistics import Statistics as Statistics

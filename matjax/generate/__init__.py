@@ -4,6 +4,7 @@ cells       cells as six numbers that no rotation changes
 denoising   networks as denoisers, and the losses that train them
 sampler     from noise to crystals
 coverage    what a generator was trained on
+evaluate    how good samples are
 generator   trained networks with their process, as files
 """
 

@@ -66,10 +66,10 @@ def match_rate(
         _best(true, [one[k] for one in samples]) for k, true in enumerate(truth)
     ]
     matched = [d for d in distances if d is not None]
-    return {
-        f"match_rate{suffix}_percent": 100 * len(matched) / len(truth),
-        f"match_rmse{suffix}": float(np.mean(matched)) if matched else float("nan"),
-    }
+    metrics = {f"match_rate{suffix}_percent": 100 * len(matched) / len(truth)}
+    if matched:  # of none there is no mean
+        metrics[f"match_rmse{suffix}"] = float(np.mean(matched))
+    return metrics
 
 
 def _best(true: Crystal, found: Sequence[Crystal | None]) -> float | None:

@@ -47,6 +47,7 @@ class Registered(NamedTuple):
 
 MODELS: dict[str, Registered] = {
     "cgcnn": Registered("property", "cgcnn", "CGCNN"),
+    "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),
     "mace": Registered("potential", "mace", "MACE"),
