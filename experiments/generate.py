@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import jax.numpy as jnp
@@ -26,7 +27,12 @@ from matjax.generate import (
     denoising_losses,
     save_generator,
 )
-from matjax.generate.evaluate import match_rate
+from matjax.generate.evaluate import (
+    is_valid_structure,
+    match_rate,
+    validity,
+    wasserstein,
+)
 from matjax.models import make_model
 from matjax.predictors import Label, initial_parameters
 from matjax.reports import learning_figure
@@ -84,7 +90,7 @@ class Config(ExperimentConfig):
 
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
-    """The generator as a file, samples of it, and how many match the truth."""
+    """The generator as a file, samples of it, and how good they are."""
     training = read_dataset(config.train, ())
     validation = read_dataset(config.validation, ())
     validation.require_species(training.species, "the training set")
@@ -166,7 +172,7 @@ def _graphs(dataset: Dataset, labels: Mapping[str, Label]) -> LabeledGraphs:
 def _judged(
     generator: Generator, truth: Dataset, config: Config, run: Run
 ) -> dict[str, float]:
-    """Samples as a file, and how many of them match the truth."""
+    """Samples as a file, and how good they are beside the truth."""
     expected = [example.crystal for example in truth.examples]
     sampler = SamplerConfig(config.sampling.method, config.sampling.steps)
     begun = time.monotonic()
@@ -185,6 +191,12 @@ def _judged(
         "network_evaluations": sampled.evaluations,
         "seconds_per_sample": seconds,
     }
-    if config.process.elements != "given":
+    if config.process.elements == "given":
+        return metrics | match_rate(expected, [sampled.crystals])
+    valid = [crystal for crystal in found if is_valid_structure(crystal)]
+    if valid:
+        metrics |= wasserstein(valid, expected)
+    if find_spec("smact") is None:
+        run.log.warning("validity is left out: it needs smact, pip install smact")
         return metrics
-    return metrics | match_rate(expected, [sampled.crystals])
+    return metrics | validity(sampled.crystals)

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import product
+from math import gcd
 from typing import Any
 
 import numpy as np
 
 from matjax.crystals import Crystal, neighbors, volume
+from matjax.elements import MASSES, symbols
+
+AMU_PER_CUBIC_ANGSTROM = 1.66053906892
+"""g/cm³ (CODATA 2022)."""
+
+STOL = 0.5
+"""Largest distance of a match, in units of (V/N)^⅓; what counts for none in cRMSE."""
 
 CLOSEST = 0.5
 """Å; atoms that come closer make a structure invalid."""
@@ -33,6 +42,116 @@ def is_valid_structure(crystal: Crystal) -> bool:
         return len(neighbors(crystal, CLOSEST).senders) == 0
     except ValueError:  # two atoms on one place
         return False
+
+
+def is_valid_composition(numbers: Sequence[int] | np.ndarray) -> bool:
+    """Whether oxidation states can make a composition neutral, as SMACT has it.
+
+    Anions must be more electronegative than cations; alloys and elements are valid.
+    Oxidation states are those of SMACT's first lists (2014), which the papers used.
+
+    Args:
+        numbers: atomic numbers of all atoms.
+
+    Raises:
+        ImportError: if smact is not installed.
+    """
+    smact, screening = _smact()
+    kinds, counts = np.unique(np.asarray(numbers), return_counts=True)
+    counts = (counts // gcd(*counts.tolist())).tolist()
+    named = symbols(tuple(kinds.tolist()))
+    if len(named) == 1 or all(name in smact.metals for name in named):
+        return True
+    elements = [smact.Element(name) for name in named]
+    electronegativities = [element.pauling_eneg for element in elements]
+    states = [element.oxidation_states_smact14 or [] for element in elements]
+    for charges in product(*states):
+        if sum(c * n for c, n in zip(charges, counts, strict=True)):
+            continue
+        if None in electronegativities:  # not known: not refused
+            return True
+        if screening.pauling_test(charges, electronegativities):
+            return True
+    return False
+
+
+def validity(crystals: Sequence[Crystal | None]) -> dict[str, float]:
+    """Shares of samples that are valid in structure and in composition.
+
+    Args:
+        crystals: samples; None for one that is not a crystal, which is not valid.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not crystals:
+        raise ValueError("shares are those of at least one sample; received none")
+    structures = [c is not None and is_valid_structure(c) for c in crystals]
+    compositions = [c is not None and is_valid_composition(c.numbers) for c in crystals]
+    return {
+        "validity_structure_percent": 100 * float(np.mean(structures)),
+        "validity_composition_percent": 100 * float(np.mean(compositions)),
+    }
+
+
+def wasserstein(
+    crystals: Sequence[Crystal], truth: Sequence[Crystal]
+) -> dict[str, float]:
+    """Distances of distributions of the density (g/cm³) and the number of elements.
+
+    Args:
+        crystals: valid samples, at least one.
+        truth: crystals to compare with.
+    """
+    from scipy.stats import wasserstein_distance
+
+    def densities(some: Sequence[Crystal]) -> list[float]:
+        return [
+            float(MASSES[np.asarray(c.numbers)].sum() / volume(np.asarray(c.cell)))
+            * AMU_PER_CUBIC_ANGSTROM
+            for c in some
+        ]
+
+    def n_elements(some: Sequence[Crystal]) -> list[int]:
+        return [len(np.unique(c.numbers)) for c in some]
+
+    return {
+        "wasserstein_density": float(
+            wasserstein_distance(densities(crystals), densities(truth))
+        ),
+        "wasserstein_elements": float(
+            wasserstein_distance(n_elements(crystals), n_elements(truth))
+        ),
+    }
+
+
+def match_everyone(
+    truth: Sequence[Crystal], samples: Sequence[Crystal | None]
+) -> dict[str, float]:
+    """Share of references that some sample matches (METRe), and the corrected RMSE.
+
+    Every sample is compared with every reference of its composition; a reference that
+    none matches counts as 0.5 in cRMSE. Source: arXiv 2509.12178.
+
+    Args:
+        truth: references.
+        samples: in any order and number.
+
+    Raises:
+        ValueError: if there is no reference.
+    """
+    if not truth:
+        raise ValueError("shares are those of at least one reference; received none")
+    by_formula: dict[str, list[Crystal]] = {}
+    for crystal in samples:
+        if crystal is not None:
+            by_formula.setdefault(_composition(crystal), []).append(crystal)
+    best = [_best(true, by_formula.get(_composition(true), [])) for true in truth]
+    distances = [STOL if d is None else d for d in best]
+    return {
+        "metre_percent": 100 * float(np.mean([d is not None for d in best])),
+        "crmse": float(np.mean(distances)),
+    }
 
 
 def match_rate(
@@ -94,7 +213,25 @@ def _matcher() -> Any:
         raise ImportError(
             "match rates need pymatgen: pip install 'matjax[metrics]'"
         ) from error
-    return StructureMatcher(ltol=0.3, stol=0.5, angle_tol=10)
+    return StructureMatcher(ltol=0.3, stol=STOL, angle_tol=10)
+
+
+def _composition(crystal: Crystal) -> str:
+    """The composition, the same for all cells."""
+    kinds, counts = np.unique(np.asarray(crystal.numbers), return_counts=True)
+    shares = counts // gcd(*counts.tolist())
+    return str(list(zip(kinds.tolist(), shares.tolist(), strict=True)))
+
+
+def _smact() -> Any:
+    try:
+        import smact
+        from smact import screening
+    except ImportError as error:
+        raise ImportError(
+            "validity of compositions needs smact: pip install 'matjax[metrics]'"
+        ) from error
+    return smact, screening
 
 
 def _structure(crystal: Crystal) -> Any:

@@ -44,3 +44,20 @@ def test_elements_that_were_not_trained_on_are_not_judged(perovskites, tmp_path)
     settings = {"train": perovskites, "validation": str(other), "network": TINY}
     with pytest.raises(ValueError, match="holds Ba"):
         run("generate", tmp_path / "run", settings)
+
+
+def test_elements_are_generated_too(perovskites, tmp_path):
+    settings = {
+        "train": perovskites,
+        "validation": perovskites,
+        "network": TINY,
+        "process": {"fractional": "diffusion", "cell": "diffusion"},
+        "batch_size": 2,
+        "fit": {"epochs": 1},
+        "sampling": {"method": "ancestral", "steps": 2, "n": 3},
+    }
+    settings["process"]["elements"] = "absorbing"
+    metrics = run("generate", tmp_path / "run", settings)
+    assert metrics["n_sampled"] == 3
+    assert "match_rate_percent" not in metrics
+    assert "val_elements_loss_mae" in metrics

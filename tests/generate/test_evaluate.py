@@ -5,7 +5,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
-from matjax.generate.evaluate import is_valid_structure, match_rate
+from matjax.generate.evaluate import (
+    is_valid_composition,
+    is_valid_structure,
+    match_everyone,
+    match_rate,
+    validity,
+    wasserstein,
+)
 
 SITES = np.array(
     [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
@@ -52,3 +59,48 @@ def test_of_several_samples_the_best_counts():
 def test_sets_of_another_length_are_refused():
     with pytest.raises(ValueError, match="one for each true structure"):
         match_rate([perovskite()], [[]])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "valid"),
+    [
+        (NUMBERS, True),  # Sr2+ Ti4+ O2-
+        ([11, 17], True),
+        ([11, 17, 17], False),  # Na has no state 2+
+        ([14], True),
+        ([28, 13, 13], True),  # an alloy
+        ([2, 9], False),  # helium has no states
+    ],
+)
+def test_compositions_are_valid_that_can_be_neutral(numbers, valid):
+    pytest.importorskip("smact")
+    assert is_valid_composition(numbers) is valid
+
+
+def test_shares_of_valid_samples_count_what_is_no_crystal():
+    pytest.importorskip("smact")
+    found = validity([perovskite(), perovskite(0.6), None, perovskite(4.0)])
+    assert found["validity_structure_percent"] == 50.0
+    assert found["validity_composition_percent"] == 75.0
+    with pytest.raises(ValueError, match="at least one sample"):
+        validity([])
+
+
+def test_distances_of_distributions_are_those_of_densities_and_elements():
+    found = wasserstein([perovskite(3.9)], [perovskite(3.9)] * 3)
+    assert found == {"wasserstein_density": 0.0, "wasserstein_elements": 0.0}
+    twice = wasserstein([perovskite(3.9)], [perovskite(3.9 * 2 ** (1 / 3))])
+    # SrTiO3 with a = 3.9 Å has 183.48 amu in 59.32 Å³, 5.136 g/cm³.
+    assert_allclose(twice["wasserstein_density"], 5.136 / 2, rtol=1e-3)
+    other = wasserstein([perovskite(numbers=[22, 22, 8, 8, 8])], [perovskite()])
+    assert other["wasserstein_elements"] == 1.0
+
+
+def test_everyone_is_compared_with_every_reference_of_its_composition():
+    pytest.importorskip("pymatgen")
+    other = perovskite(numbers=[56, 22, 8, 8, 8])
+    found = match_everyone([perovskite(), other], [None, perovskite(sites=SITES + 0.2)])
+    assert found["metre_percent"] == 50.0
+    assert_allclose(found["crmse"], 0.25, atol=1e-6)
+    with pytest.raises(ValueError, match="at least one reference"):
+        match_everyone([], [])

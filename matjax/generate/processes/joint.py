@@ -171,7 +171,9 @@ class JointProcess:
 
         Args:
             state: of one crystal.
-            cutoff: Å; not used where there are no slots.
+            cutoff: Å, in a crystal of the data's volume by atom; in others it is as
+                much longer or shorter as they are, so that atoms have about the same
+                number of neighbors. Not used where there are no slots.
             degree: edge slots of each atom. Where they do not suffice, positions are
                 NaN, so that no number is made without the edges left out.
         """
@@ -195,7 +197,9 @@ class JointProcess:
         if not degree:
             return graph
         empty = empty_neighbor_list(n_nodes, cutoff, degree=degree)
-        found = update_neighbor_list(empty, positions, cell, state.mask)
+        scale = jnp.cbrt(self.volume * graph.n_atoms[0] / graph.volume[0])
+        scaled = (scale * positions, scale * cell)
+        found = update_neighbor_list(empty, *scaled, state.mask)
         graph = graph.with_neighbors(found)
         crowded = jnp.where(found.overflow, jnp.nan, positions)
         return graph.replace(positions=crowded)

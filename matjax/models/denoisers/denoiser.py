@@ -40,14 +40,16 @@ class Denoiser(nn.Module):
     | cell: symmetric tensor, mean over the atoms         | ``head_cell``              |
     | elements: scalars                                   | ``head_elements``          |
 
-    with l³ the volume of an atom. The vectors and the tensor rotate with the crystal;
-    coordinates in units of the cell and elements do not change. Nothing depends on the
-    choice of cell: a supercell has the same vectors and the same tensor. Atoms that
-    move together, or by lattice vectors, change nothing; a permutation goes through.
+    with l³ the volume of an atom, in units of which all lengths are: the network sees
+    crystals of one density, and the volume beside them. The vectors and the tensor
+    rotate with the crystal; coordinates in units of the cell and elements do not
+    change. Nothing depends on the choice of cell: a supercell has the same vectors and
+    the same tensor. Atoms that move together, or by lattice vectors, change nothing; a
+    permutation goes through.
 
     Attributes:
         species: atomic numbers, in the order of the inputs and outputs.
-        cutoff: Å.
+        cutoff: Å, in a crystal of the typical volume by atom.
         degree: edge slots of each atom; where they do not suffice there is no output.
         hidden: irreps of the features between layers.
         lmax: highest degree of the edge harmonics.
@@ -58,11 +60,13 @@ class Denoiser(nn.Module):
         gain: initial variance of the radial perceptron's hidden layers.
         neighbors: mean number of neighbors, by whose root sums are divided.
         times: frequencies of the time's functions.
+        volume: Å³, typical of an atom in the data.
+        spread: typical deviation of a logarithmic stretch in the data.
     """
 
     species: tuple[int, ...]
-    cutoff: float = 5.0
-    degree: int = 64
+    cutoff: float = 4.5
+    degree: int = 48
     hidden: str = "64x0e + 32x1o + 16x2e"
     lmax: int = 2
     layers: int = 3
@@ -70,8 +74,10 @@ class Denoiser(nn.Module):
     radial_widths: tuple[int, ...] = (32,)
     envelope: float = 6.0
     gain: float = 4.0
-    neighbors: float = 40.0
+    neighbors: float = 30.0
     times: int = 16
+    volume: float = 1.0
+    spread: float = 1.0
 
     scale = 1.0
     shift = 0.0
@@ -82,10 +88,12 @@ class Denoiser(nn.Module):
     ) -> dict[str, Array]:
         """Outputs for a crystal at these times; see :mod:`matjax.models.denoisers`."""
         times = jnp.zeros((graph.n_graphs, 3)) if times is None else times
-        inputs = inputs_of(graph, self)
-        dtype = inputs.shares.dtype
-        waves = embedded_times(times.astype(dtype), self.times)
-        moment = graph.per_node(jax.nn.silu(nn.Dense(32, name="time")(waves)))
+        length = jnp.cbrt(graph.volume / jnp.maximum(graph.n_atoms, 1) / self.volume)
+        inputs = inputs_of(_scaled(graph, 1 / length), self)
+        waves = embedded_times(times.astype(length.dtype), self.times)
+        size = jnp.log(length)[:, None] / self.spread
+        moment = nn.Dense(32, name="time")(jnp.concatenate([waves, size], axis=-1))
+        moment = graph.per_node(jax.nn.silu(moment))
         features = inputs.shares
         for i in range(self.layers):
             layer = TimedInteraction(self.hidden, self.clone(parent=None))
@@ -133,6 +141,15 @@ class TimedInteraction(nn.Module):
         mixed = e3nn.flax.Linear(gated, name="linear_out")(sums)
         own = e3nn.flax.Linear(gated, force_irreps_out=True, name="skip")(features)
         return gate(RMSNorm(name="norm")(mixed + own))
+
+
+def _scaled(graph: Graph, factors: Float[Array, "graphs"]) -> Graph:
+    """The graph with each crystal's lengths times a factor."""
+    per_node = graph.per_node(factors)
+    return graph.replace(
+        positions=graph.positions * per_node[:, None],
+        cell=graph.cell * factors[:, None, None],
+    )
 
 
 def _along_cell(

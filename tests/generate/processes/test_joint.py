@@ -1,5 +1,7 @@
 """Crystals as states, and all parts of them together."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,7 +79,8 @@ def test_times_of_parts_are_powers_of_one():
 
 
 def test_graphs_have_the_edges_and_the_elements_of_the_state():
-    process = PROCESSES[0]
+    volume = abs(np.linalg.det(CRYSTAL.cell)) / 3
+    process = dataclasses.replace(PROCESSES[0], volume=volume)
     graph = process.graph(state_of(process), 3.5, 64)
     pairs = neighbors(CRYSTAL, 3.5)
     assert int(graph.edge_mask.sum()) == len(pairs.receivers)

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from matjax.graphs import build_graph
 from matjax.models.denoisers.denoiser import Denoiser
 from tests.models.denoisers import symmetries
 
+VOLUME = float(np.linalg.det(symmetries.CELL)) / 3
 MODEL = Denoiser(
-    *((5, 7), 4.5, 64, "4x0e + 3x1o + 2x2e"), layers=2, basis=3, radial_widths=(4,)
+    *((5, 7), 4.5, 64, "4x0e + 3x1o + 2x2e"),
+    **{"layers": 2, "basis": 3, "radial_widths": (4,), "volume": VOLUME},
 )
 SAME = {"rtol": 1e-8, "atol": 1e-9}  # round-off in sums of other order
 
@@ -82,8 +85,6 @@ def test_padding_changes_nothing(params, here):
 
 
 def test_mixed_species_are_inputs_between_pure_ones(params, here):
-    from matjax.graphs import build_graph
-
     graph = build_graph(symmetries.CRYSTAL, MODEL.cutoff)
     pure = jnp.zeros((graph.n_nodes, 119)).at[jnp.arange(3), graph.numbers[:3]].set(1)
     found = MODEL.apply(
@@ -95,3 +96,13 @@ def test_mixed_species_are_inputs_between_pure_ones(params, here):
         {"params": params}, graph.replace(composition=mixed), symmetries.TIMES
     )
     assert np.abs(other["fractional"][:3] - here["fractional"][:3]).max() > 1e-5
+
+
+def test_crystals_of_another_size_differ_by_their_volume_alone(params, here):
+    """Edges are those of the crystal brought to the typical volume."""
+    model = MODEL.copy(volume=8 * VOLUME, spread=1e9)
+    graph = build_graph(symmetries.CRYSTAL, MODEL.cutoff)
+    doubled = graph.replace(positions=2 * graph.positions, cell=2 * graph.cell)
+    found = model.apply({"params": params}, doubled, symmetries.TIMES)
+    assert_allclose(found["fractional"][:3], here["fractional"][:3], **SAME)
+    assert_allclose(found["cell"], here["cell"], **SAME)
