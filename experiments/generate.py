@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
-from matjax.crystals import Crystal
 from matjax.data import Dataset, LabeledGraphs, read_dataset
 from matjax.generate import (
     EXAMPLE,
@@ -182,8 +181,7 @@ def _judged(
         sampler=sampler,
     )
     seconds = (time.monotonic() - begun) / len(expected)
-    found: list[Crystal] = sampled.finite
-    if found:
+    if found := sampled.finite:
         run.save_crystal("samples.extxyz", found)
     metrics = {
         "n_sampled": len(expected),

@@ -240,14 +240,21 @@ def _euler(way: _Way, state: State) -> State:
 
 
 def _heun(way: _Way, state: State) -> State:
-    """One step along the mean of the slopes where it begins and where it would end."""
+    """One step along the mean of the slopes where it begins and where it would end.
+
+    Where a diffusion ends there is no noise, and no slope: the last step is Euler's.
+    """
     keys = way.keys()
     _, first = _directions(way, state, way.span[0])
     _, second = _directions(way, _advanced(way, state, first, keys), way.span[1])
-    mean = way.process.each(
-        lambda p, a, b: (a + b) / 2 if isinstance(p, Continuous) else a, first, second
-    )
-    return _advanced(way, state, mean, keys)
+
+    def mean(p: Any, a: Array, b: Array) -> Array:
+        if not isinstance(p, Continuous):
+            return a
+        ends = jnp.asarray(isinstance(p, Scored)) & (way.span[1] == 0)
+        return jnp.where(ends, a, (a + b) / 2)
+
+    return _advanced(way, state, way.process.each(mean, first, second), keys)
 
 
 def _corrected(way: _Way, state: State) -> State:

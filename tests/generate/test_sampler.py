@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from matjax.generate.processes import Parts, TorusDiffusion, TorusFlow
+from matjax.generate.processes import CellDiffusion, Parts, TorusDiffusion, TorusFlow
 from matjax.generate.processes.torus import wrap
 from matjax.generate.sampler import (
     METHODS,
@@ -113,6 +113,11 @@ def silent(state, times):
     return Parts(*(jnp.zeros_like(x, dtype=float) for x in state.parts))
 
 
+def short_silent(state, times):
+    """The same in float32."""
+    return jax.tree.map(lambda x: x.astype(jnp.float32), silent(state, times))
+
+
 def test_padding_changes_no_sample():
     process = toys.joint(fractional=TorusDiffusion())
     short = run(process, silent, toys.atoms(3)).states
@@ -120,6 +125,15 @@ def test_padding_changes_no_sample():
     padded = run(process, silent, given.replace(mask=jnp.arange(5) < 3)).states
     assert_allclose(padded.fractional[:3], short.fractional, rtol=1e-12)  # round-off
     assert_allclose(padded.fractional[3:], 0, atol=0)
+
+
+def test_precision_follows_the_state_also_where_64_bits_are_on():
+    process = toys.joint(fractional=TorusDiffusion(), cell=CellDiffusion())
+    given = jax.tree.map(
+        lambda x: x.astype(jnp.float32) if x.dtype == float else x, toys.atoms(3)
+    )
+    state = run(process, short_silent, given, method="heun").states
+    assert state.fractional.dtype == state.cell.dtype == jnp.float32
 
 
 def test_what_is_given_stays():
@@ -155,7 +169,8 @@ def test_guidance_goes_away_from_what_no_condition_gives():
     def constant(value):
         return lambda state, times: Parts(*(jnp.asarray(value),) * 3)
 
-    outputs = guided(constant(2.0), constant(0.5), 3.0)(None, None)
+    denoise = guided(constant(2.0), constant(0.5), 3.0)
+    outputs = denoise(toys.atoms(1), jnp.zeros(3))
     assert_allclose(outputs.cell, 2.0 + 3.0 * 1.5)
 
 

@@ -8,6 +8,8 @@ Source: De Bortoli et al., NeurIPS 2022 (arXiv 2202.02763); Jiao et al., NeurIPS
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +32,9 @@ def wrapped_log_density(
     """The logarithm of p(x; σ), normalised over a period."""
     images = wrap(x)[..., None] + jnp.arange(-IMAGES, IMAGES + 1)
     exponents = -0.5 * jnp.square(images / sigma)
-    return jax.nn.logsumexp(exponents, axis=-1) - jnp.log(sigma * np.sqrt(2 * np.pi))
+    return jax.nn.logsumexp(exponents, axis=-1) - jnp.log(
+        sigma * math.sqrt(2 * math.pi)
+    )
 
 
 def wrapped_score(

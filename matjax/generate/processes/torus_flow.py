@@ -20,9 +20,12 @@ from matjax.generate.processes.torus import wrap
 class TorusFlow:
     """Straight ways on the torus from the data to uniform coordinates.
 
-        x_t = x_0 + t d,  d = wrap(x_1 − x_0) less its mean over the atoms
+        x_t = x_0 + t d,  d = wrap(x_1 − x_0 − τ) less its mean over the atoms
 
-    The mean is a translation of the crystal, of which no network can know. A sampling
+    τ, the circular mean of x_1 − x_0, and the mean are translations of the crystal, of
+    which no network can know: ways lead to the nearest of all translated ends. Without
+    τ, where ways change over from one image to another would depend on the origin that
+    the data happen to have. A sampling
     may let velocities grow towards the data, dx/dt = (1 + a (1 − t)) u, as Bose et al.
     (ICLR 2024, arXiv 2310.02391) found to sharpen what comes out.
     """
@@ -55,7 +58,10 @@ class TorusFlow:
     ) -> Corrupted:
         """Coordinates on their way, and their velocity."""
         end = self.prior(key, mask).astype(clean.dtype)
-        velocity = self._relative(wrap(end - clean), mask)
+        apart = end - clean
+        if self.mean_free:
+            apart = apart - _circular_mean(apart, mask)
+        velocity = self._relative(wrap(apart), mask)
         return Corrupted(masked(mask, (clean + time * velocity) % 1), velocity)
 
     def loss(
@@ -100,3 +106,10 @@ class TorusFlow:
         """The step along the velocity; there is no noise."""
         direction = self.direction(values, output, span[0])
         return self.advance(values, direction, span, mask)
+
+
+def _circular_mean(x: Float[Array, "rows 3"], mask: Bool[Array, "rows"]) -> Array:
+    """Mean of coordinates on the torus: the angle of the sum of their unit vectors."""
+    angles = 2 * jnp.pi * x
+    sums = [masked(mask, f(angles)).sum(axis=0) for f in (jnp.sin, jnp.cos)]
+    return jnp.arctan2(*sums) / (2 * jnp.pi)

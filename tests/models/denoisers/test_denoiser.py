@@ -100,7 +100,7 @@ def test_mixed_species_are_inputs_between_pure_ones(params, here):
 
 def test_crystals_of_another_size_differ_by_their_volume_alone(params, here):
     """Edges are those of the crystal brought to the typical volume."""
-    model = MODEL.copy(volume=8 * VOLUME, spread=1e9)
+    model = MODEL.copy(spread=1e9)
     graph = build_graph(symmetries.CRYSTAL, MODEL.cutoff)
     doubled = graph.replace(positions=2 * graph.positions, cell=2 * graph.cell)
     found = model.apply({"params": params}, doubled, symmetries.TIMES)
