@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from itertools import product
 from math import gcd
 from typing import Any
@@ -87,7 +88,9 @@ def validity(crystals: Sequence[Crystal | None]) -> dict[str, float]:
     if not crystals:
         raise ValueError("shares are those of at least one sample; received none")
     structures = [c is not None and is_valid_structure(c) for c in crystals]
-    compositions = [c is not None and is_valid_composition(c.numbers) for c in crystals]
+    compositions = [
+        c is not None and is_valid_composition(np.asarray(c.numbers)) for c in crystals
+    ]
     return {
         "validity_structure_percent": 100 * float(np.mean(structures)),
         "validity_composition_percent": 100 * float(np.mean(compositions)),
@@ -225,8 +228,7 @@ def _composition(crystal: Crystal) -> str:
 
 def _smact() -> Any:
     try:
-        import smact
-        from smact import screening
+        smact, screening = map(import_module, ("smact", "smact.screening"))
     except ImportError as error:
         raise ImportError(
             "validity of compositions needs smact: pip install 'matjax[metrics]'"
