@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from matjax.crystals import read as read
     from matjax.crystals import read_all as read_all
     from matjax.crystals import write as write
+    from matjax.generate import Generator as Generator
+    from matjax.generate import load_generator as load_generator
+    from matjax.generate import save_generator as save_generator
     from matjax.graphs import build_graph as build_graph
     from matjax.lattice_dynamics import Phonons as Phonons
     from matjax.lattice_dynamics import phonons as phonons

@@ -6,6 +6,7 @@ labeled_graphs  their graphs, neighbor lists kept; padded batches
 statistics      reference energies, scales, sizes, shapes of batches
 assembly        batches divided over processes and devices
 loader          the stream of batches
+batch_numbers   batches that carry their number
 sources         data sets by path or name
 entry           crystals one after another, from files, folders, tables, databases
 csv_structures  those of a CSV with a column of CIF texts
@@ -17,6 +18,8 @@ items           crystals of a source by key, with reference values
 """
 
 from matjax.data.assembly import Share as Share
+from matjax.data.batch_numbers import NumberedLoader as NumberedLoader
+from matjax.data.batch_numbers import numbered as numbered
 from matjax.data.datasets import Dataset as Dataset
 from matjax.data.datasets import Example as Example
 from matjax.data.datasets import joined as joined

@@ -62,13 +62,15 @@ def find_edges(crystal: Crystal, cutoff: float, n_nearest: int | None = None) ->
 
     Args:
         crystal: with concrete arrays.
-        cutoff: Å.
+        cutoff: Å; 0 for a graph without edges, where nothing is searched.
         n_nearest: edges kept of each atom, as :func:`build_graph` has it.
 
     Raises:
         ValueError: if ``n_nearest`` is not positive, or two atoms lie on one place.
     """
     n = crystal.n_atoms
+    if cutoff == 0:
+        return no_edges(n)
     pairs = nearest_neighbors(crystal, cutoff, n_nearest)  # sorted by receiver
     counts = np.bincount(pairs.receivers, minlength=n)
     slots = np.arange(counts.max(initial=0))
@@ -79,6 +81,15 @@ def find_edges(crystal: Crystal, cutoff: float, n_nearest: int | None = None) ->
     shifts = np.zeros((*mask.shape, 3), dtype=np.int8 if small else np.int32)
     shifts[mask] = pairs.shifts
     return Edges(senders=senders, shifts=shifts, mask=mask)
+
+
+def no_edges(n_atoms: int) -> Edges:
+    """Edges of atoms that have none."""
+    return Edges(
+        senders=np.zeros((n_atoms, 0), np.int32),
+        shifts=np.zeros((n_atoms, 0, 3), np.int8),
+        mask=np.zeros((n_atoms, 0), bool),
+    )
 
 
 def bucket(size: int, parts: int = 8) -> int:

@@ -162,7 +162,7 @@ def bucket_sizes(
         Shape(n, d, largest.n_graphs) for n, d in some[list(best)].tolist()
     }
     shapes = tuple(sorted(chosen_shapes | {largest}, key=lambda s: (s.n_slots, s)))
-    return Shapes(shapes=shapes, padding=float(1 - edges.sum() / least))
+    return Shapes(shapes=shapes, padding=float(1 - edges.sum() / max(least, 1)))
 
 
 def grouped_by_shape(

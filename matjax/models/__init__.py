@@ -2,6 +2,7 @@
 
 potentials  give node energies
 properties  give properties of crystals and of their atoms, by name
+denoisers   say what noise to take from a crystal
 """
 
 import dataclasses
@@ -11,13 +12,14 @@ from typing import Any, Literal, NamedTuple
 
 from matjax.config import nearest
 
-Kind = Literal["potential", "property"]
-"""What a model is wrapped into: :class:`matjax.predictors.Potential` or
-:class:`matjax.predictors.PropertyPredictor`."""
+Kind = Literal["potential", "property", "denoiser"]
+"""What a model is wrapped into: :class:`matjax.predictors.Potential`,
+:class:`matjax.predictors.PropertyPredictor` or :class:`matjax.generate.Generator`."""
 
 FOLDERS: dict[Kind, str] = {
     "potential": "matjax.models.potentials",
     "property": "matjax.models.properties",
+    "denoiser": "matjax.models.denoisers",
 }
 """Where the models of each kind lie."""
 
@@ -45,6 +47,8 @@ class Registered(NamedTuple):
 
 MODELS: dict[str, Registered] = {
     "cgcnn": Registered("property", "cgcnn", "CGCNN"),
+    "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
+    "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),
     "mace": Registered("potential", "mace", "MACE"),
     "morse": Registered("potential", "pair", "Morse"),

@@ -6,6 +6,7 @@ embedding      elements as inputs, one on each atom or mixed
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
+times          times of a process as inputs
 tensors        Cartesian tensors from equivariant features
 symmetric_contraction    symmetric powers of node features, weighted by element
 e3nn           e3nn-jax, imported when it is used
@@ -36,3 +37,4 @@ from matjax.nn.radial import polynomial_envelope as polynomial_envelope
 from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction
 from matjax.nn.tensors import TensorReadout as TensorReadout
 from matjax.nn.tensors import tensor_basis as tensor_basis
+from matjax.nn.times import embedded_times as embedded_times

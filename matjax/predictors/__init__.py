@@ -17,6 +17,7 @@ from matjax.predictors.labels import Label as Label
 from matjax.predictors.labels import as_label as as_label
 from matjax.predictors.network import Model as Model
 from matjax.predictors.network import Network as Network
+from matjax.predictors.network import initial_parameters as initial_parameters
 from matjax.predictors.network import parameter_shapes as parameter_shapes
 from matjax.predictors.potential import EnergyModel as EnergyModel
 from matjax.predictors.potential import Evaluation as Evaluation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -14,9 +15,11 @@ from matjax.data import (
     Dataset,
     LabeledGraphs,
     Loader,
+    NumberedLoader,
     Share,
     dataset_statistics,
     in_order,
+    numbered,
 )
 from matjax.models import make_model
 from matjax.predictors import Potential
@@ -46,6 +49,9 @@ class Data(NamedTuple):
     it."""
     seed: int = 0
     """Seed of the order."""
+    alone: bool = False
+    """Whether each part of a batch is one structure, with the number of the batch among
+    its labels: for tasks that draw random numbers for each."""
 
 
 @runtime_checkable
@@ -95,6 +101,9 @@ def fit_graphs(
         DivergenceError: if the loss is not a number.
     """
     share = process_share(config)
+    if data.alone:
+        n_shards = data.batch_size // share.process_count
+        share = dataclasses.replace(share, n_shards=n_shards)
     loader = Loader(
         data.graphs,
         batch_size=data.batch_size,
@@ -105,11 +114,11 @@ def fit_graphs(
 
     def validation() -> Iterator[Batch]:
         batches = in_order(data.held_out, batch_size=data.batch_size, share=share)
-        return (batch for _, batch in batches)
+        return (numbered(b, 0) if data.alone else b for _, b in batches)
 
     return fit(
         task,
-        loader,
+        NumberedLoader(loader) if data.alone else loader,
         validation,
         output.folder,
         config,

@@ -17,8 +17,10 @@ from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
     from matjax.weights.cgcnn import read_cgcnn as read_cgcnn
+    from matjax.weights.checkpoint import read_network as read_network
     from matjax.weights.checkpoint import read_potential as read_potential
     from matjax.weights.checkpoint import read_predictor as read_predictor
+    from matjax.weights.checkpoint import save_network as save_network
     from matjax.weights.checkpoint import save_potential as save_potential
     from matjax.weights.checkpoint import save_predictor as save_predictor
     from matjax.weights.header import require_settings as require_settings

@@ -32,6 +32,7 @@ from matjax.weights.table import check
 FORMATS: dict[Kind, str] = {
     "potential": "matjax-potential-1",
     "property": "matjax-predictor-1",
+    "denoiser": "matjax-generator-1",
 }
 """Format of the files of each kind of network."""
 
@@ -46,6 +47,12 @@ _OF_PROPERTIES: dict[str, Any] = {
     "shapes": tuple[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], ...],
 }
 """One entry for each property; without the last two all are scalars of the crystal."""
+_KEYS: dict[Kind, set[str]] = {
+    "potential": set(),
+    "property": set(_OF_PROPERTIES),
+    "denoiser": {"generator"},
+}
+"""What the metadata of each kind may hold beside the model."""
 _DTYPES = ("F16", "BF16", "F32", "F64")
 
 
@@ -59,9 +66,9 @@ def save_potential(
         ValueError: if the model is not registered as a potential, or a setting is so
             far out of bounds that the file would be refused.
     """
-    path = Path(path)
-    metadata = _described(potential.model, path, "potential")
-    return _write(potential.params, path, metadata, overwrite=overwrite)
+    return save_network(
+        potential.model, potential.params, Path(path), "potential", overwrite=overwrite
+    )
 
 
 def save_predictor(
@@ -73,16 +80,18 @@ def save_predictor(
         FileExistsError: if the file exists and ``overwrite`` is not set.
         ValueError: if the model is not registered as a property network, or as above.
     """
-    path = Path(path)
     metadata = {
-        **_described(predictor.model, path, "property"),
         "units": json.dumps(predictor.units, ensure_ascii=False),
         "logarithmic": json.dumps(predictor.logarithmic),
     }
     if any(x.per != "graph" or x.shape for x in predictor.labels):
         metadata["per"] = json.dumps([x.per for x in predictor.labels])
         metadata["shapes"] = json.dumps([x.shape for x in predictor.labels])
-    return _write(predictor.params, path, metadata, overwrite=overwrite)
+    return save_network(
+        *(predictor.model, predictor.params, Path(path), "property"),
+        metadata=metadata,
+        overwrite=overwrite,
+    )
 
 
 def read_potential(path: str | Path) -> Potential:
@@ -92,7 +101,7 @@ def read_potential(path: str | Path) -> Potential:
         WeightsError: if the file is not of this format, is damaged, or its arrays are
             not exactly the model's parameters.
     """
-    model, params, _ = _read(Path(path), "potential")
+    model, params, _ = read_network(Path(path), "potential")
     return Potential(params=params, model=model)
 
 
@@ -103,7 +112,7 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
         WeightsError: as :func:`read_potential`.
     """
     path = Path(path)
-    model, params, metadata = _read(path, "property")
+    model, params, metadata = read_network(path, "property")
     n = len(model.properties)
     scalars = {"per": ["graph"] * n, "shapes": [[]] * n}
     lists: dict[str, Any] = {}
@@ -130,19 +139,37 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
     )
 
 
-def _described(model: Any, path: Path, kind: Kind) -> dict[str, str]:
-    """Name and settings of a model, as metadata that can be read again."""
-    name, text = require_settings(model, path, kind)
-    return {"format": FORMATS[kind], "model": name, "config": text}
-
-
-def _write(
-    params: Any, path: Path, metadata: dict[str, str], *, overwrite: bool
+def save_network(
+    model: Any,
+    params: Any,
+    path: Path,
+    kind: Kind,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    overwrite: bool = False,
 ) -> Path:
+    """Writes a model and its parameters to a ``.safetensors`` file.
+
+    Args:
+        model: registered as of this kind.
+        params: its parameters.
+        path: of the file.
+        kind: of the model.
+        metadata: what else the kind of network needs.
+        overwrite: whether to write over a file.
+
+    Raises:
+        FileExistsError: if the file exists and ``overwrite`` is not set.
+        ValueError: if the model is not registered as of this kind, or a setting is so
+            far out of bounds that the file would be refused.
+    """
+    name, text = require_settings(model, path, kind)
+    own = {"format": FORMATS[kind], "model": name, "config": text}
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; give another name or overwrite=True")
     arrays = {k: jnp.asarray(v) for k, v in flatten_dict(params, sep="/").items()}
-    header, data = _parts(save_arrays(arrays, metadata), path)
+    content = save_arrays(arrays, {**own, **(metadata or {})})
+    header, data = _parts(content, path)
     header["__metadata__"][DIGEST] = _digest(header, data)
     # The library writes the metadata in an order that changes from file to file.
     text = json.dumps(header, sort_keys=True).encode()
@@ -186,8 +213,13 @@ def _digest(header: Mapping[str, Any], data: bytes) -> str:
     return hashlib.sha256(text.encode() + data).hexdigest()
 
 
-def _read(path: Path, kind: Kind) -> tuple[Any, dict[str, Any], dict[str, str]]:
-    """Model, parameters and metadata of a file."""
+def read_network(path: Path, kind: Kind) -> tuple[Any, dict[str, Any], dict[str, str]]:
+    """Model, parameters and metadata of a file that :func:`save_network` wrote.
+
+    Raises:
+        WeightsError: if the file is not of this kind's format, is damaged, or its
+            arrays are not exactly the model's parameters.
+    """
     format, registry = FORMATS[kind], registered(kind)
     content = path.read_bytes()
     header, data = _parts(content, path)
@@ -203,7 +235,7 @@ def _read(path: Path, kind: Kind) -> tuple[Any, dict[str, Any], dict[str, str]]:
             f"{path}: its metadata must say format {format!r} and a model of "
             f"{sorted(registry)}; received {metadata.get('format')!r}, {name!r}"
         )
-    known = _METADATA | (_OF_PROPERTIES.keys() if kind == "property" else set())
+    known = _METADATA | _KEYS[kind]
     if not (metadata.keys() <= known and isinstance(metadata.get("config"), str)):
         raise WeightsError(
             f"{path}: its metadata must be {sorted(known)}; it has {sorted(metadata)}"

@@ -89,6 +89,11 @@ BOUNDS: dict[str, Any] = {
     "step": Annotated[float, Field(ge=0.01, le=50)],
     "sigma": Length,
     "distance": Length,
+    "frequencies": Annotated[int, Field(ge=1, le=256)],
+    "times": Annotated[int, Field(ge=1, le=256)],
+    "degree": Annotated[int, Field(ge=1, le=1000)],
+    "volume": Positive,
+    "spread": Positive,
     "reach": Annotated[float, Field(gt=0, le=10)],
 }
 """Bounds of the settings by their names; others are what the model's annotation says,

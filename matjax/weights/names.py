@@ -88,6 +88,12 @@ PRETRAINED: dict[str, Pretrained] = {
         for path in sorted((Path(__file__).parent / "shipped").glob("*.safetensors"))
     },
     **{
+        path.stem: Shipped(path, "denoiser")
+        for path in sorted(
+            (Path(__file__).parent / "shipped" / "generators").glob("*.safetensors")
+        )
+    },
+    **{
         name: Published(f"{name}.nqx", f"{folder}/{name}.nqx", sha256)
         for name, folder, sha256 in _NEQUIX_FILES
     },

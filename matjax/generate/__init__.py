@@ -1,0 +1,39 @@
+"""Score-based generation of crystals: from noise to atoms in a cell.
+
+cells       cells as six numbers that no rotation changes
+denoising   networks as denoisers, and the losses that train them
+sampler     from noise to crystals
+coverage    what a generator was trained on
+evaluate    how good samples are
+generator   trained networks with their process, as files
+"""
+
+from typing import TYPE_CHECKING
+
+from matjax.lazy import import_when_used
+
+if TYPE_CHECKING:
+    from matjax.generate.coverage import Coverage as Coverage
+    from matjax.generate.denoising import EXAMPLE as EXAMPLE
+    from matjax.generate.denoising import DenoiserModel as DenoiserModel
+    from matjax.generate.denoising import denoiser as denoiser
+    from matjax.generate.denoising import denoising_labels as denoising_labels
+    from matjax.generate.denoising import denoising_losses as denoising_losses
+    from matjax.generate.generator import Generator as Generator
+    from matjax.generate.generator import Recipe as Recipe
+    from matjax.generate.generator import Sampled as Sampled
+    from matjax.generate.generator import load_generator as load_generator
+    from matjax.generate.generator import save_generator as save_generator
+    from matjax.generate.processes import JointProcess as JointProcess
+    from matjax.generate.processes import ProcessConfig as ProcessConfig
+    from matjax.generate.processes import Scales as Scales
+    from matjax.generate.processes import data_scales as data_scales
+    from matjax.generate.processes import joint_process as joint_process
+    from matjax.generate.sampler import SamplerConfig as SamplerConfig
+    from matjax.generate.sampler import Samples as Samples
+    from matjax.generate.sampler import guided as guided
+    from matjax.generate.sampler import make_sampler as make_sampler
+    from matjax.generate.sampler import sample as sample
+    from matjax.generate.sampler import sample_keys as sample_keys
+
+import_when_used(__name__)

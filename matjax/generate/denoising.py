@@ -1,0 +1,103 @@
+"""Networks as denoisers of states, and the losses by which they are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from matjax.arrays import Array
+from matjax.generate.processes import JointProcess, Parts, State, parts_of
+from matjax.generate.sampler import Denoise
+from matjax.predictors import Label
+
+EXAMPLE, NUMBER = "example", "number"
+"""Labels of a batch from which its noise follows: of the example, and of the step."""
+
+
+@runtime_checkable
+class DenoiserModel(Protocol):
+    """What a network must offer: a Flax module of a graph and its times.
+
+    It returns ``fractional`` (nodes, 3), along the cell vectors; ``cell`` (graphs, 3,
+    3), symmetric, in the frame in which the cell is symmetric too; and ``elements``
+    (nodes, species).
+    """
+
+    @property
+    def species(self) -> tuple[int, ...]:
+        """Atomic numbers it knows."""
+        ...
+
+    @property
+    def cutoff(self) -> float:
+        """Length of the longest edges, Å."""
+        ...
+
+    @property
+    def degree(self) -> int:
+        """Edge slots of each atom; 0 if it needs no edges."""
+        ...
+
+    def init(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``flax.linen.Module.init``."""
+        ...
+
+    def apply(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``flax.linen.Module.apply``."""
+        ...
+
+
+def denoiser(model: DenoiserModel, params: Any, process: JointProcess) -> Denoise:
+    """A network with its parameters as a denoiser, which builds edges as atoms move."""
+
+    def denoise(state: State, times: Array) -> Parts:
+        graph = process.graph(state, model.cutoff, model.degree)
+        return parts_of(model.apply({"params": params}, graph, times[None]))
+
+    return denoise
+
+
+def denoising_labels(process: JointProcess) -> dict[str, Label]:
+    """Labels of the losses of each part that has a process.
+
+    The predictions of :func:`denoising_losses` are losses already; compared with zeros
+    by their absolute value, terms of a loss take them as they are.
+    """
+    names = {"fractional": "atom", "cell": "graph", "elements": "atom"}
+    return {
+        name: Label(f"{name}_loss", per)  # type: ignore[arg-type]
+        for (name, per), given in zip(names.items(), process.processes, strict=True)
+        if given is not None
+    }
+
+
+def denoising_losses(
+    model: DenoiserModel, process: JointProcess, *, seed: int = 0
+) -> Callable[[Any, Any], Mapping[str, Array]]:
+    """Losses of one crystal with noise, from parameters and a part of a batch.
+
+    The time is uniform. Noise follows from the seed, the number of the step and that of
+    the example, whatever devices the batch is divided over.
+
+    Args:
+        model: whose parameters are trained.
+        process: that brings the noise.
+        seed: of the noise.
+    """
+
+    def predict(params: Any, batch: Any) -> Mapping[str, Array]:
+        key = jax.random.key(seed)
+        for name in (NUMBER, EXAMPLE):
+            key = jax.random.fold_in(key, batch.labels[name][0].astype(jnp.uint32))
+        time_key, noise_key = jax.random.split(key)
+        clean = process.encode(batch.graph)
+        time = jax.random.uniform(time_key, (), clean.fractional.dtype)
+        state, noisy = process.corrupt(noise_key, clean, time)
+        outputs = denoiser(model, params, process)(state, process.times(time))
+        losses = process.losses(outputs, noisy, time, clean.masks)
+        return {f"{name}_loss": values for name, values in losses.items()}
+
+    return predict
