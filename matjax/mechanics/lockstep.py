@@ -19,7 +19,7 @@ import numpy as np
 
 from matjax.arrays import Array
 from matjax.crystals import Crystal
-from matjax.graphs import Shape, batch_slots, bucket
+from matjax.graphs import Shape, bucket
 from matjax.mechanics.chunks import halved, next_limit, next_slack
 from matjax.mechanics.ensembles import NPT, NVT, Ensemble, scale_of
 from matjax.mechanics.motion import (
@@ -40,7 +40,7 @@ from matjax.mechanics.rows import (
     sizes_of,
     stacked,
 )
-from matjax.predictors import Potential
+from matjax.predictors import Potential, evaluate, slots_that_fit
 from matjax.units import FEMTOSECOND
 
 SAVING = 0.25
@@ -227,7 +227,9 @@ class Lockstep:
             if len(alike) == 1:  # no padding: runs are long, and barostats count nodes
                 alike[0].n_nodes = alike[0].crystal.n_atoms
             for sizes, group in grouped(alike, cutoff, saving=SAVING):
-                n_most = max(1, batch_slots() // sizes.n_slots)
+                n_most = max(
+                    1, slots_that_fit(self.potential, evaluate) // sizes.n_slots
+                )
                 n_batches = -(-len(group) // n_most)
                 whole = Batch(sizes, group, len(group))
                 yield from whole.parts(-(-len(group) // n_batches))

@@ -4,11 +4,13 @@ network     what they have in common
 labels      kinds of values that are known or predicted, in one table
 batches     many crystals as graphs of few shapes
 potential   energies, forces, stresses, Hessian products: the only dE in matjax
+budget      how many crystals a device holds
 committee   several potentials as one, and how far they disagree
 property    networks that give properties, with their units
 calculator  a potential as an ASE calculator
 """
 
+from matjax.predictors.budget import slots_that_fit as slots_that_fit
 from matjax.predictors.calculator import ase_calculator as ase_calculator
 from matjax.predictors.committee import Committee as Committee
 from matjax.predictors.committee import evaluate_members as evaluate_members

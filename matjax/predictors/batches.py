@@ -19,6 +19,7 @@ from matjax.graphs import (
     grouped_by_shape,
     pad_crystals,
 )
+from matjax.predictors.budget import slots_that_fit
 from matjax.predictors.network import Network
 
 Item = TypeVar("Item")
@@ -36,7 +37,11 @@ class Batch(NamedTuple):
 
 
 def batches(
-    network: Network, crystals: Sequence[Crystal], shapes: Policy = "few"
+    network: Network,
+    crystals: Sequence[Crystal],
+    shapes: Policy = "few",
+    *,
+    compute: Callable[..., Any],
 ) -> Iterator[Batch]:
     """All crystals once, in graphs of a few shapes.
 
@@ -44,6 +49,7 @@ def batches(
         network: whose cutoff, neighbors and precision the graphs have.
         crystals: with concrete arrays.
         shapes: where the shapes come from; see :data:`matjax.graphs.Policy`.
+        compute: what will be computed of the network and each graph.
 
     Raises:
         ValueError: if there is no such policy; or naming the place of a crystal that
@@ -52,8 +58,9 @@ def batches(
     edges, refused = checked_edges(network, crystals)
     for index, error in refused.items():
         raise ValueError(f"crystal {index}: {error}") from error
+    slots = slots_that_fit(network, compute)
     for shape, group in grouped(edges, shapes).items():
-        size = batch_size(shape, len(group), shapes)
+        size = batch_size(shape, len(group), shapes, slots=slots)
         whole = Shape(size * shape.n_nodes, shape.degree, size)
         for start in range(0, len(group), size):
             yield _batch(crystals, edges, group[start : start + size], whole, network)

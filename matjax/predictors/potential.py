@@ -89,7 +89,7 @@ class Potential(Network):
             result = jax.device_get(_evaluate(self, self.graph(crystals)))
             return _prediction(result, 0, slice(crystals.n_atoms), "this crystal")
         predictions: dict[int, Prediction] = {}
-        for batch in batches(self, crystals, shapes):
+        for batch in batches(self, crystals, shapes, compute=evaluate):
             result = jax.device_get(_evaluate(self, batch.graph))
             for place, index in enumerate(batch.indices):
                 rows = slice(*batch.ends[place : place + 2])

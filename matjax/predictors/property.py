@@ -154,7 +154,7 @@ class PropertyPredictor(Network):
         if isinstance(crystals, Crystal):
             return self.of_graph(self.graph(crystals))[0]
         found: dict[int, Properties] = {}
-        for batch in batches(self, crystals):
+        for batch in batches(self, crystals, compute=PropertyPredictor.outputs):
             found |= zip(batch.indices, self.of_graph(batch.graph), strict=True)
         return [found[index] for index in range(len(crystals))]
 

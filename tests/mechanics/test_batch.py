@@ -81,10 +81,10 @@ def test_standard_shapes_are_shared_by_lists_and_change_nothing(argon):
 
 
 def test_a_place_is_filled_by_a_crystal_that_waits(argon, monkeypatch):
-    monkeypatch.setattr("matjax.graphs.shapes.batch_slots", lambda: 1)
+    monkeypatch.setattr(batch, "slots_that_fit", lambda *_: 1)
     crystals = [argon_cell(seed) for seed in (0, 4, 8)]
     one_by_one = relax(argon, crystals)
-    monkeypatch.setattr("matjax.graphs.shapes.batch_slots", lambda: 2**14)
+    monkeypatch.setattr(batch, "slots_that_fit", lambda *_: 2**14)
     together = relax(argon, crystals)
     for a, b in zip(one_by_one, together, strict=True):
         assert_allclose(a.energies, b.energies, rtol=1e-10)  # round-off

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from matjax.crystals import Crystal
 from matjax.models.potentials import StillingerWeber
 from matjax.models.properties import CGCNN
-from matjax.predictors import Potential, PropertyPredictor
+from matjax.predictors import Potential, PropertyPredictor, evaluate
 from matjax.predictors.batches import batches
 from matjax.predictors.potential import _evaluate
 
@@ -28,7 +28,7 @@ def potential():
 
 
 def test_each_crystal_is_what_it_is_alone(potential, monkeypatch):
-    monkeypatch.setattr("matjax.graphs.shapes.batch_slots", lambda: 300)
+    monkeypatch.setattr("matjax.predictors.budget.batch_slots", lambda: 300)
     crystals = [silicon(seed) for seed in range(12)]
     together = potential(crystals)
     for crystal, found in zip(crystals, together, strict=True):
@@ -40,8 +40,9 @@ def test_each_crystal_is_what_it_is_alone(potential, monkeypatch):
 def test_all_come_once_and_few_shapes_occur(potential):
     _evaluate.clear_cache()
     crystals = [silicon(seed) for seed in range(50)]
-    found = [index for batch in batches(potential, crystals) for index in batch.indices]
-    assert sorted(found) == list(range(50))
+    found = batches(potential, crystals, compute=evaluate)
+    places = [index for batch in found for index in batch.indices]
+    assert sorted(places) == list(range(50))
     potential(crystals)
     assert _evaluate._cache_size() <= 3
 
