@@ -13,6 +13,7 @@ from matjax.studies import Run, catalog
 from matjax.weights import load_potential
 
 
+@pytest.mark.slow
 def measure(name, folder, *settings):
     study = catalog.find_study(f"benchmark/{name}")
     experiment = catalog.load_experiment(study.experiment)
@@ -30,6 +31,7 @@ def test_neighbor_lists_are_timed_beside_those_of_other_codes(tmp_path):
     assert (tmp_path / "neighbors.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_potential_is_timed_without_a_peer(tmp_path):
     settings = ("potential=stillinger-weber-si", "peer=false", "n_repeats=1")
     sizes = ("n_atoms_paired=8", "n_atoms_large=16")

@@ -38,6 +38,7 @@ def test_a_generator_is_trained_and_judged(perovskites, tmp_path):
     assert (tmp_path / "run" / "samples.extxyz").is_file()
 
 
+@pytest.mark.slow
 def test_elements_that_were_not_trained_on_are_not_judged(perovskites, tmp_path):
     other = tmp_path / "other.extxyz"
     write(other, perovskite(numbers=[56, 22, 8, 8, 8]))

@@ -27,6 +27,7 @@ def test_silicon_at_constant_pressure_is_recorded(tmp_path):
     assert (tmp_path / "thermodynamics.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_pressure_without_a_barostat_is_refused(tmp_path):
     with pytest.raises(ValueError, match="ensemble=npt alone"):
         simulate(tmp_path, "ensemble=nvt", "pressure=1.0")

@@ -65,6 +65,7 @@ def test_samples_have_the_formula(predictor):
     assert np.abs(found[0].fractional - found[1].fractional).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_samples_in_any_number_and_beside_other_sizes(predictor):
     small, large = np.array([8, 8, 22]), np.array([8, 8, 8, 22, 38])
     one = predictor.sample_each([small], 4).crystals

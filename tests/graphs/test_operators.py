@@ -76,6 +76,7 @@ def test_a_state_that_is_summed_without_the_rule_is_wrong_away_from_gamma():
 # Pooling
 
 
+@pytest.mark.slow
 def test_an_empty_graph_gives_zeros_and_finite_derivatives():
     graph = batch(n_nodes=8, n_graphs=4)
     graph = graph.replace(

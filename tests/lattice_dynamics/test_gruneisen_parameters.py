@@ -36,6 +36,7 @@ def differences(found, strain, q, step=1e-4):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_tensors_equal_differences_between_strained_and_relaxed_crystals(of_silicon):
     for strain in (
         np.diag([1.0, 0, 0]),

@@ -42,6 +42,7 @@ def assert_same(found, expected):
     assert_allclose(found.stress, expected.stress, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [NVE, NVT, NPT])
 def test_rows_of_a_batch_move_as_they_do_alone(argon, kind):
     crystals = [argon_cell(0), argon_cell(1), argon_cell(2)]

@@ -28,6 +28,7 @@ def mixed(graph, shares):
     return graph.replace(composition=composition.at[0].set(row))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index_weights", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_mixed_elements_join_the_pure_ones_smoothly(name, index_weights, graph):

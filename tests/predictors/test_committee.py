@@ -62,6 +62,7 @@ def test_force_constants_of_a_committee_are_the_mean_of_its_members(members, com
     )
 
 
+@pytest.mark.slow
 def test_relaxed_committee_has_no_mean_force(committee):
     relaxed = relax(committee, ARGON, fmax=1e-5).crystal
     forces = np.mean([m(relaxed).forces for m in committee.members], axis=0)

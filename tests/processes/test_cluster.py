@@ -130,6 +130,7 @@ def test_a_lost_scheduler_is_told_and_the_survey_goes_on_later(
     assert {key: found[key] for key in before} == before
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_matjax_is_refused(tmp_path, function):
     copy = tmp_path / "other"
     package = Path(matjax.__file__).parent

@@ -47,6 +47,7 @@ class Wrong(nn.Module):
         return {"gap": total}
 
 
+@pytest.mark.slow
 def test_a_network_of_tensors_and_spectra_obeys():
     predictor = PropertyPredictor.create(Local(species=(8, 14)), LABELS)
     # The network does not know elements apart.

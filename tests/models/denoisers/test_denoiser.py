@@ -78,6 +78,7 @@ def test_a_supercell_has_the_same_vectors_and_the_same_tensor(params, here):
         assert np.sum(np.abs(found - vector).max(axis=1) < 1e-8) == 2
 
 
+@pytest.mark.slow
 def test_padding_changes_nothing(params, here):
     there = symmetries.outputs(MODEL, params, symmetries.CRYSTAL, n_nodes=6)
     for a, b in zip(real(there), real(here), strict=True):
