@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt
@@ -91,7 +92,15 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         keys=keys,
         total=len(keys),
     )
-    return save_screen(run, found, columns, compare=config.compare, competing=phases)
+    return save_screen(
+        run,
+        found,
+        columns,
+        compare=config.compare,
+        competing=phases,
+        kind=config.table,
+        title=f"{Path(config.structures).name} in {config.potential}",
+    )
 
 
 def _contents(potential: str, source: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ replaced, and what it was at is done again.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,8 +43,6 @@ reasons."""
 
 GONE = 20.0
 """Seconds without a connection after which a scheduler counts as lost."""
-
-log = logging.getLogger("matjax.processes")
 
 
 def survey(
@@ -174,7 +171,8 @@ class _Engine:
         try:
             while True:
                 connected = self._connection(connected)
-                while len(self.active) < self._places():
+                places = self._places()
+                while len(self.active) < places:
                     batch = self._next(more) if not exhausted or self.again else None
                     if batch is None:
                         exhausted = True

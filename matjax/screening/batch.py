@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from matjax.mechanics import Elasticity, Relaxation, elastic, relax
 from matjax.predictors import Potential
 from matjax.screening.settings import ScreenSettings
 
-Step = TypeVar("Step")
-
-STEPS = ("relaxations", "elasticities", "phonons", "predictions")
+STEPS = ("relaxations", "elasticities", "phonons", "meshes", "spectra")
 """Cached properties that hold one entry for each crystal."""
 
 
@@ -90,33 +87,36 @@ class Batch:
 
     @cached_property
     def phonons(self) -> list[Phonons]:
-        """Phonons at rest, exact on the grid of :meth:`mesh`."""
+        """Phonons at rest, exact on the grids of :attr:`meshes`."""
         return phonons(
             self.potential,
             self.crystals,
-            grid=[self._grid(crystal) for crystal in self.crystals],
+            grid=[mesh.index.shape for mesh in self.meshes],
             dtype=self.potential.dtype,
             shapes="standard",
         )
 
-    def mesh(self, row: int) -> Mesh:
-        """Wave vectors at which the phonons of a crystal are computed."""
-        crystal = self.crystals[row]
-        return regular_mesh(crystal, self._grid(crystal))
+    @cached_property
+    def meshes(self) -> list[Mesh]:
+        """Wave vectors at which the phonons of each are computed."""
+        length = self.settings.length
+        return [regular_mesh(c, divisions(c, length)) for c in self.crystals]
+
+    @cached_property
+    def spectra(self) -> list[np.ndarray]:
+        """THz on these meshes, (q, modes), imaginary negative; nan where it failed."""
+        pairs = zip(self.phonons, self.meshes, strict=True)
+        return [np.asarray(found.frequencies(mesh.q)) for found, mesh in pairs]
 
     def frequencies(self, row: int) -> np.ndarray:
-        """THz on that mesh, (q, modes), imaginary ones negative.
+        """The spectrum of a crystal.
 
         Raises:
-            ValueError: if the phonons of this crystal have failed.
+            ValueError: if its phonons have failed.
         """
-        found: Any = self.phonons[row]
-        if found.failure:
-            raise ValueError(found.failure)
-        return np.asarray(found.frequencies(self.mesh(row).q))
-
-    def _grid(self, crystal: Crystal) -> tuple[int, int, int]:
-        return divisions(crystal, self.settings.length)
+        if failure := self.phonons[row].failure:
+            raise ValueError(failure)
+        return self.spectra[row]
 
     def _reduced(self, crystal: Crystal) -> Crystal:
         if not (self.settings.primitive and all(crystal.pbc)):

@@ -19,7 +19,7 @@ import numpy as np
 
 from matjax.crystals import Crystal, space_group
 from matjax.lattice_dynamics import thermal_properties
-from matjax.processes.tasks import find_function
+from matjax.processes.tasks import MismatchError, find_function
 from matjax.screening.batch import Batch
 from matjax.units import BOLTZMANN, GPA, J_PER_MOL, unit_name
 from matjax.weights import PRETRAINED, load_predictor
@@ -66,6 +66,10 @@ GROUPS = {
 """Names that stand for several columns."""
 
 
+ALWAYS = ("converged", "steps")
+"""Columns of every screen."""
+
+
 def _together(batch: Batch) -> Sequence[Value]:
     raise ValueError("all crystals of a screen decide on this column together")
 
@@ -95,6 +99,11 @@ def column(
     return made
 
 
+def all_columns(names: Sequence[str]) -> list[Column]:
+    """Columns of a screen, those of every screen first."""
+    return [find_column(name) for name in dict.fromkeys((*ALWAYS, *names))]
+
+
 def expanded(names: Sequence[str]) -> list[str]:
     """The names with groups resolved, each once.
 
@@ -119,8 +128,10 @@ def find_column(name: str) -> Column:
     if name in PRETRAINED and PRETRAINED[name].kind == "property":
         return _of_predictor(name)
     if ":" in name:
-        function = find_function(name)
-        found = getattr(function, "column", None)
+        try:
+            found = getattr(find_function(name), "column", None)
+        except MismatchError as error:
+            raise ValueError(str(error)) from error
         if isinstance(found, Column):
             return found
         raise ValueError(
@@ -255,7 +266,7 @@ def _thermal(batch: Batch, row: int) -> tuple[float, float]:
     Boltzmann's constant each: the function summed is smooth in the matrices, and the
     mean over a mesh converges fast.
     """
-    mesh = batch.mesh(row)
+    mesh = batch.meshes[row]
     found = thermal_properties(
         mesh, batch.frequencies(row), [batch.settings.temperature]
     )
@@ -267,7 +278,7 @@ def _thermal(batch: Batch, row: int) -> tuple[float, float]:
 
 def _without_translations(batch: Batch, row: int) -> np.ndarray:
     """All frequencies of the mesh but the three translations, (modes,)."""
-    found, at_gamma = batch.frequencies(row), _is_gamma(batch.mesh(row).q)
+    found, at_gamma = batch.frequencies(row), _is_gamma(batch.meshes[row].q)
     return np.concatenate(
         [
             values[np.argsort(abs(values))[3:]] if gamma else values

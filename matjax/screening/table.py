@@ -16,7 +16,6 @@ from matjax.data import energies_above_hull
 from matjax.files import cell, draft
 from matjax.screening.columns import HULL, Column, find_column
 from matjax.screening.pipeline import Given, Screened
-from matjax.screening.worker import ALWAYS
 
 ENERGY = find_column("energy").header
 
@@ -194,8 +193,3 @@ def write_structures(path: Path, found: Iterator[Row]) -> int:
             write(file, atoms, format="extxyz")
             number += 1
     return number
-
-
-def all_columns(names: Sequence[str]) -> list[Column]:
-    """Columns of a screen, those of every screen first."""
-    return [find_column(name) for name in dict.fromkeys((*ALWAYS, *names))]

@@ -14,12 +14,9 @@ from matjax.crystals import Crystal, crystal_from_json, crystal_to_json
 from matjax.predictors import Potential
 from matjax.processes.tasks import failure_of
 from matjax.screening.batch import Batch
-from matjax.screening.columns import Column, Missing, Value, find_column
+from matjax.screening.columns import Column, Missing, Value, all_columns
 from matjax.screening.settings import ScreenSettings
 from matjax.weights import load_potential
-
-ALWAYS = ("converged", "steps")
-"""Columns of every screen."""
 
 FUNCTION = f"{__name__}:compute"
 """This module's function as tasks name it."""
@@ -37,7 +34,7 @@ def compute(
         items: crystals as plain JSON.
         settings: ``columns``, and those of :class:`ScreenSettings`.
     """
-    columns = [find_column(name) for name in (*ALWAYS, *settings["columns"])]
+    columns = all_columns(settings["columns"])
     given = {k: v for k, v in settings.items() if k in ScreenSettings.model_fields}
     screen = ScreenSettings(**given)
     potential = _loaded(screen.potential, screen.potential_precision)

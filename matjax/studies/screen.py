@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from matjax.reports import ColumnValues, overview_figure
-from matjax.screening.columns import HULL, find_column
+from matjax.screening.columns import HULL, all_columns, find_column
 from matjax.screening.pipeline import Screened
 from matjax.screening.table import (
     Comparison,
     above_hull,
-    all_columns,
     rows,
     write_structures,
     write_table,

@@ -126,3 +126,15 @@ def test_command_writes_a_table_beside_its_folder(tmp_path, data, monkeypatch):
     assert main(words) == 0  # it goes on, and has nothing left to do
     assert table(tmp_path / "found.csv")[0] == one
     assert main([*words[:3], "found.txt", *SETTINGS]) == 1
+
+
+def test_command_writes_parquet(tmp_path, data, monkeypatch):
+    reader = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.chdir(tmp_path)
+    words = ["screen", str(data), "--out", "found.parquet", "n_workers=1"]
+    assert main([*words, "columns=[energy]", *SETTINGS]) == 0
+    assert reader.read_table("found.parquet")["crystal"].to_pylist() == [
+        "test-0",
+        "test-1",
+        "test-2",
+    ]

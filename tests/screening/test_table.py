@@ -4,11 +4,11 @@ import csv
 
 from matjax.processes import Records
 from matjax.screening import find_column
+from matjax.screening.columns import all_columns
 from matjax.screening.pipeline import Given, Screened
 from matjax.screening.table import (
     Comparison,
     above_hull,
-    all_columns,
     formula,
     rows,
     write_table,
