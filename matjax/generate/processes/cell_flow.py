@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
-
 from matjax.arrays import Array, Bool, Float
-from matjax.generate.processes.protocol import Corrupted, masked, mean_square, normal
+from matjax.generate.processes.protocol import (
+    Corrupted,
+    masked,
+    mean_square,
+    normal,
+    standard_normal,
+)
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,7 @@ class CellFlow:
         self, key: Array, mask: Bool[Array, "rows"]
     ) -> Float[Array, "rows values"]:
         """Standard normal."""
-        shape = (len(mask), self.width)
-        return masked(mask, normal(key, shape, jnp.zeros(()).dtype))
+        return standard_normal(key, mask, self.width)
 
     def corrupt(
         self,

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Bool, Float
-from matjax.generate.processes.protocol import Corrupted, masked, mean_square, normal
+from matjax.generate.processes.protocol import (
+    Corrupted,
+    masked,
+    mean_square,
+    normal,
+    standard_normal,
+)
 
 REACH = 0.99
 """r: at time 1 a share α = 0.016 of the data is left, so that the first step back,
@@ -47,8 +53,7 @@ class GaussianDiffusion:
         self, key: Array, mask: Bool[Array, "rows"]
     ) -> Float[Array, "rows values"]:
         """Standard normal."""
-        shape = (len(mask), self.width)
-        return masked(mask, normal(key, shape, jnp.zeros(()).dtype))
+        return standard_normal(key, mask, self.width)
 
     def corrupt(
         self,

@@ -130,6 +130,13 @@ def normal(
     return draw(key, shape[0], lambda k: jax.random.normal(k, shape[1:], dtype))
 
 
+def standard_normal(
+    key: Array, mask: Bool[Array, "rows"], width: int
+) -> Float[Array, "rows values"]:
+    """Normal random numbers in JAX's default float; 0 for padding."""
+    return masked(mask, normal(key, (len(mask), width), jnp.zeros(()).dtype))
+
+
 def masked(mask: Bool[Array, "rows"], values: Array) -> Array:
     """The values, and 0 for padding."""
     return jnp.where(mask.reshape(-1, *(1,) * (values.ndim - 1)), values, 0)

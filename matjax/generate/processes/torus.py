@@ -14,11 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from matjax.arrays import Array, Float
+from matjax.arrays import Array, Bool, Float
+from matjax.generate.processes.protocol import draw, masked
 
 IMAGES = 8
 """Images on either side; at σ = 1 those left out are below 1e-12 of the sum."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(48)
+
+
+def uniform(key: Array, mask: Bool[Array, "rows"]) -> Float[Array, "rows 3"]:
+    """Coordinates anywhere in the cell; 0 for padding."""
+    return masked(mask, draw(key, len(mask), lambda k: jax.random.uniform(k, (3,))))
 
 
 def wrap(x: Float[Array, "..."]) -> Float[Array, "..."]:

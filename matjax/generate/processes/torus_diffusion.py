@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Bool, Float
 from matjax.generate.processes.protocol import (
     Corrupted,
-    draw,
     masked,
     mean_square,
     normal,
 )
-from matjax.generate.processes.torus import mean_square_score, wrapped_score
+from matjax.generate.processes.torus import mean_square_score, uniform, wrapped_score
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,7 @@ class TorusDiffusion:
 
     def prior(self, key: Array, mask: Bool[Array, "rows"]) -> Float[Array, "rows 3"]:
         """Uniform over the cell."""
-        uniform = draw(key, len(mask), lambda k: jax.random.uniform(k, (3,)))
-        return masked(mask, uniform)
+        return uniform(key, mask)
 
     def corrupt(
         self,

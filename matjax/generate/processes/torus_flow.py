@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Bool, Float
-from matjax.generate.processes.protocol import Corrupted, draw, masked, mean_square
-from matjax.generate.processes.torus import wrap
+from matjax.generate.processes.protocol import Corrupted, masked, mean_square
+from matjax.generate.processes.torus import uniform, wrap
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ class TorusFlow:
 
     def prior(self, key: Array, mask: Bool[Array, "rows"]) -> Float[Array, "rows 3"]:
         """Uniform over the cell."""
-        uniform = draw(key, len(mask), lambda k: jax.random.uniform(k, (3,)))
-        return masked(mask, uniform)
+        return uniform(key, mask)
 
     def corrupt(
         self,
