@@ -37,8 +37,11 @@ KNOWN = {
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 """Types whose values are told by themselves."""
 
-ASIDE = ("cache", "log", "dump", "trace", "profiler", "traceback")
-"""Settings of JAX with these words in their names say what is written, and where."""
+ASIDE = ("cache", "log", "dump", "trace", "profiler", "traceback", "pallas", "mosaic")
+"""Settings of JAX with these words in their names say what is written, and where.
+
+Those of Pallas exist once something has imported it; nothing here is written in it.
+"""
 
 
 class UnstableError(ValueError):

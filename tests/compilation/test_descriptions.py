@@ -101,6 +101,7 @@ def test_words_are_the_same_in_another_process():
     script = """
         import jax
         jax.config.update("jax_enable_x64", True)
+        import jax.experimental.pallas  # has settings of its own, as soon as imported
         from matjax.compilation import descriptions
         from matjax.weights import load_potential
         potential = load_potential("nequix-mlearn-si")
