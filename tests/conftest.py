@@ -28,6 +28,16 @@ import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 
+QUICKLY_COMPILED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=0"
+"""Three quarters of the time of a test are XLA's, to optimise what runs for less than
+a second: this takes a third of it. Slow tests run what users run."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set before anything is computed, and for processes that tests start."""
+    if config.option.markexpr == "not slow":
+        os.environ.setdefault("XLA_FLAGS", QUICKLY_COMPILED)
+
 
 def pytest_terminal_summary(terminalreporter) -> None:
     """Print what the tests of each folder took."""
