@@ -44,6 +44,9 @@ class ProcessConfig(Section):
     """Noise of elements; given ones make generation structure prediction."""
     annealing: float = Field(default=0.0, ge=0, le=100)
     """How much velocities of a flow of coordinates grow towards the data."""
+    paired: bool = True
+    """Whether noise of a flow of coordinates is dealt out among atoms of one element so
+    that their ways are short."""
     powers: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Time of coordinates, cell and elements, as powers of the common time."""
 
@@ -93,7 +96,8 @@ def joint_process(
         )
     if min(config.powers) <= 0:
         raise ValueError(f"powers of the time are positive; received {config.powers}")
-    coordinates: dict[str, Any] = {"flow": {"annealing": config.annealing}}
+    flow = {"annealing": config.annealing, "paired": config.paired}
+    coordinates: dict[str, Any] = {"flow": flow}
     return JointProcess(
         species=species,
         fractional=_made(FRACTIONAL, config.fractional, coordinates),

@@ -19,7 +19,7 @@ from matjax.arrays import Array, Float, Int, Leaf
 from matjax.crystals.lattice import inverse, transform
 from matjax.elements import N_ELEMENTS, species_index
 from matjax.generate.cells import components, log_stretch, stretched
-from matjax.generate.processes.protocol import Process
+from matjax.generate.processes.protocol import OfKinds, Process
 from matjax.graphs import Graph, empty_neighbor_list, update_neighbor_list
 
 
@@ -218,10 +218,16 @@ class JointProcess:
     ) -> tuple[State, Parts]:
         """A state with noise, and the targets of a network's outputs."""
         keys, times = Parts(*jax.random.split(key, 3)), self.times(time)
-        noisy = self.each(
-            lambda p, old, k, t, mask: p.corrupt(k, old, t, mask),
-            *(clean.parts, keys, times, clean.masks),
-        )
+        index = clean.elements
+        kinds = index if self.elements is None else self.elements.decided(index)
+
+        def corrupted(p: Process, old: Array, *given: Any) -> Any:
+            k, t, mask = given
+            if isinstance(p, OfKinds):
+                return p.corrupt_kinds(k, old, t, mask, kinds)
+            return p.corrupt(k, old, t, mask)
+
+        noisy = self.each(corrupted, clean.parts, keys, times, clean.masks)
         values = self.each(lambda p, pair: pair.values, noisy)
         return clean.with_parts(values), noisy
 

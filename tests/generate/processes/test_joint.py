@@ -112,3 +112,20 @@ def test_outputs_of_networks_become_parts():
     parts = parts_of(outputs)
     assert parts.cell.shape == (1, 6)
     assert_allclose(jnp.sum(parts.cell**2), jnp.sum(tensor**2))
+
+
+def test_ways_of_atoms_of_one_element_are_shorter_when_they_are_paired():
+    crystal = Crystal.create(
+        [6] * 4 + [5],
+        4.0 * np.eye(3),
+        fractional=np.random.default_rng(0).random((5, 3)),
+    )
+
+    def length(paired):
+        process = toys.joint(fractional=TorusFlow(paired=paired), cell=CellFlow())
+        clean = process.encode(build_graph(crystal, 0.0))
+        way = lambda key: process.corrupt(key, clean, jnp.asarray(0.5))[1].fractional
+        keys = jax.random.split(jax.random.key(0), 64)
+        return float(jnp.square(jax.vmap(way)(keys).target).sum())
+
+    assert length(True) < 0.9 * length(False)
