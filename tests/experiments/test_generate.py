@@ -5,7 +5,7 @@ import pytest
 from matjax.crystals import write
 from matjax.generate import load_generator
 from tests.experiments.test_training import run
-from tests.generate.test_evaluate import perovskite
+from tests.generate.evaluate.perovskites import perovskite
 
 TINY = {"name": "diffcsp", "features": 8, "layers": 1, "frequencies": 2, "times": 3}
 
