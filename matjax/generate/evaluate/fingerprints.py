@@ -51,9 +51,8 @@ class Fingerprints(NamedTuple):
     @property
     def known(self) -> np.ndarray:
         """Which crystals have fingerprints, (crystals,)."""
-        return np.isfinite(self.structures).all(1) & np.isfinite(self.compositions).all(
-            1
-        )
+        both = np.concatenate([self.structures, self.compositions], axis=1)
+        return np.isfinite(both).all(axis=1)
 
 
 def fingerprints_of(
