@@ -80,8 +80,8 @@ def denoising_losses(
     """Losses of one crystal with noise, from parameters and a part of a batch.
 
     The time is uniform. A share of the examples has its elements given, if the process
-    says so, and no loss of them. Noise follows from the seed, the number of the step and that of
-    the example, whatever devices the batch is divided over.
+    says so, and no loss of them. Noise follows from the seed, the number of the step
+    and that of the example, whatever devices the batch is divided over.
 
     Args:
         model: whose parameters are trained.

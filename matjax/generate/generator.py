@@ -188,6 +188,20 @@ class Generator(struct.PyTreeNode):
             crystals += _crystals(jax.device_get(made), len(some))
         return Sampled(crystals, config.evaluations)
 
+    def unnamed(self, n: int, seed: int = 0) -> list[np.ndarray]:
+        """Zeros for atoms whose elements are to be chosen, (atoms,) of each sample.
+
+        Cells have as many atoms as those of the data, as often.
+
+        Args:
+            n: number of samples.
+            seed: of the choice.
+        """
+        shares = np.array(self.coverage.shares)
+        rng = np.random.default_rng(seed)
+        sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
+        return [np.zeros(size, int) for size in sizes]
+
     def _compositions(
         self,
         formula: str | None,
@@ -217,10 +231,7 @@ class Generator(struct.PyTreeNode):
         if n_atoms is not None:
             self.coverage.require_size(n_atoms, f"n_atoms={n_atoms}")
             return [np.zeros(n_atoms, int)] * n
-        shares = np.array(self.coverage.shares)
-        rng = np.random.default_rng(seed)
-        sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
-        return [np.zeros(size, int) for size in sizes]
+        return self.unnamed(n, seed)
 
     def _given(self, compositions: Sequence[np.ndarray], n_nodes: int) -> State:
         """States with the atoms of each sample and nothing else, (samples, ...)."""
