@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pydantic import NonNegativeInt, PositiveInt
 
 from matjax.config import ConfigError, ExperimentConfig
-from matjax.crystals import Crystal
-from matjax.data import entries, read_dataset
+from matjax.crystals import Crystal, read_each
+from matjax.data import read_dataset
 from matjax.generate.evaluate import is_valid, match_everyone
 from matjax.studies import (
     Run,
@@ -23,7 +23,7 @@ class Config(ExperimentConfig):
     """Which samples, and beside what."""
 
     samples: str
-    """File of samples; as structures of a screen."""
+    """File of samples, in a format that ASE reads."""
     truth: str
     """Data set by name (``perov_5/test``), file or folder."""
     train: str | None = None
@@ -84,7 +84,9 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
 
 def _samples(config: Config) -> list[Crystal | None]:
     """Samples of the file; None for what is no crystal, or is not there."""
-    found = [entry.crystal for entry in entries(config.samples)]
+    # Atoms that are too close are for the validity to tell.
+    read = read_each(config.samples, allow_close=True)
+    found = [one if isinstance(one, Crystal) else None for _, one in read]
     if not found:
         raise ConfigError(f"{config.samples} holds no sample: one at least is needed")
     return [*found, *[None] * config.n_missing]

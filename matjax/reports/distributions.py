@@ -53,7 +53,9 @@ def distribution_figure(
             title=title,
         )
         for ax, (name, values) in zip(axes[0], samples.items(), strict=True):
-            _draw(ax, _finite(values), _finite(data[name]))
+            edges = _draw(ax, _finite(values), _finite(data[name]))
+            if _are_whole(edges + 0.5):
+                ax.locator_params(axis="x", integer=True)
             ax.set(xlabel=name)
         axes[0, 0].set_ylabel("share (%)")
         axes[0, 0].legend()
@@ -65,8 +67,8 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def _draw(ax: Axes, samples: np.ndarray, data: np.ndarray) -> None:
-    """Bars of the data, the outline of the samples above them."""
+def _draw(ax: Axes, samples: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Bars of the data, and the outline of the samples; gives the bins' edges."""
     edges = _edges(data, samples)
     looks = (
         (data, {"label": "data", "color": "C0", "alpha": 0.45}),
@@ -77,6 +79,11 @@ def _draw(ax: Axes, samples: np.ndarray, data: np.ndarray) -> None:
             inside = np.clip(values, edges[0], edges[-1])
             weights = np.full(len(values), 100 / len(values))
             ax.hist(inside, bins=edges.tolist(), weights=weights, **look)
+    return edges
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    return bool((values == np.round(values)).all())
 
 
 def _edges(data: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -84,8 +91,9 @@ def _edges(data: np.ndarray, samples: np.ndarray) -> np.ndarray:
     both = np.concatenate([data, samples])
     if not len(both):
         return np.array([0.0, 1.0])
-    if (both == np.round(both)).all() and np.ptp(both) < N_BINS:
-        return np.arange(both.min() - 0.5, both.max() + 1)
+    if _are_whole(both) and np.ptp(both) < N_BINS:
+        # A place beside them, so that one number alone is a bar too.
+        return np.arange(both.min() - 1.5, both.max() + 2)
     low, high = np.percentile(data if len(data) else both, OUTLIERS)
     reach = (high - low) / 4 or 0.5
     return np.linspace(low - reach, high + reach, N_BINS + 1)

@@ -12,8 +12,9 @@ from tests.generate.evaluate.perovskites import SITES, perovskite
 def files(tmp_path, monkeypatch):
     monkeypatch.setenv("MATJAX_CACHE", str(tmp_path / "cache"))
     samples, truth = tmp_path / "samples.extxyz", tmp_path / "truth.extxyz"
-    crystals = [perovskite(3.9, sites=SITES + 0.1), perovskite(4.1)]
-    write(samples, crystals)
+    met = SITES.copy()
+    met[1] = [0.01, 0, 0]
+    write(samples, [perovskite(3.9, sites=SITES + 0.1), perovskite(sites=met)])
     write(truth, [perovskite(3.9), perovskite(numbers=[56, 22, 8, 8, 8])])
     return {"samples": str(samples), "truth": str(truth), "n_workers": 1}
 
@@ -24,7 +25,8 @@ def test_new_crystals_are_judged(files, tmp_path):
     settings = {**files, "train": files["truth"], "n_missing": 2, "everyone": True}
     metrics = run("evaluate", tmp_path / "run", settings)
     assert metrics["n_samples"] == 4
-    assert metrics["validity_structure_percent"] == 50.0
+    assert metrics["validity_structure_percent"] == 25.0
+    assert metrics["validity_composition_percent"] == 50.0
     assert metrics["novel_percent"] == 0.0
     assert metrics["metre_percent"] == 50.0
     assert (tmp_path / "run" / "distributions.png").is_file()

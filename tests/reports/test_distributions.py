@@ -20,10 +20,11 @@ def test_bars_of_data_and_outlines_of_samples_are_shares():
     }
     figure = distribution_figure(samples, data, title="perovskites")
     elements, density = figure.axes
-    assert_allclose(heights(elements), [25, 75])
+    assert_allclose(heights(elements), [0, 25, 75, 0])
     assert elements.get_xlabel() == "elements"
     (outline,) = [p for p in elements.patches if p.get_label() == "samples"]
     assert_allclose(sorted({*outline.get_xy()[:, 1]}), [0, 50])
+    assert all(tick == round(tick) for tick in elements.get_xticks())
     # What is far beyond the data is counted at the end of the axis.
     assert density.get_xlim()[1] < 200
     (outline,) = [p for p in density.patches if p.get_label() == "samples"]
