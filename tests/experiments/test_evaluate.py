@@ -4,6 +4,7 @@ import pytest
 
 from matjax.config import ConfigError
 from matjax.crystals import write
+from matjax.studies import catalog
 from tests.experiments.test_training import run
 from tests.generate.evaluate.perovskites import SITES, perovskite
 
@@ -17,6 +18,10 @@ def files(tmp_path, monkeypatch):
     write(samples, [perovskite(3.9, sites=SITES + 0.1), perovskite(sites=met)])
     write(truth, [perovskite(3.9), perovskite(numbers=[56, 22, 8, 8, 8])])
     return {"samples": str(samples), "truth": str(truth), "n_workers": 1}
+
+
+def test_the_command_stands_beside_those_that_generate():
+    assert catalog.find_study("generate/evaluate").experiment.stem == "evaluate"
 
 
 def test_new_crystals_are_judged(files, tmp_path):
