@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import jax.numpy as jnp
@@ -20,22 +18,15 @@ from matjax.generate import (
     Generator,
     ProcessConfig,
     Recipe,
-    SamplerConfig,
     data_scales,
     denoising_labels,
     denoising_losses,
     save_generator,
 )
-from matjax.generate.evaluate import (
-    is_valid_structure,
-    match_rate,
-    validity,
-    wasserstein,
-)
 from matjax.models import make_model
 from matjax.predictors import Label, initial_parameters
 from matjax.reports import learning_figure
-from matjax.studies import Data, Run, fit_graphs
+from matjax.studies import Data, Run, Sampling, Truth, fit_graphs, sample_and_judge
 from matjax.train import FitConfig, Task, Term, read_records
 from matjax.weights import require_settings
 
@@ -55,25 +46,15 @@ class Weights(Section):
     """Elements, where they are not given."""
 
 
-class Sampling(Section):
-    """How samples are made, and how many are judged."""
-
-    method: str = "ode"
-    """Sampler: ancestral, predictor_corrector, langevin, ode or heun."""
-    steps: PositiveInt = 50
-    """From noise to data."""
-    n: PositiveInt = 256
-    """Crystals of the validation set that are predicted from their composition, or
-    samples if elements are not given."""
-
-
 class Config(ExperimentConfig):
     """Which crystals, which noise, which network."""
 
     train: str
     """Data set by name (``perov_5/train``), file or folder."""
     validation: str
-    """Data set on which the best parameters are chosen and samples judged."""
+    """Data set on which the best parameters are chosen."""
+    truth: str | None = None
+    """Data set beside which samples are judged; by default the validation set."""
     n_validation: PositiveInt = 512
     """Crystals of it whose loss is watched, at one time of noise each."""
     network: dict[str, Any] = Field(default_factory=lambda: {"name": "diffcsp"})
@@ -88,11 +69,13 @@ class Config(ExperimentConfig):
     sampling: Sampling = Sampling()
 
 
-def main(config: Config, run: Run) -> Mapping[str, float]:
+def main(config: Config, run: Run) -> Mapping[str, float | int]:
     """The generator as a file, samples of it, and how good they are."""
     training = read_dataset(config.train, ())
     validation = read_dataset(config.validation, ())
     validation.require_species(training.species, "the training set")
+    truth = read_dataset(config.truth or config.validation, ())
+    truth.require_species(training.species, "the training set")
     generator = _start(config, training)
     process = generator.process
     labels = denoising_labels(process)
@@ -122,7 +105,9 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         curve = learning_figure(read_records(run.folder), title=title)
         run.save_figure("learning", curve)
     trained = generator.replace(params=fitted.params)
-    judged = _judged(trained, _first(validation, config.sampling.n), config, run)
+    crystals, seen = ([e.crystal for e in d.examples] for d in (truth, training))
+    beside = Truth(truth.name, crystals, seen)
+    judged = sample_and_judge(trained, beside, config.sampling, run, seed=config.seed)
     return {**fitted.metrics, "n_train": len(training), **judged}
 
 
@@ -166,35 +151,3 @@ def _graphs(dataset: Dataset, labels: Mapping[str, Label]) -> LabeledGraphs:
     examples = tuple(map(labeled, range(len(dataset))))
     numbered = dataclasses.replace(dataset, examples=examples)
     return LabeledGraphs(numbered, NO_EDGES, labels=[*labels.values(), EXAMPLE])
-
-
-def _judged(
-    generator: Generator, truth: Dataset, config: Config, run: Run
-) -> dict[str, float]:
-    """Samples as a file, and how good they are beside the truth."""
-    expected = [example.crystal for example in truth.examples]
-    sampler = SamplerConfig(config.sampling.method, config.sampling.steps)
-    begun = time.monotonic()
-    sampled = generator.sample_each(
-        [np.asarray(crystal.numbers) for crystal in expected],
-        config.seed,
-        sampler=sampler,
-    )
-    seconds = (time.monotonic() - begun) / len(expected)
-    if found := sampled.finite:
-        run.save_crystal("samples.extxyz", found)
-    metrics = {
-        "n_sampled": len(expected),
-        "n_not_finite": sampled.n_failed,
-        "network_evaluations": sampled.evaluations,
-        "seconds_per_sample": seconds,
-    }
-    if config.process.elements == "given":
-        return metrics | match_rate(expected, [sampled.crystals])
-    valid = [crystal for crystal in found if is_valid_structure(crystal)]
-    if valid:
-        metrics |= wasserstein(valid, expected)
-    if find_spec("smact") is None:
-        run.log.warning("validity is left out: it needs smact, pip install smact")
-        return metrics
-    return metrics | validity(sampled.crystals)

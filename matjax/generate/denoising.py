@@ -79,8 +79,9 @@ def denoising_losses(
 ) -> Callable[[Any, Any], Mapping[str, Array]]:
     """Losses of one crystal with noise, from parameters and a part of a batch.
 
-    The time is uniform. Noise follows from the seed, the number of the step and that of
-    the example, whatever devices the batch is divided over.
+    The time is uniform. A share of the examples has its elements given, if the process
+    says so, and no loss of them. Noise follows from the seed, the number of the step
+    and that of the example, whatever devices the batch is divided over.
 
     Args:
         model: whose parameters are trained.
@@ -93,11 +94,16 @@ def denoising_losses(
         for name in (NUMBER, EXAMPLE):
             key = jax.random.fold_in(key, batch.labels[name][0].astype(jnp.uint32))
         time_key, noise_key = jax.random.split(key)
+        given_key = jax.random.fold_in(key, 3)
         clean = process.encode(batch.graph)
         time = jax.random.uniform(time_key, (), clean.fractional.dtype)
         state, noisy = process.corrupt(noise_key, clean, time)
-        outputs = denoiser(model, params, process)(state, process.times(time))
+        given = jax.random.bernoulli(given_key, process.given_share)
+        seen, times = process.with_elements_given(given, state, clean, time)
+        outputs = denoiser(model, params, process)(seen, times)
         losses = process.losses(outputs, noisy, time, clean.masks)
+        if process.elements is not None:  # nothing is learned of what is given
+            losses["elements"] = jnp.where(given, 0, losses["elements"])
         return {f"{name}_loss": values for name, values in losses.items()}
 
     return predict

@@ -93,6 +93,16 @@ class Generator(struct.PyTreeNode):
         return joint_process(recipe.process, self.model.species, recipe.scales)
 
     @property
+    def predictor(self) -> Generator:
+        """The generator to which elements are given, if it was trained for that too."""
+        if not self.recipe.process.given_share:
+            return self
+        given = {"elements": "given", "given_share": 0.0}
+        process = self.recipe.process.model_copy(update=given)
+        recipe = self.recipe.model_copy(update={"process": process})
+        return self.replace(recipe=recipe)
+
+    @property
     def coverage(self) -> Coverage:
         """What it was trained on."""
         return self.recipe.coverage
@@ -117,7 +127,7 @@ class Generator(struct.PyTreeNode):
 
         Args:
             formula: of one formula unit, such as ``SrTiO3``, for a generator to which
-                elements are given.
+                elements are given, or were in a share of its training.
             n: number of samples.
             seed: the same seed gives the same samples, whatever their number.
             n_formula: formula units in a cell.
@@ -132,8 +142,9 @@ class Generator(struct.PyTreeNode):
             ValueError: naming what is covered, if the formula or the number of atoms is
                 not; or if the generator needs the one and received the other.
         """
-        rows = self._compositions(formula, n, seed, n_formula, n_atoms)
-        sampled = self.sample_each(rows, seed, sampler=sampler)
+        maker = self if formula is None else self.predictor
+        rows = maker._compositions(formula, n, seed, n_formula, n_atoms)
+        sampled = maker.sample_each(rows, seed, sampler=sampler)
         if sampled.n_failed:
             warnings.warn(
                 f"{sampled.n_failed} of {n} samples are not finite and left out",
@@ -150,7 +161,8 @@ class Generator(struct.PyTreeNode):
     ) -> Sampled:
         """One sample for each list of atomic numbers.
 
-        Where elements are not given, their number alone counts.
+        Where elements are not given, their number alone counts; :attr:`predictor` is
+        the generator to which they are.
 
         Args:
             compositions: atomic numbers of each sample, (atoms,).
@@ -175,6 +187,20 @@ class Generator(struct.PyTreeNode):
             )
             crystals += _crystals(jax.device_get(made), len(some))
         return Sampled(crystals, config.evaluations)
+
+    def unnamed(self, n: int, seed: int = 0) -> list[np.ndarray]:
+        """Zeros for atoms whose elements are to be chosen, (atoms,) of each sample.
+
+        Cells have as many atoms as those of the data, as often.
+
+        Args:
+            n: number of samples.
+            seed: of the choice.
+        """
+        shares = np.array(self.coverage.shares)
+        rng = np.random.default_rng(seed)
+        sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
+        return [np.zeros(size, int) for size in sizes]
 
     def _compositions(
         self,
@@ -205,10 +231,7 @@ class Generator(struct.PyTreeNode):
         if n_atoms is not None:
             self.coverage.require_size(n_atoms, f"n_atoms={n_atoms}")
             return [np.zeros(n_atoms, int)] * n
-        shares = np.array(self.coverage.shares)
-        rng = np.random.default_rng(seed)
-        sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
-        return [np.zeros(size, int) for size in sizes]
+        return self.unnamed(n, seed)
 
     def _given(self, compositions: Sequence[np.ndarray], n_nodes: int) -> State:
         """States with the atoms of each sample and nothing else, (samples, ...)."""

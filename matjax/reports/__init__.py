@@ -12,6 +12,8 @@ training       how errors fell; predictions beside labels
 students       phonons of a student beside those of its teacher
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
+distributions  numbers of samples beside those of data
+structures     crystals side by side
 costs          time and memory beside other routes and codes
 """
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from matjax.reports.costs import neighbor_cost_figure as neighbor_cost_figure
     from matjax.reports.costs import phonon_cost_figure as phonon_cost_figure
     from matjax.reports.descents import descent_figure as descent_figure
+    from matjax.reports.distributions import distribution_figure as distribution_figure
     from matjax.reports.drawing import new_figure as new_figure
     from matjax.reports.drawing import save_figure as save_figure
     from matjax.reports.drawing import style as style
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from matjax.reports.stability import stage_in_words as stage_in_words
     from matjax.reports.stability import stage_record as stage_record
     from matjax.reports.stability import verdict as verdict
+    from matjax.reports.structures import structure_figure as structure_figure
     from matjax.reports.students import student_figure as student_figure
     from matjax.reports.students import student_table as student_table
     from matjax.reports.thermal import thermal_figure as thermal_figure

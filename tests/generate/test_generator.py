@@ -82,6 +82,18 @@ def test_elements_are_chosen_where_they_are_not_given(chooser):
     assert [c.n_atoms for c in chooser.sample(n=2, n_atoms=3)] == [3, 3]
 
 
+def test_a_generator_trained_for_both_takes_a_formula_or_chooses():
+    both = generator(elements="absorbing", given_share=0.5)
+    found = both.sample("SrTiO3", n=2, seed=1)
+    assert [sorted(c.numbers.tolist()) for c in found] == [[8, 8, 8, 22, 38]] * 2
+    # As one to which elements are given, at time 0, whose parameters are the same.
+    alone = generator().replace(params=both.params).sample("SrTiO3", n=2, seed=1)
+    assert_allclose(found[1].fractional, alone[1].fractional, rtol=1e-12)
+    assert {c.n_atoms for c in both.sample(n=3)} <= {3, 5}
+    only = generator()
+    assert only.predictor is only
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
