@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from ase.formula import Formula
@@ -79,16 +79,25 @@ class Coverage(BaseModel):
                 f"a cell holds at least one formula unit; received {n_formula}"
             )
         counts = _counts(formula)
-        unknown = sorted(set(counts) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"{formula} holds {', '.join(symbols(tuple(unknown)))}, of which the "
-                f"generator knows nothing: it was trained on {self.described}"
-            )
+        self.require_species(counts, formula)
         self.require_size(n_formula * sum(counts.values()), f"{n_formula} {formula}")
         return np.repeat(
             sorted(counts), [n_formula * counts[z] for z in sorted(counts)]
         )
+
+    def require_species(self, numbers: Collection[int], what: str) -> None:
+        """Raises ValueError unless all elements are covered.
+
+        Args:
+            numbers: atomic numbers.
+            what: holds them, for the error.
+        """
+        unknown = tuple(sorted(set(numbers) - set(self.species)))
+        if unknown:
+            raise ValueError(
+                f"{what} holds {', '.join(symbols(unknown))}, of which the generator "
+                f"knows nothing: it was trained on {self.described}"
+            )
 
     def require_size(self, n_atoms: int, what: str) -> None:
         """Raises ValueError unless cells of so many atoms are covered.

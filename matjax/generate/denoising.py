@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from matjax.arrays import Array
+from matjax.arrays import Array, Float
+from matjax.generate.conditions import conditions_of
 from matjax.generate.processes import JointProcess, Parts, State, parts_of
 from matjax.generate.sampler import Denoise
 from matjax.predictors import Label
@@ -50,12 +51,26 @@ class DenoiserModel(Protocol):
         ...
 
 
-def denoiser(model: DenoiserModel, params: Any, process: JointProcess) -> Denoise:
-    """A network with its parameters as a denoiser, which builds edges as atoms move."""
+def denoiser(
+    model: DenoiserModel,
+    params: Any,
+    process: JointProcess,
+    *,
+    conditions: Float[Array, "conditions"] | None = None,
+) -> Denoise:
+    """A network with its parameters as a denoiser, which builds edges as atoms move.
+
+    Args:
+        model: the network.
+        params: of the network.
+        process: of the states.
+        conditions: of a network that takes some; NaN where they are left open.
+    """
+    given = {} if conditions is None else {"conditions": conditions[None]}
 
     def denoise(state: State, times: Array) -> Parts:
         graph = process.graph(state, model.cutoff, model.degree)
-        return parts_of(model.apply({"params": params}, graph, times[None]))
+        return parts_of(model.apply({"params": params}, graph, times[None], **given))
 
     return denoise
 
@@ -93,10 +108,13 @@ def denoising_losses(
         for name in (NUMBER, EXAMPLE):
             key = jax.random.fold_in(key, batch.labels[name][0].astype(jnp.uint32))
         time_key, noise_key = jax.random.split(key)
+        open_key = jax.random.fold_in(key, 2)
         clean = process.encode(batch.graph)
         time = jax.random.uniform(time_key, (), clean.fractional.dtype)
         state, noisy = process.corrupt(noise_key, clean, time)
-        outputs = denoiser(model, params, process)(state, process.times(time))
+        conditions = conditions_of(model, batch.graph, batch.labels, open_key)
+        denoise = denoiser(model, params, process, conditions=conditions)
+        outputs = denoise(state, process.times(time))
         losses = process.losses(outputs, noisy, time, clean.masks)
         return {f"{name}_loss": values for name, values in losses.items()}
 
