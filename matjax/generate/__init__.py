@@ -5,6 +5,8 @@ denoising   networks as denoisers, and the losses that train them
 sampler     from noise to crystals
 conditions  what a network was trained to be asked for
 constraints cell, atoms and space group that samples have
+steering    samplers steered by a potential's forces and phonons
+refinement  samples relaxed, ranked and symmetrised
 orbits      atoms on Wyckoff positions, on which they stay
 coverage    what a generator was trained on
 evaluate    how good samples are
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from matjax.generate.sampler import make_sampler as make_sampler
     from matjax.generate.sampler import sample as sample
     from matjax.generate.sampler import sample_keys as sample_keys
+    from matjax.generate.steering import Steering as Steering
+    from matjax.generate.steering import steering as steering
     from matjax.generate.storage import load_generator as load_generator
     from matjax.generate.storage import save_generator as save_generator
 

@@ -36,6 +36,7 @@ from matjax.generate.sampler import (
     sample,
     sample_keys,
 )
+from matjax.generate.steering import Steering, steered
 from matjax.graphs import bucket
 
 CHUNK = 256
@@ -68,6 +69,8 @@ class Sampled(NamedTuple):
     """None where a number was not finite, or the cell had no volume."""
     evaluations: int
     """Times that the network was asked for each."""
+    ways: Sequence[list[Crystal | None]] = ()
+    """Crystals after each step of each, where they were kept."""
 
     @property
     def finite(self) -> list[Crystal]:
@@ -116,6 +119,7 @@ class Generator(struct.PyTreeNode):
         constraints: Constraints | None = None,
         conditions: Mapping[str, float | str] | None = None,
         guidance: float = 1.0,
+        steering: Steering | None = None,
     ) -> list[Crystal]:
         """Crystals of a formula, or of a number of atoms.
 
@@ -133,6 +137,7 @@ class Generator(struct.PyTreeNode):
                 was trained with; elements such as ``Sr-Ti-O`` as ``chemical_system``.
             guidance: how much further than to the condition samples are led from those
                 without one; the network is asked twice at each step.
+            steering: by a potential, towards low energy or stable phonons.
 
         Returns:
             The samples that are finite; a warning counts the others.
@@ -149,6 +154,7 @@ class Generator(struct.PyTreeNode):
             constraints=constraints,
             conditions=conditions,
             guidance=guidance,
+            steering=steering,
         )
         if sampled.n_failed:
             warnings.warn(
@@ -166,6 +172,8 @@ class Generator(struct.PyTreeNode):
         constraints: Constraints | None = None,
         conditions: Mapping[str, float | str] | None = None,
         guidance: float = 1.0,
+        steering: Steering | None = None,
+        keep_ways: bool = False,
     ) -> Sampled:
         """One sample for each list of atomic numbers.
 
@@ -179,6 +187,8 @@ class Generator(struct.PyTreeNode):
             constraints: cell, atoms or space group that samples have.
             conditions: as :meth:`sample` takes them.
             guidance: likewise.
+            steering: likewise.
+            keep_ways: whether crystals after each step are returned, too.
 
         Raises:
             ValueError: if an element or a condition is not known, or constraints
@@ -205,6 +215,7 @@ class Generator(struct.PyTreeNode):
             guidance = 0.0
         keys = sample_keys(seed, len(compositions))
         crystals: list[Crystal | None] = []
+        ways: list[list[Crystal | None]] = []
         for start in range(0, len(compositions), CHUNK):
             some = np.arange(start, min(start + CHUNK, len(compositions)))
             # Of few samples and of many the same function, and so the same numbers.
@@ -216,11 +227,14 @@ class Generator(struct.PyTreeNode):
                 rows,
                 limits,
                 np.asarray(guidance, float),
-                static=(self.model, self.recipe, config),
+                steering,
+                static=(self.model, self.recipe, config, keep_ways),
             )
-            crystals += _crystals(jax.device_get(made), len(some), constraints.cell)
+            made = jax.device_get(made)
+            crystals += _crystals(made, len(some), constraints.cell)
+            ways += _ways(made, len(some), constraints.cell) if keep_ways else []
         asked_twice = bound.conditions is not None
-        return Sampled(crystals, config.evaluations * (1 + asked_twice))
+        return Sampled(crystals, config.evaluations * (1 + asked_twice), ways)
 
     def _compositions(
         self,
@@ -287,11 +301,12 @@ def _sample_rows(
     given: State,
     bound: Bound,
     guidance: Float[Array, ""],
+    steering: Steering | None,
     *,
-    static: tuple[DenoiserModel, Recipe, SamplerConfig],
+    static: tuple[DenoiserModel, Recipe, SamplerConfig, bool],
 ) -> Any:
-    """Decoded samples and whether they are finite, (samples, ...)."""
-    model, recipe, config = static
+    """Decoded samples, whether they are finite, their masks, and the ways to them."""
+    model, recipe, config, keep_way = static
     process = joint_process(recipe.process, model.species, recipe.scales)
 
     def one(key: jax.Array, start: State, limits: Bound) -> Any:
@@ -302,12 +317,20 @@ def _sample_rows(
         if orbits is not None:
             denoise = symmetric(denoise, process, orbits)
         sampler = make_sampler(config, denoise, process)
+        if steering is not None:
+            sampler = steered(sampler, process, steering)
         if orbits is not None:
             sampler = constrained(sampler, process, orbits)
-        known = {"known": limits.known, "known_cell": limits.known_cell}
-        samples = sample(sampler, process, key, start, steps=config.steps, **known)
+        samples = sample(
+            *(sampler, process, key, start),
+            steps=config.steps,
+            known=limits.known,
+            known_cell=limits.known_cell,
+            keep_way=keep_way,
+        )
         decoded = process.decode(samples.states)
-        return decoded, samples.finite, start.mask
+        way = jax.vmap(process.decode)(samples.way) if keep_way else None
+        return decoded, samples.finite, start.mask, way
 
     return jax.vmap(one)(keys, given, bound)
 
@@ -317,7 +340,7 @@ def _crystals(made: Any, n: int, given: np.ndarray | None) -> list[Crystal | Non
 
     A given cell takes the place of its symmetric form.
     """
-    decoded, finite, mask = made
+    decoded, finite, mask, _ = made
     crystals: list[Crystal | None] = []
     for k in range(n):
         crystal = None
@@ -332,3 +355,16 @@ def _crystals(made: Any, n: int, given: np.ndarray | None) -> list[Crystal | Non
                 )
         crystals.append(crystal)
     return crystals
+
+
+def _ways(made: Any, n: int, given: np.ndarray | None) -> list[list[Crystal | None]]:
+    """Crystals after each step to the first rows."""
+    _, _, masks, way = made
+    steps = way.cell.shape[1]
+    finite = np.ones(steps, bool)  # so far as cells and coordinates are
+    ways = []
+    for k in range(n):
+        decoded = jax.tree.map(lambda x, k=k: x[k], way)
+        mask = np.broadcast_to(masks[k], (steps, len(masks[k])))
+        ways.append(_crystals((decoded, finite, mask, None), steps, given))
+    return ways

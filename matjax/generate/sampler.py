@@ -86,6 +86,8 @@ class Samples(struct.PyTreeNode):
     """(samples, ...)."""
     finite: Leaf
     """Which samples are numbers, (samples,)."""
+    way: State | None = None
+    """States after each step, (samples, steps, ...), where they are kept."""
 
 
 def make_sampler(
@@ -121,6 +123,7 @@ def sample(
     steps: int,
     known: Bool[Array, "nodes"] | None = None,
     known_cell: Bool[Array, ""] | None = None,
+    keep_way: bool = False,
 ) -> Samples:
     """One sample: a compiled loop from time 1 to 0. Map it over keys for many.
 
@@ -133,6 +136,7 @@ def sample(
         known: atoms that stay where they are given, as the others come to them: their
             values at each time are the given ones with the noise of that time.
         known_cell: whether the cell stays likewise.
+        keep_way: whether states after each step are returned, too.
     """
     walk_key, known_key = jax.random.split(key)
     kept = None
@@ -144,19 +148,19 @@ def sample(
     times = jnp.linspace(1.0, 0.0, steps + 1, dtype=given.fractional.dtype)
     walk = sampler.init(walk_key, given)
 
-    def body(walk: Walk, number: Array) -> tuple[Walk, None]:
+    def body(walk: Walk, number: Array) -> tuple[Walk, State | None]:
         walk = sampler.step(walk, times[number], times[number + 1])
         if kept is not None:
             noise_key = jax.random.fold_in(known_key, number)
             noisy, _ = process.corrupt(noise_key, given, times[number + 1])
             walk = walk.replace(state=_held(walk.state, noisy, kept))
-        return walk, None
+        return walk, walk.state if keep_way else None
 
-    walk, _ = jax.lax.scan(body, walk, jnp.arange(steps))
+    walk, way = jax.lax.scan(body, walk, jnp.arange(steps))
     state = walk.state if kept is None else _held(walk.state, given, kept)
     numbers = [x for x in state.parts if jnp.issubdtype(x.dtype, jnp.floating)]
     finite = jnp.stack([jnp.all(jnp.isfinite(x)) for x in numbers]).all()
-    return Samples(states=state, finite=finite)
+    return Samples(states=state, finite=finite, way=way)
 
 
 def sample_keys(seed: int, n: int) -> Array:

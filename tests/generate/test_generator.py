@@ -108,3 +108,12 @@ def test_samples_that_are_no_numbers_are_counted_and_told(predictor):
     assert (sampled.n_failed, sampled.finite, sampled.evaluations) == (2, [], 3)
     with pytest.warns(UserWarning, match="2 of 2 samples are not finite"):
         assert broken.sample("TiO2", n=2) == []
+
+
+def test_ways_end_at_the_samples(predictor):
+    sampled = predictor.sample_each([np.array([8, 8, 22])], 1, keep_ways=True)
+    (way,) = sampled.ways
+    assert len(way) == 3
+    assert_allclose(way[-1].fractional, sampled.crystals[0].fractional, rtol=0)
+    assert np.abs(way[0].fractional - way[-1].fractional).max() > 1e-6
+    assert predictor.sample_each([np.array([8, 8, 22])]).ways == []
