@@ -10,6 +10,7 @@ refinement  samples relaxed, ranked and symmetrised
 orbits      atoms on Wyckoff positions, on which they stay
 coverage    what a generator was trained on
 evaluate    how good samples are
+rows        samples side by side
 generator   trained networks with their process
 storage     generators as files
 """
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from matjax.generate.sampler import sample_keys as sample_keys
     from matjax.generate.steering import Steering as Steering
     from matjax.generate.steering import steering as steering
+    from matjax.generate.storage import covering_generator as covering_generator
     from matjax.generate.storage import load_generator as load_generator
     from matjax.generate.storage import save_generator as save_generator
 

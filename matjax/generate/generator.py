@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,13 +13,10 @@ from flax import struct
 from jax.typing import DTypeLike
 from pydantic import BaseModel, ConfigDict
 
-from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.generate.conditions import stated
-from matjax.generate.constraints import Bound, Constraints, bind, with_held
+from matjax.generate.constraints import Constraints, bind, with_held
 from matjax.generate.coverage import Coverage
-from matjax.generate.denoising import DenoiserModel, denoiser
-from matjax.generate.orbits import constrained, symmetric
 from matjax.generate.processes import (
     JointProcess,
     ProcessConfig,
@@ -29,14 +24,12 @@ from matjax.generate.processes import (
     State,
     joint_process,
 )
+from matjax.generate.rows import row_crystals, row_ways, sample_rows
 from matjax.generate.sampler import (
     SamplerConfig,
-    guided,
-    make_sampler,
-    sample,
     sample_keys,
 )
-from matjax.generate.steering import Steering, steered
+from matjax.generate.steering import Steering
 from matjax.graphs import bucket
 
 CHUNK = 256
@@ -147,7 +140,9 @@ class Generator(struct.PyTreeNode):
                 not; if the generator needs the one and received the other; or if
                 constraints contradict it.
         """
-        rows = self._compositions(formula, n, seed, n_formula, n_atoms)
+        rows = self.compositions(
+            *(formula, n, seed), n_formula=n_formula, n_atoms=n_atoms
+        )
         sampled = self.sample_each(
             *(rows, seed),
             sampler=sampler,
@@ -221,30 +216,42 @@ class Generator(struct.PyTreeNode):
             # Of few samples and of many the same function, and so the same numbers.
             padded = np.resize(some, bucket(len(some), 2))
             rows, limits = jax.tree.map(lambda x, p=padded: x[p], (given, bound))
-            made = _sample_rows(
+            made = sample_rows(
                 self.params,
                 keys[padded],
                 rows,
                 limits,
                 np.asarray(guidance, float),
                 steering,
-                static=(self.model, self.recipe, config, keep_ways),
+                static=(self.model, self.process, config, keep_ways),
             )
             made = jax.device_get(made)
-            crystals += _crystals(made, len(some), constraints.cell)
-            ways += _ways(made, len(some), constraints.cell) if keep_ways else []
+            crystals += row_crystals(made, len(some), constraints.cell)
+            ways += row_ways(made, len(some), constraints.cell) if keep_ways else []
         asked_twice = bound.conditions is not None
         return Sampled(crystals, config.evaluations * (1 + asked_twice), ways)
 
-    def _compositions(
+    def compositions(
         self,
         formula: str | None,
         n: int,
-        seed: int,
-        n_formula: int,
-        n_atoms: int | None,
+        seed: int = 0,
+        *,
+        n_formula: int = 1,
+        n_atoms: int | None = None,
     ) -> list[np.ndarray]:
-        """Atomic numbers of each sample; zeros where they are to be chosen."""
+        """Atomic numbers of each sample; zeros where they are to be chosen.
+
+        Args:
+            formula: as :meth:`sample` takes it, and so the others.
+            n: number of samples.
+            seed: of the numbers of atoms, where they are drawn.
+            n_formula: formula units in a cell.
+            n_atoms: of a cell.
+
+        Raises:
+            ValueError: as :meth:`sample`.
+        """
         chooses = self.recipe.process.elements != "given"
         if n < 1:
             raise ValueError(f"at least one sample is wanted; received n={n}")
@@ -292,79 +299,3 @@ class Generator(struct.PyTreeNode):
             elements=elements,
             mask=jnp.asarray(mask),
         )
-
-
-@partial(jax.jit, static_argnames="static")
-def _sample_rows(
-    params: Any,
-    keys: jax.Array,
-    given: State,
-    bound: Bound,
-    guidance: Float[Array, ""],
-    steering: Steering | None,
-    *,
-    static: tuple[DenoiserModel, Recipe, SamplerConfig, bool],
-) -> Any:
-    """Decoded samples, whether they are finite, their masks, and the ways to them."""
-    model, recipe, config, keep_way = static
-    process = joint_process(recipe.process, model.species, recipe.scales)
-
-    def one(key: jax.Array, start: State, limits: Bound) -> Any:
-        denoise = denoiser(model, params, process, conditions=limits.conditions)
-        if limits.conditions is not None:
-            denoise = guided(denoise, denoiser(model, params, process), guidance)
-        orbits = limits.orbits
-        if orbits is not None:
-            denoise = symmetric(denoise, process, orbits)
-        sampler = make_sampler(config, denoise, process)
-        if steering is not None:
-            sampler = steered(sampler, process, steering)
-        if orbits is not None:
-            sampler = constrained(sampler, process, orbits)
-        samples = sample(
-            *(sampler, process, key, start),
-            steps=config.steps,
-            known=limits.known,
-            known_cell=limits.known_cell,
-            keep_way=keep_way,
-        )
-        decoded = process.decode(samples.states)
-        way = jax.vmap(process.decode)(samples.way) if keep_way else None
-        return decoded, samples.finite, start.mask, way
-
-    return jax.vmap(one)(keys, given, bound)
-
-
-def _crystals(made: Any, n: int, given: np.ndarray | None) -> list[Crystal | None]:
-    """Crystals of the first rows, None where there is none.
-
-    A given cell takes the place of its symmetric form.
-    """
-    decoded, finite, mask, _ = made
-    crystals: list[Crystal | None] = []
-    for k in range(n):
-        crystal = None
-        if finite[k] and np.isfinite(decoded.cell[k]).all():
-            atoms = mask[k]
-            cell = decoded.cell[k] if given is None else given
-            places = np.asarray(decoded.fractional[k][atoms], np.float64)
-            # Cells without a volume are no crystals, nor are atoms of no element.
-            with suppress(ValueError):
-                crystal = Crystal.create(
-                    decoded.numbers[k][atoms], cell, fractional=places
-                )
-        crystals.append(crystal)
-    return crystals
-
-
-def _ways(made: Any, n: int, given: np.ndarray | None) -> list[list[Crystal | None]]:
-    """Crystals after each step to the first rows."""
-    _, _, masks, way = made
-    steps = way.cell.shape[1]
-    finite = np.ones(steps, bool)  # so far as cells and coordinates are
-    ways = []
-    for k in range(n):
-        decoded = jax.tree.map(lambda x, k=k: x[k], way)
-        mask = np.broadcast_to(masks[k], (steps, len(masks[k])))
-        ways.append(_crystals((decoded, finite, mask, None), steps, given))
-    return ways

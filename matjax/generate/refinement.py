@@ -205,7 +205,8 @@ def lowest_frequencies(
         mesh: divisions of the reciprocal vectors.
     """
     lowest = []
-    for found in phonons(potential, list(crystals), shapes="standard"):
+    options = {"dtype": potential.dtype, "shapes": "standard"}
+    for found in phonons(potential, list(crystals), **options):
         if found.failure:
             lowest.append(float("nan"))
             continue

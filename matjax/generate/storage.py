@@ -42,11 +42,7 @@ def load_generator(name: str | Path, *, dtype: DTypeLike | None = None) -> Gener
         ValueError: if no generator has this name.
         WeightsError: if a file is not of this format or is damaged.
     """
-    known = {
-        n: entry
-        for n, entry in PRETRAINED.items()
-        if isinstance(entry, Shipped) and entry.kind == "denoiser"
-    }
+    known = known_generators()
     path = known[str(name)].path if str(name) in known else Path(name)
     if not path.is_file():
         listed = ", ".join(known) or "none is part of this version"
@@ -64,3 +60,43 @@ def load_generator(name: str | Path, *, dtype: DTypeLike | None = None) -> Gener
             f"{path}: its header does not describe a generator: {error}"
         ) from None
     return generator.astype(dtype or jnp.zeros(()).dtype)
+
+
+def known_generators() -> dict[str, Shipped]:
+    """Generators that are part of this version, by name."""
+    return {
+        name: entry
+        for name, entry in PRETRAINED.items()
+        if isinstance(entry, Shipped) and entry.kind == "denoiser"
+    }
+
+
+def covering_generator(
+    formula: str, n_formula: int = 1, *, dtype: DTypeLike | None = None
+) -> tuple[str, Generator]:
+    """The first known generator to which a formula can be given, and its name.
+
+    Args:
+        formula: of one formula unit.
+        n_formula: formula units in a cell.
+        dtype: precision; by default JAX's default float.
+
+    Raises:
+        ValueError: naming what is covered, if none covers the formula.
+    """
+    answers = []
+    for name in known_generators():
+        generator = load_generator(name, dtype=dtype)
+        if generator.recipe.process.elements != "given":
+            continue
+        try:
+            generator.coverage.atoms_of(formula, n_formula)
+        except ValueError as error:
+            answers.append(f"{name}: {error}")
+        else:
+            return name, generator
+    said = "; ".join(answers) or "no generator is part of this version"
+    raise ValueError(
+        f"a generator must cover {n_formula} {formula}; {said}. Train one with matjax "
+        "run generate, and name its file: generator=FILE"
+    )

@@ -15,6 +15,7 @@ bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
 """
 
+from matjax.nn.conditions import ADAPTER as ADAPTER
 from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
 from matjax.nn.conditions import Adapter as Adapter
 from matjax.nn.conditions import condition_slices as condition_slices

@@ -20,6 +20,8 @@ from matjax.arrays import Array, Float
 from matjax.graphs import Graph
 from matjax.nn.e3nn import e3nn
 
+ADAPTER = "adapter_"
+"""How names of parameters begin that a network without conditions lacks."""
 CHEMICAL_SYSTEM = "chemical_system"
 """The condition that says of each species whether the crystal has it; others are
 numbers."""

@@ -12,6 +12,7 @@ training       how errors fell; predictions beside labels
 students       phonons of a student beside those of its teacher
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
+structures     crystals as pictures, candidates side by side, animations
 costs          time and memory beside other routes and codes
 """
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from matjax.reports.stability import stage_in_words as stage_in_words
     from matjax.reports.stability import stage_record as stage_record
     from matjax.reports.stability import verdict as verdict
+    from matjax.reports.structures import candidates_figure as candidates_figure
+    from matjax.reports.structures import save_animation as save_animation
     from matjax.reports.students import student_figure as student_figure
     from matjax.reports.students import student_table as student_table
     from matjax.reports.thermal import thermal_figure as thermal_figure

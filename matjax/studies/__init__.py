@@ -13,6 +13,8 @@ polarity        Born charges as configurations name them
 phonon_sources  phonons of a potential or of phonopy's files
 rest            crystals in their primitive cell and at rest, from which studies start
 screen          what a screen leaves behind
+generation      a generator before its training
+candidates      what a prediction of crystals leaves behind
 distill         a distillation as experiments set it up
 """
 
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.studies.candidates import save_candidates as save_candidates
+    from matjax.studies.candidates import save_way as save_way
     from matjax.studies.distill import TeachingConfig as TeachingConfig
     from matjax.studies.distill import copies_per_device as copies_per_device
     from matjax.studies.distill import save_judgment as save_judgment

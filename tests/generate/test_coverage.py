@@ -57,8 +57,8 @@ def test_densities_outside_of_the_data_are_told():
 
 def test_in_what_a_crystal_is_unlike_the_data_is_said_in_words():
     assert COVERAGE.unlike(crystal([22, 8, 8], 3.4)) == ""
-    words = COVERAGE.unlike(crystal([22, 8, 8], 2.0))
-    assert "2.67 Å³ by atom, not 11.9 to 13.1" in words
+    words = COVERAGE.unlike(crystal([22, 8, 8], 0.5))
+    assert "0.0417 Å³ by atom, not 11.9 to 13.1" in words
     assert "Å apart" in words
 
 

@@ -16,10 +16,7 @@ import jax.numpy as jnp
 from matjax.arrays import Array, Float
 from matjax.graphs import Graph
 from matjax.models.denoisers.denoiser import Denoiser
-from matjax.nn import Adapter, condition_slices
-
-ADAPTER = "adapter_"
-"""How names of parameters begin that a base without conditions lacks."""
+from matjax.nn import ADAPTER, Adapter, condition_slices
 
 
 class MatterGen(Denoiser):

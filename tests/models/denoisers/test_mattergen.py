@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 from matjax.graphs import build_graph
 from matjax.models.denoisers.denoiser import Denoiser
-from matjax.models.denoisers.mattergen import ADAPTER, MatterGen
+from matjax.models.denoisers.mattergen import MatterGen
+from matjax.nn import ADAPTER
 from tests.models.denoisers import symmetries
 from tests.models.denoisers.test_denoiser import MODEL as BASE
 from tests.models.denoisers.test_denoiser import SAME, real
