@@ -17,7 +17,6 @@ from matjax.generate import (
     Steering,
     covering_generator,
     load_generator,
-    steering,
 )
 from matjax.generate.refinement import Candidate, lowest_frequencies, refined
 from matjax.generate.sampler import SamplerConfig
@@ -90,6 +89,10 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     options = _options(config, generator, potential)
     sizes = {"n_formula": config.n_formula, "n_atoms": config.n_atoms}
     rows = generator.compositions(config.formula, config.n, config.seed, **sizes)
+    run.log.info(
+        "%d samples of %s atoms in a cell",
+        *(config.n, " or ".join(map(str, sorted({len(row) for row in rows})))),
+    )
     sampled = generator.sample_each(
         rows, config.seed, **options, keep_ways=config.animation
     )
@@ -166,7 +169,7 @@ def _options(config: Config, generator: Generator, potential: Potential) -> dict
     sampler = SamplerConfig(config.method or usual.method, config.steps or usual.steps)
     steer: Steering | None = None
     if config.steer.energy or config.steer.stability:
-        steer = steering(potential, **config.steer.model_dump())
+        steer = Steering.create(potential, **config.steer.model_dump())
     return {
         "sampler": sampler,
         "constraints": Constraints(space_group=config.space_group),

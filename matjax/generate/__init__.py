@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from matjax.generate.sampler import sample as sample
     from matjax.generate.sampler import sample_keys as sample_keys
     from matjax.generate.steering import Steering as Steering
-    from matjax.generate.steering import steering as steering
     from matjax.generate.storage import covering_generator as covering_generator
     from matjax.generate.storage import load_generator as load_generator
     from matjax.generate.storage import save_generator as save_generator

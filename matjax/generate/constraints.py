@@ -63,6 +63,19 @@ class Constraints:
         if group is not None:
             _require_metric(group, cell)
 
+    def ordered(self, composition: np.ndarray) -> np.ndarray:
+        """Atomic numbers of a cell, in the order in which samples have them.
+
+        Args:
+            composition: atomic numbers, (atoms,); zeros where they are to be chosen.
+
+        Raises:
+            ValueError: if the composition has not all atoms that are held.
+        """
+        if self.held is not None:
+            return _with_held(composition, self.held)
+        return composition if self.space_group is None else np.sort(composition)
+
 
 class Bound(struct.PyTreeNode):
     """Constraints and conditions on samples; None where there are none."""
@@ -94,8 +107,14 @@ def bind(
         seed: of the choice of Wyckoff positions.
 
     Raises:
-        ValueError: if the space group has no positions for a composition.
+        ValueError: if the space group has no positions for a composition, or the
+            process needs a cell.
     """
+    if constraints.cell is None and process.cell is None:
+        raise ValueError(
+            "this generator needs a cell, which is given to it: "
+            "constraints=Constraints(cell=...)"
+        )
     n, n_nodes = given.mask.shape
     bound = Bound()
     if (cell := constraints.cell) is not None:
@@ -121,16 +140,8 @@ def bind(
     return given, bound
 
 
-def with_held(composition: np.ndarray, held: Crystal) -> np.ndarray:
-    """Atomic numbers of a cell, those of held atoms first.
-
-    Args:
-        composition: atomic numbers, (atoms,); zeros where they are to be chosen.
-        held: atoms that the cell has.
-
-    Raises:
-        ValueError: if the composition has not all of them.
-    """
+def _with_held(composition: np.ndarray, held: Crystal) -> np.ndarray:
+    """Atomic numbers of a cell, those of held atoms first."""
     rest = composition.tolist()
     for number in np.asarray(held.numbers).tolist():
         wanted = number if any(composition) else 0

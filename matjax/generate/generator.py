@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from matjax.crystals import Crystal
 from matjax.generate.conditions import stated
-from matjax.generate.constraints import Constraints, bind, with_held
+from matjax.generate.constraints import Constraints, bind
 from matjax.generate.coverage import Coverage
 from matjax.generate.processes import (
     JointProcess,
@@ -191,15 +191,7 @@ class Generator(struct.PyTreeNode):
         """
         config = sampler or self.recipe.sampler
         constraints = constraints or Constraints()
-        if constraints.cell is None and self.recipe.process.cell == "given":
-            raise ValueError(
-                "this generator needs a cell, which is given to it: "
-                "constraints=Constraints(cell=...)"
-            )
-        if (held := constraints.held) is not None:
-            compositions = [with_held(row, held) for row in compositions]
-        elif constraints.space_group is not None:
-            compositions = [np.sort(row) for row in compositions]
+        compositions = [constraints.ordered(row) for row in compositions]
         n_nodes = bucket(max((len(row) for row in compositions), default=1))
         given = self._given(compositions, n_nodes)
         given, bound = bind(constraints, self.process, compositions, given, seed)

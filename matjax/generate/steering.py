@@ -67,7 +67,40 @@ class Steering(struct.PyTreeNode):
     )
     """Wave vectors, reciprocal lattice units."""
     stabilises: bool = struct.field(pytree_node=False, default=False)
-    """Whether eigenvalues are computed; :func:`steering` sets it."""
+    """Whether eigenvalues are computed; :meth:`create` sets it."""
+
+    @classmethod
+    def create(
+        cls,
+        potential: Potential,
+        *,
+        energy: float = 1.0,
+        stability: float = 0.0,
+        **settings: Any,
+    ) -> Steering:
+        """A steering, checked.
+
+        Args:
+            potential: of all elements that samples may have.
+            energy: weight of the energy.
+            stability: Å², worth of the lowest eigenvalue.
+            settings: other fields.
+
+        Raises:
+            ValueError: if nothing is steered by, or a size is not positive.
+        """
+        made = cls(potential, energy, stability, stabilises=stability > 0, **settings)
+        if energy < 0 or stability < 0 or not energy + stability > 0:
+            raise ValueError(
+                "samples are steered by energy, by stability or by both, with weights "
+                f"of 0 or more; received energy={energy}, stability={stability}"
+            )
+        if not (made.size > 0 and made.largest > 0 and 0 < made.start <= 1):
+            raise ValueError(
+                "size and largest are positive and start is a time in (0, 1]; received "
+                f"{made.size}, {made.largest}, {made.start}"
+            )
+        return made
 
 
 class Slope(NamedTuple):
@@ -77,43 +110,6 @@ class Slope(NamedTuple):
     """eV/Å."""
     strain: Float[Array, "3 3"]
     """−dU/dε, symmetric, eV."""
-
-
-def steering(
-    potential: Potential,
-    *,
-    energy: float = 1.0,
-    stability: float = 0.0,
-    **settings: Any,
-) -> Steering:
-    """A steering, checked.
-
-    Args:
-        potential: of all elements that samples may have.
-        energy: weight of the energy.
-        stability: Å², worth of the lowest eigenvalue.
-        settings: other fields of :class:`Steering`.
-
-    Raises:
-        ValueError: if nothing is steered by, or a size is not positive.
-    """
-    made = Steering(
-        potential,
-        *(energy, stability),
-        stabilises=stability > 0,
-        **settings,
-    )
-    if energy < 0 or stability < 0 or not energy + stability > 0:
-        raise ValueError(
-            "samples are steered by energy, by stability or by both, with weights of 0 "
-            f"or more; received energy={energy}, stability={stability}"
-        )
-    if not (made.size > 0 and made.largest > 0 and 0 < made.start <= 1):
-        raise ValueError(
-            "size and largest are positive and start is a time in (0, 1]; received "
-            f"{made.size}, {made.largest}, {made.start}"
-        )
-    return made
 
 
 def steered(sampler: Sampler, process: JointProcess, steering: Steering) -> Sampler:

@@ -41,6 +41,7 @@ def file(tmp_path_factory):
 
 def test_a_formula_becomes_ranked_crystals(file, tmp_path):
     settings = {"formula": "Ar", "n": 2, "generator": file, "n_phonons": 1, **ARGON}
+    settings["steer"] = {"energy": 1.0, "start": 0.5}
     metrics = run("generate_predict", tmp_path / "run", settings)
     assert metrics["n_samples"] == 2
     assert metrics["best_energy_eV_per_atom"] < -0.07  # near that of the lattice

@@ -15,7 +15,6 @@ from matjax.generate.steering import (
     eigenvalue_slope,
     metric_graph,
     steered,
-    steering,
 )
 from matjax.predictors import energy
 from tests.generate import toys
@@ -79,7 +78,7 @@ def test_samples_have_lower_energies_than_without_the_same_seeds():
     whole = process(fractional=TorusFlow(), cell=CellFlow())
     given = atoms(2)
     free = samples(whole, given, None)
-    led = samples(whole, given, steering(ARGON, **QUICK, size=0.5))
+    led = samples(whole, given, Steering.create(ARGON, **QUICK, size=0.5))
     before, after = energies(whole, free), energies(whole, led)
     assert (after < before).all()
     moved = np.abs(toys.wrap(led.fractional - free.fractional)) @ np.ones(3)
@@ -135,11 +134,11 @@ def test_nothing_moves_early_nor_without_slots_nor_what_is_given():
     whole = process(fractional=TorusFlow(), cell=CellFlow())
     given = atoms(2)
     free = samples(whole, given, None, n=1)
-    crowded = samples(whole, given, steering(ARGON, degree=2), n=1)
+    crowded = samples(whole, given, Steering.create(ARGON, degree=2), n=1)
     assert_allclose(crowded.fractional, free.fractional, atol=1e-12)
     assert_allclose(crowded.cell, free.cell, atol=1e-9)
     fixed = process(fractional=TorusFlow())
-    led = samples(fixed, given, steering(ARGON, **QUICK), n=1)
+    led = samples(fixed, given, Steering.create(ARGON, **QUICK), n=1)
     assert_allclose(led.cell[0], given.cell, rtol=0)
 
 
@@ -148,7 +147,7 @@ def test_steps_are_no_longer_than_allowed():
     given = atoms(2, fractional=jnp.array([[0.0, 0.0, 0.0], [0.4, 0.0, 0.0]]))
     from matjax.generate.steering import moved
 
-    how = steering(ARGON, size=1e6, largest=0.03)
+    how = Steering.create(ARGON, size=1e6, largest=0.03)
     new = jax.jit(moved, static_argnums=1)(given, whole, how)
     steps = toys.wrap(new.fractional - given.fractional) @ whole.metric_cell(given)
     assert_allclose(np.linalg.norm(steps, axis=1), 0.03, rtol=1e-9)
@@ -157,6 +156,6 @@ def test_steps_are_no_longer_than_allowed():
 def test_what_does_not_steer_is_refused():
     for wrong in ({"energy": 0.0}, {"energy": -1.0}, {"stability": -1.0}):
         with pytest.raises(ValueError, match="by energy, by stability or by both"):
-            steering(ARGON, **wrong)
+            Steering.create(ARGON, **wrong)
     with pytest.raises(ValueError, match="time in"):
-        steering(ARGON, start=1.5)
+        Steering.create(ARGON, start=1.5)
