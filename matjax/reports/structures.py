@@ -20,7 +20,7 @@ VIEW = (-65.0, 15.0)
 """Degrees by which a crystal is turned about z, and then towards the viewer."""
 EDGE = 0.02
 """Atoms within this fraction of a face of the cell are drawn on the other face too."""
-RADIUS = 0.45
+RADIUS = 0.4
 """Of drawn atoms, in covalent radii."""
 FRAME_MS = 120
 """Milliseconds of a picture of an animation; the last one stays ten times as long."""
@@ -96,7 +96,7 @@ def draw_crystal(ax: Axes, crystal: Crystal, *, size: float | None = None) -> No
             zorder=place[2],
         )
         ax.add_patch(circle)
-    reach = size or 1.1 * float(np.abs(seen.edges[..., :2]).max()) + 0.5
+    reach = size or _reach(crystal)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     ax.set_axis_off()
     kinds = sorted(set(seen.numbers.tolist()))
@@ -108,7 +108,7 @@ def draw_crystal(ax: Axes, crystal: Crystal, *, size: float | None = None) -> No
             transform=ax.transAxes,
             fontsize=8,
             bbox={"facecolor": jmol_colors[number], "edgecolor": "none", "pad": 1.5},
-            color="black" if sum(jmol_colors[number]) > 1.2 else "white",
+            color="black" if sum(jmol_colors[number]) > 0.9 else "white",
         )
 
 
@@ -140,7 +140,9 @@ def candidates_figure(
             title=title,
             width_ratios=[1.0] * drawn + [1.2],
         )
-        for ax, crystal, caption in zip(axes[0], crystals, captions, strict=False):
+        for ax, crystal, caption in zip(
+            axes[0, :drawn], crystals, captions, strict=False
+        ):
             draw_crystal(ax, crystal)
             ax.set_title(caption)
         _draw_ranks(axes[0, -1], np.asarray(energies), stable)
@@ -174,12 +176,12 @@ def save_animation(crystals: Sequence[Crystal], path: Path) -> None:
     """
     from PIL import Image
 
-    size = max(1.1 * float(np.abs(picture(c).edges[..., :2]).max()) for c in crystals)
+    size = max(map(_reach, crystals))
     frames = []
     for number, crystal in enumerate(crystals, 1):
         with style(), BytesIO() as content:
             figure, axes = new_figure(width=3.0, height=3.0)
-            draw_crystal(axes[0, 0], crystal, size=size + 0.5)
+            draw_crystal(axes[0, 0], crystal, size=size)
             axes[0, 0].set_title(f"step {number} of {len(crystals)}")
             figure.savefig(content, format="png", dpi=100)
             frames.append(Image.open(content).convert("RGB"))
@@ -187,6 +189,15 @@ def save_animation(crystals: Sequence[Crystal], path: Path) -> None:
     frames[0].save(
         path, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0
     )
+
+
+def _reach(crystal: Crystal) -> float:
+    """Half the width of what is shown of a crystal, Å."""
+    from ase.data import covalent_radii
+
+    seen = picture(crystal)
+    largest = RADIUS * float(covalent_radii[seen.numbers].max())
+    return float(np.abs(seen.edges[..., :2]).max()) + largest + 0.2
 
 
 def _turn() -> np.ndarray:
