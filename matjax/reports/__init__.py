@@ -12,7 +12,7 @@ training       how errors fell; predictions beside labels
 students       phonons of a student beside those of its teacher
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
-structures     crystals as pictures, candidates side by side, animations
+candidates     candidates side by side as pictures, the way to one as animation
 costs          time and memory beside other routes and codes
 """
 
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.reports.candidates import candidates_figure as candidates_figure
+    from matjax.reports.candidates import save_animation as save_animation
     from matjax.reports.captions import IMAGINARY as IMAGINARY
     from matjax.reports.captions import UNCONVERGED as UNCONVERGED
     from matjax.reports.captions import figure_title as figure_title
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
     from matjax.reports.stability import stage_in_words as stage_in_words
     from matjax.reports.stability import stage_record as stage_record
     from matjax.reports.stability import verdict as verdict
-    from matjax.reports.structures import candidates_figure as candidates_figure
-    from matjax.reports.structures import save_animation as save_animation
     from matjax.reports.students import student_figure as student_figure
     from matjax.reports.students import student_table as student_table
     from matjax.reports.thermal import thermal_figure as thermal_figure

@@ -6,7 +6,7 @@ from PIL import Image
 
 from matjax.crystals import Crystal
 from matjax.reports import candidates_figure, save_animation
-from matjax.reports.structures import picture
+from matjax.reports.candidates import picture
 
 CUBIC = Crystal.create(
     *([38, 22, 8, 8, 8], 3.9 * np.eye(3)),
