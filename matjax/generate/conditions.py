@@ -23,7 +23,7 @@ from matjax.graphs import Graph
 from matjax.nn import CHEMICAL_SYSTEM, condition_slices, species_shares
 
 OPEN = 0.2
-"""Share of the examples of which a condition is left open, as MatterGen has it."""
+"""Share of the examples of which a condition is left open."""
 
 
 def condition_names(model: Any) -> tuple[str, ...]:

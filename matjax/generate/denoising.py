@@ -24,7 +24,8 @@ class DenoiserModel(Protocol):
 
     It returns ``fractional`` (nodes, 3), along the cell vectors; ``cell`` (graphs, 3,
     3), symmetric, in the frame in which the cell is symmetric too; and ``elements``
-    (nodes, species).
+    (nodes, species). One with an attribute ``conditions``, names that are not empty,
+    takes their values as a keyword, (graphs, ...), NaN where they are left open.
     """
 
     @property
