@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -89,18 +90,20 @@ def _symmetric_stretch(
     The metric is G = S exp(l) S, with S² = mean Wᵀ W. In that frame operations
     S W S⁻¹ are orthogonal, so that the average of l is symmetric and has its volume.
     """
-    w = operations.astype(values.dtype)
-    s, s_inverse = _powers(jnp.einsum("kji,kjl->il", w, w) / len(w))
     unit = jnp.ones(1, values.dtype)
-    cell = stretched(process.spread * values, unit)[0]
-    whitened = s_inverse @ cell @ cell.T @ s_inverse
-    eigenvalues, vectors = jnp.linalg.eigh(whitened)
-    logs = (vectors * jnp.log(eigenvalues) / 2) @ vectors.T
-    turned = s @ w @ s_inverse
-    average = jnp.mean(turned.swapaxes(1, 2) @ logs @ turned, axis=0)
-    eigenvalues, vectors = jnp.linalg.eigh(average)
-    half = (vectors * jnp.exp(eigenvalues)) @ vectors.T
-    return log_stretch((s @ half)[None], unit) / process.spread
+    w = operations.astype(values.dtype)
+    with jax.default_matmul_precision("highest"):
+        s, s_inverse = _powers(jnp.einsum("kji,kjl->il", w, w) / len(w))
+        cell = stretched(process.spread * values, unit)[0]
+        whitened = s_inverse @ cell @ cell.T @ s_inverse
+        eigenvalues, vectors = jnp.linalg.eigh(whitened)
+        logs = (vectors * jnp.log(eigenvalues) / 2) @ vectors.T
+        turned = s @ w @ s_inverse
+        average = jnp.mean(turned.swapaxes(1, 2) @ logs @ turned, axis=0)
+        eigenvalues, vectors = jnp.linalg.eigh(average)
+        half = (vectors * jnp.exp(eigenvalues)) @ vectors.T
+        symmetric_cell = (s @ half)[None]
+    return log_stretch(symmetric_cell, unit) / process.spread
 
 
 def _powers(square: Array) -> tuple[Array, Array]:

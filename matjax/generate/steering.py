@@ -159,7 +159,8 @@ def moved(state: State, process: JointProcess, steering: Steering) -> State:
         places = jnp.where(state.mask[:, None], state.fractional + change, 0) % 1
         new = new.replace(fractional=places.astype(state.fractional.dtype))
     if process.cell is not None:
-        deformed = cell @ (jnp.eye(3, dtype=cell.dtype) + strain.astype(cell.dtype))
+        deformation = jnp.eye(3, dtype=cell.dtype) + strain.astype(cell.dtype)
+        deformed = jnp.matmul(cell, deformation, precision="highest")
         volume = (process.volume * n_atoms).astype(cell.dtype)
         values = log_stretch(deformed[None], volume[None]) / process.spread
         # To round-off the cell of a state that does not move is its own already.
