@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from pydantic import Field, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
-from matjax.data import Dataset, LabeledGraphs, read_dataset
+from matjax.data import Dataset, read_dataset
 from matjax.generate import (
-    EXAMPLE,
     Coverage,
     Generator,
     ProcessConfig,
@@ -21,18 +19,22 @@ from matjax.generate import (
     data_scales,
     denoising_labels,
     denoising_losses,
+    load_generator,
     save_generator,
 )
-from matjax.models import make_model
-from matjax.predictors import Label, initial_parameters
+from matjax.nn import CHEMICAL_SYSTEM
+from matjax.predictors import initial_parameters
 from matjax.reports import learning_figure
-from matjax.studies import Data, Run, Sampling, Truth, fit_graphs, sample_and_judge
+from matjax.studies import (
+    Data,
+    Run,
+    Sampling,
+    Truth,
+    fit_graphs,
+    generation,
+    sample_and_judge,
+)
 from matjax.train import FitConfig, Task, Term, read_records
-from matjax.weights import require_settings
-
-NO_EDGES = 0.0
-"""Cutoff of the graphs of data: edges of noisy crystals are found where the noise
-is."""
 
 
 class Weights(Section):
@@ -59,6 +61,12 @@ class Config(ExperimentConfig):
     """Crystals of it whose loss is watched, at one time of noise each."""
     network: dict[str, Any] = Field(default_factory=lambda: {"name": "diffcsp"})
     """Name and attributes of the denoiser; species come from the data."""
+    condition: str | tuple[str, ...] = ()
+    """Labels that the network ``mattergen`` takes as conditions, chemical_system among
+    them."""
+    base: str | None = None
+    """Generator by name or file whose parameters stay; adapters of the conditions alone
+    are trained. Network and process are those of the base."""
     process: ProcessConfig = ProcessConfig()
     """Noise of coordinates, cell and elements."""
     weights: Weights = Weights()
@@ -71,25 +79,35 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float | int]:
     """The generator as a file, samples of it, and how good they are."""
-    training = read_dataset(config.train, ())
-    validation = read_dataset(config.validation, ())
+    asked = (
+        (config.condition,) if isinstance(config.condition, str) else config.condition
+    )
+    labeled = [name for name in asked if name != CHEMICAL_SYSTEM]
+    training = read_dataset(config.train, labeled)
+    validation = read_dataset(config.validation, labeled)
     validation.require_species(training.species, "the training set")
     truth = read_dataset(config.truth or config.validation, ())
     truth.require_species(training.species, "the training set")
-    generator = _start(config, training)
+    generator = _start(config, training, asked)
     process = generator.process
     labels = denoising_labels(process)
+    losses = denoising_losses(generator.model, process, seed=config.seed)
+    start = generator.params
+    kept: dict[str, Any] = {}
+    if config.base is not None:
+        kept, start = start, generation.trained_parameters(start)
     task = Task(
-        predict=denoising_losses(generator.model, process, seed=config.seed),
-        params=generator.params,
+        predict=lambda params, batch: losses({**kept, **params}, batch),
+        params=start,
         terms=[
             Term(label, getattr(config.weights, part)) for part, label in labels.items()
         ],
         identity={"model": repr(generator.model), "process": repr(process)},
     )
+    held_out = _first(validation, config.n_validation)
     data = Data(
-        graphs=[_graphs(training, labels)],
-        held_out=_graphs(_first(validation, config.n_validation), labels),
+        graphs=[generation.numbered_graphs(training, labels.values(), labeled)],
+        held_out=generation.numbered_graphs(held_out, labels.values(), labeled),
         batch_size=config.batch_size,
         seed=config.seed,
         alone=True,
@@ -97,29 +115,30 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
     path = run.path("generator.safetensors")
 
     def keep(params: Any) -> None:
-        save_generator(generator.replace(params=params), path, overwrite=True)
+        whole = generator.replace(params={**kept, **params})
+        save_generator(whole, path, overwrite=True)
 
     fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
     if run.writes:
         title = f"{config.network['name']}, {config.train}"
         curve = learning_figure(read_records(run.folder), title=title)
         run.save_figure("learning", curve)
-    trained = generator.replace(params=fitted.params)
+    trained = generator.replace(params={**kept, **fitted.params})
     crystals, seen = ([e.crystal for e in d.examples] for d in (truth, training))
     beside = Truth(truth.name, crystals, seen)
     judged = sample_and_judge(trained, beside, config.sampling, run, seed=config.seed)
     return {**fitted.metrics, "n_train": len(training), **judged}
 
 
-def _start(config: Config, training: Dataset) -> Generator:
+def _start(config: Config, training: Dataset, asked: tuple[str, ...]) -> Generator:
     """The untrained generator."""
+    if config.base is not None:
+        base = load_generator(config.base, dtype=jnp.float32)
+        training.require_species(base.model.species, "the base")
+        return generation.adapted(base, asked, training, config.seed)
     crystals = [example.crystal for example in training.examples]
     scales = data_scales(crystals)
-    model = make_model(
-        config.network, "denoiser", species=training.species, **scales._asdict()
-    )
-    require_settings(model, "the key network")
-    training.require_species(model.species, "the key network")
+    model = generation.new_denoiser(config.network, training, scales, asked)
     recipe = Recipe(
         process=config.process,
         scales=scales,
@@ -135,19 +154,3 @@ def _start(config: Config, training: Dataset) -> Generator:
 def _first(dataset: Dataset, n: int) -> Dataset:
     """The first crystals of a data set."""
     return dataclasses.replace(dataset, examples=dataset.examples[:n])
-
-
-def _graphs(dataset: Dataset, labels: Mapping[str, Label]) -> LabeledGraphs:
-    """Crystals with their number, from which noise follows, and losses of zero."""
-
-    def labeled(k: int) -> Any:
-        example = dataset.examples[k]
-        zeros = {
-            label.name: np.zeros(example.crystal.n_atoms) if label.of_atoms else 0.0
-            for label in labels.values()
-        }
-        return dataclasses.replace(example, labels={EXAMPLE: float(k), **zeros})
-
-    examples = tuple(map(labeled, range(len(dataset))))
-    numbered = dataclasses.replace(dataset, examples=examples)
-    return LabeledGraphs(numbered, NO_EDGES, labels=[*labels.values(), EXAMPLE])

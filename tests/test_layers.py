@@ -24,7 +24,8 @@ LAYERS = [
     "nn descriptors",
     "models predictors",
     "weights mechanics force_constants data",
-    "lattice_dynamics train generate search",
+    "lattice_dynamics train search",
+    "generate",
     "distillation characterisation testing screening",
     "reports",
     "studies",
@@ -35,6 +36,7 @@ LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.spl
 DIFFERENTIATIONS = {"grad", "value_and_grad", "vjp", "jacrev", "jacobian", "hessian"}
 MAY_DIFFERENTIATE = {
     "predictors/potential.py": "the energy, and nothing else does",
+    "generate/steering.py": "an eigenvalue of force constants, not the energy",
     "train/step.py": "a loss with respect to parameters",
     "testing/potential.py": "a loss with respect to parameters",
     "testing/property.py": "likewise",

@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from matjax.arrays import Array
+from matjax.arrays import Array, Float
+from matjax.generate.conditions import conditions_of
 from matjax.generate.processes import JointProcess, Parts, State, parts_of
 from matjax.generate.sampler import Denoise
 from matjax.predictors import Label
@@ -23,7 +24,8 @@ class DenoiserModel(Protocol):
 
     It returns ``fractional`` (nodes, 3), along the cell vectors; ``cell`` (graphs, 3,
     3), symmetric, in the frame in which the cell is symmetric too; and ``elements``
-    (nodes, species).
+    (nodes, species). One with an attribute ``conditions``, names that are not empty,
+    takes their values as a keyword, (graphs, ...), NaN where they are left open.
     """
 
     @property
@@ -50,12 +52,26 @@ class DenoiserModel(Protocol):
         ...
 
 
-def denoiser(model: DenoiserModel, params: Any, process: JointProcess) -> Denoise:
-    """A network with its parameters as a denoiser, which builds edges as atoms move."""
+def denoiser(
+    model: DenoiserModel,
+    params: Any,
+    process: JointProcess,
+    *,
+    conditions: Float[Array, "conditions"] | None = None,
+) -> Denoise:
+    """A network with its parameters as a denoiser, which builds edges as atoms move.
+
+    Args:
+        model: the network.
+        params: of the network.
+        process: of the states.
+        conditions: of a network that takes some; NaN where they are left open.
+    """
+    given = {} if conditions is None else {"conditions": conditions[None]}
 
     def denoise(state: State, times: Array) -> Parts:
         graph = process.graph(state, model.cutoff, model.degree)
-        return parts_of(model.apply({"params": params}, graph, times[None]))
+        return parts_of(model.apply({"params": params}, graph, times[None], **given))
 
     return denoise
 
@@ -94,13 +110,15 @@ def denoising_losses(
         for name in (NUMBER, EXAMPLE):
             key = jax.random.fold_in(key, batch.labels[name][0].astype(jnp.uint32))
         time_key, noise_key = jax.random.split(key)
-        given_key = jax.random.fold_in(key, 3)
+        open_key, given_key = (jax.random.fold_in(key, number) for number in (2, 3))
         clean = process.encode(batch.graph)
         time = jax.random.uniform(time_key, (), clean.fractional.dtype)
         state, noisy = process.corrupt(noise_key, clean, time)
         given = jax.random.bernoulli(given_key, process.given_share)
         seen, times = process.with_elements_given(given, state, clean, time)
-        outputs = denoiser(model, params, process)(seen, times)
+        conditions = conditions_of(model, batch.graph, batch.labels, open_key)
+        denoise = denoiser(model, params, process, conditions=conditions)
+        outputs = denoise(seen, times)
         losses = process.losses(outputs, noisy, time, clean.masks)
         if process.elements is not None:  # nothing is learned of what is given
             losses["elements"] = jnp.where(given, 0, losses["elements"])

@@ -6,6 +6,7 @@ embedding      elements as inputs, one on each atom or mixed
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
+conditions     conditions as inputs, through adapters
 times          times of a process as inputs
 tensors        Cartesian tensors from equivariant features
 symmetric_contraction    symmetric powers of node features, weighted by element
@@ -14,6 +15,10 @@ bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
 """
 
+from matjax.nn.conditions import ADAPTER as ADAPTER
+from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
+from matjax.nn.conditions import Adapter as Adapter
+from matjax.nn.conditions import condition_slices as condition_slices
 from matjax.nn.embedding import embedded_species as embedded_species
 from matjax.nn.embedding import species_shares as species_shares
 from matjax.nn.equivariant import EdgeBasis as EdgeBasis

@@ -14,6 +14,7 @@ parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
 distributions  numbers of samples beside those of data
 structures     crystals side by side
+candidates     candidates side by side as pictures, the way to one as animation
 costs          time and memory beside other routes and codes
 """
 
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.reports.candidates import candidates_figure as candidates_figure
+    from matjax.reports.candidates import save_animation as save_animation
     from matjax.reports.captions import IMAGINARY as IMAGINARY
     from matjax.reports.captions import UNCONVERGED as UNCONVERGED
     from matjax.reports.captions import figure_title as figure_title

@@ -15,6 +15,8 @@ rest            crystals in their primitive cell and at rest, from which studies
 screen          what a screen leaves behind
 judging         how good samples of generators are
 sampling        samples of a trained generator as files
+generation      a generator before its training
+candidates      what a prediction of crystals leaves behind
 distill         a distillation as experiments set it up
 """
 
@@ -23,6 +25,8 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.studies.candidates import save_candidates as save_candidates
+    from matjax.studies.candidates import save_way as save_way
     from matjax.studies.distill import TeachingConfig as TeachingConfig
     from matjax.studies.distill import copies_per_device as copies_per_device
     from matjax.studies.distill import save_judgment as save_judgment

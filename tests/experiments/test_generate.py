@@ -1,5 +1,8 @@
 """The experiment that trains a generator, from frames to its file and its metrics."""
 
+import ase.io
+import jax
+import numpy as np
 import pytest
 
 from matjax.crystals import read_all, write
@@ -80,3 +83,37 @@ def test_elements_are_generated_too(perovskites, tmp_path, share):
     for name in ("validity_structure", "cov_recall", "cov_precision"):
         assert 0 <= metrics[f"{name}_percent"] <= 100
     assert len(read_all(tmp_path / "run" / "samples.extxyz.gz", allow_close=True)) == 3
+
+
+def test_conditions_are_learnt_from_scratch_and_by_adapters_on_a_base(tmp_path):
+    path = tmp_path / "labeled.extxyz"
+    frames = [perovskite(a).to_ase() for a in (3.8, 3.9, 4.0, 4.1)]
+    for gap, frame in enumerate(frames):
+        frame.info["gap"] = float(gap)
+    ase.io.write(path, frames)
+    small = {"hidden": "2x0e + 1x1o", "layers": 1, "basis": 2, "radial_widths": [2]}
+    settings = {
+        "train": str(path),
+        "validation": str(path),
+        "network": {"name": "mattergen", "degree": 60, "adapter": 2, **small},
+        "condition": ["gap", "chemical_system"],
+        "batch_size": 2,
+        "fit": {"epochs": 1},
+        "sampling": {"steps": 2, "n": 1},
+    }
+    run("generate", tmp_path / "base", settings)
+    file = tmp_path / "base" / "generator.safetensors"
+    base = load_generator(file)
+    assert base.model.conditions == ("gap", "chemical_system")
+    run("generate", tmp_path / "adapted", settings | {"base": str(file)})
+    adapted = load_generator(tmp_path / "adapted" / "generator.safetensors")
+    for name, values in adapted.params.items():
+        same = [
+            np.array_equal(a, b)
+            for a, b in zip(
+                *map(jax.tree.leaves, (values, base.params[name])), strict=True
+            )
+        ]
+        assert all(same) != name.startswith("adapter_")
+    asked = {"gap": 2.0, "chemical_system": "Sr-Ti-O"}
+    assert adapted.sample("SrTiO3", conditions=asked)[0].n_atoms == 5

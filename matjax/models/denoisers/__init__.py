@@ -3,5 +3,6 @@
 Called with a graph and the times of its parts, (graphs, 3), they return ``fractional``
 (nodes, 3), along the cell vectors; ``cell`` (graphs, 3, 3), symmetric, in the frame in
 which the cell is symmetric; and ``elements`` (nodes, species). What the numbers mean,
-noise or velocity, is the affair of a process (:mod:`matjax.generate`).
+noise or velocity, is the affair of a process (:mod:`matjax.generate`). A network with
+``conditions`` takes their values too, (graphs, ...), NaN where they are left open.
 """
