@@ -31,6 +31,12 @@ REACHES = (3, 6, 12, 24)
 """Cells searched for neighbors either way along each axis, of standard sizes. In twelve
 atoms a search takes 0.4 ms with 3, as with 2, and 0.7 ms with 6."""
 
+N_SHAPES = 3
+"""Most shapes for a list of crystals, and for the batches of a loader."""
+
+SPARED = 0.1
+"""Share of more slots for which few shapes are those of the standard ladder."""
+
 Policy = Literal["few", "standard"]
 """Where the shapes for a list of crystals come from: ``few`` are as few as these
 crystals need; ``standard`` are those of a fixed ladder, which are more and padded more,
@@ -107,20 +113,14 @@ class Shapes:
         Raises:
             ValueError: if none does.
         """
-        for shape in self.shapes:
-            if shape.n_nodes >= n_nodes and shape.degree >= degree:
-                return shape
-        raise ValueError(
-            f"a batch of {n_nodes} nodes of degree {degree} needs a shape that holds "
-            f"it; the largest is {self.shapes[-1]}"
-        )
+        return _smallest(self.shapes, n_nodes, degree)
 
 
 def bucket_sizes(
     needed: np.ndarray,
     largest: Shape,
     *,
-    n_shapes: int = 3,
+    n_shapes: int = N_SHAPES,
     node_step: int = 8,
     saving: float = 0.01,
 ) -> Shapes:
@@ -145,9 +145,33 @@ def bucket_sizes(
             f"the largest shape {largest} must hold every batch; some need "
             f"{pairs.max(axis=0).tolist()} nodes and degree"
         )
-    quantiles = [0.25, 0.5, 0.75, 0.9, 0.97, 1.0]
-    grid = np.quantile(pairs, quantiles, axis=0, method="higher").astype(int)
+    grid = _typical(pairs)
     grid[:, 0] = np.minimum(-(-grid[:, 0] // node_step) * node_step, largest.n_nodes)
+    shapes, slots = _chosen(pairs, grid, largest, n_shapes, saving)
+    return Shapes(shapes=shapes, padding=float(1 - edges.sum() / max(slots, 1)))
+
+
+def _typical(pairs: np.ndarray) -> np.ndarray:
+    """Nodes and degrees that shares of the batches do not exceed, (shares, 2)."""
+    shares = [0.25, 0.5, 0.75, 0.9, 0.97, 1.0]
+    return np.quantile(pairs, shares, axis=0, method="higher").astype(int)
+
+
+def _chosen(
+    pairs: np.ndarray, grid: np.ndarray, largest: Shape, n_shapes: int, saving: float
+) -> tuple[tuple[Shape, ...], int]:
+    """The largest shape and others of a grid, as :func:`bucket_sizes` asks for them.
+
+    Args:
+        pairs: nodes and degree that are needed, (batches, 2).
+        grid: nodes and degrees that shapes may have, (sizes, 2).
+        largest: holds all.
+        n_shapes: most shapes.
+        saving: of one more.
+
+    Returns:
+        The shapes, the smallest first, and the slots that all take in them.
+    """
     some = np.array(sorted({(n, d) for n in grid[:, 0] for d in grid[:, 1]}))
     fits = (pairs[:, None] <= some).all(axis=2)
     costs = np.where(fits, some.prod(axis=1), largest.n_slots)
@@ -161,8 +185,27 @@ def bucket_sizes(
     chosen_shapes = {
         Shape(n, d, largest.n_graphs) for n, d in some[list(best)].tolist()
     }
-    shapes = tuple(sorted(chosen_shapes | {largest}, key=lambda s: (s.n_slots, s)))
-    return Shapes(shapes=shapes, padding=float(1 - edges.sum() / max(least, 1)))
+    shapes = sorted(chosen_shapes | {largest}, key=lambda s: (s.n_slots, s))
+    return tuple(shapes), int(least)
+
+
+def _few_shapes(needed: np.ndarray, saving: float) -> tuple[Shape, ...]:
+    """Few shapes for crystals, of the standard ladder where that costs little more.
+
+    Lists of like crystals then share compiled functions with each other.
+    """
+    pairs = needed[:, :2]
+    n_nodes, degree = pairs.max(axis=0).tolist()
+    if len(needed) == 1:
+        return (Shape(bucket(n_nodes), bucket(degree), 1),)
+    own = _typical(pairs)
+    rungs = np.array([standard_shape(n, d)[:2] for n, d in own.tolist()])
+    largest = Shape(n_nodes, bucket(degree), 1), standard_shape(n_nodes, degree)
+    (exact, least), (standard, slots) = (
+        _chosen(pairs, grid, most, N_SHAPES, saving)
+        for grid, most in zip((own, rungs), largest, strict=True)
+    )
+    return standard if slots <= (1 + SPARED) * least else exact
 
 
 def grouped_by_shape(
@@ -172,8 +215,9 @@ def grouped_by_shape(
 
     Args:
         needed: nodes, degree and edges of each crystal, (crystals, 3).
-        shapes: the policy. With ``few`` a single crystal comes in its buckets, which
-            other calls share.
+        shapes: the policy. With ``few`` a single crystal comes in its buckets, and
+            several in shapes of the standard ladder where these take at most a tenth
+            more slots: other calls share them.
         saving: of few shapes, as for :func:`bucket_sizes`.
 
     Raises:
@@ -182,15 +226,22 @@ def grouped_by_shape(
     require_policy(shapes)
     if len(needed) == 0:
         return {}
-    n_nodes, degree, _ = needed.max(axis=0).tolist()
-    n_nodes = bucket(n_nodes) if len(needed) == 1 else n_nodes
-    largest = Shape(n_nodes, bucket(degree), 1)
-    few = bucket_sizes(needed, largest, node_step=1, saving=saving)
+    few = _few_shapes(needed, saving)
     groups: dict[Shape, list[int]] = {}
     for k, (n, d, _) in enumerate(needed.tolist()):
-        shape = few.smallest(n, d) if shapes == "few" else standard_shape(n, d)
+        shape = _smallest(few, n, d) if shapes == "few" else standard_shape(n, d)
         groups.setdefault(shape, []).append(k)
     return groups
+
+
+def _smallest(shapes: tuple[Shape, ...], n_nodes: int, degree: int) -> Shape:
+    for shape in shapes:
+        if shape.n_nodes >= n_nodes and shape.degree >= degree:
+            return shape
+    raise ValueError(
+        f"a batch of {n_nodes} nodes of degree {degree} needs a shape that holds it; "
+        f"the largest is {shapes[-1]}"
+    )
 
 
 def _rung(size: int, ladder: tuple[int, ...]) -> int:

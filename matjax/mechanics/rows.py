@@ -188,7 +188,8 @@ def sizes_of(
     slack = max(member.slack for member in members)
     bins, reach, capacity = sized_bins(crystals, cutoff, slack, shape.n_nodes)
     wider = standard_reach(reach)
-    if shapes == "standard" and bins == (1, 1, 1):
+    shared = shapes == "standard" or len(members) > 1
+    if shared and bins == (1, 1, 1):
         fits = _n_pairs(shape, wider) <= MAX_PAIRS_OF_ONE_BIN
         reach = wider if fits else reach
     return Sizes(shape.n_nodes, shape.degree, bins, reach, capacity)

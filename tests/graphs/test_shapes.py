@@ -12,6 +12,7 @@ from matjax.graphs import (
     standard_reach,
     standard_shape,
 )
+from matjax.graphs.shapes import NODES
 
 
 def test_equal_batches_need_one_shape_without_padding():
@@ -89,3 +90,23 @@ def test_a_shape_that_saves_too_little_is_not_compiled():
     assert len(grouped_by_shape(needed)) == 2
     # A sixth of the slots.
     assert grouped_by_shape(needed, saving=0.25) == {Shape(8, 14, 1): list(range(10))}
+
+
+def test_lists_of_like_crystals_share_shapes_of_the_ladder():
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        sizes = np.stack([rng.integers(2, 13, n), rng.integers(40, 110, n)], axis=1)
+        return np.concatenate([sizes, sizes.prod(axis=1, keepdims=True)], axis=1)
+
+    lists = [draw(100) for _ in range(4)]
+    found = [set(grouped_by_shape(needed)) for needed in lists]
+    assert len(set.union(*found)) <= 6  # of twelve, three for each list
+    assert {s.n_nodes for s in set.union(*found)} <= set(NODES)
+
+
+def test_crystals_that_would_leave_a_rung_empty_have_shapes_of_their_own():
+    """Of 66 atoms on a ladder of 64 and 104 nodes."""
+    needed = np.array([[66, 50, 3300]] * 5)
+    (shape,) = grouped_by_shape(needed)
+    assert shape.n_nodes == 66
