@@ -34,6 +34,11 @@ atoms a search takes 0.4 ms with 3, as with 2, and 0.7 ms with 6."""
 N_SHAPES = 3
 """Most shapes for a list of crystals, and for the batches of a loader."""
 
+WORTH = 2**14
+"""Edge slots, of all crystals of a list, that one more shape must save. A network of
+which a slot takes 0.08 ms of a CPU compiles for 15 s, as long as 15 evaluations of
+these take; where slots take less, a compilation costs more of them."""
+
 SPARED = 0.1
 """Share of more slots for which few shapes are those of the standard ladder."""
 
@@ -158,7 +163,12 @@ def _typical(pairs: np.ndarray) -> np.ndarray:
 
 
 def _chosen(
-    pairs: np.ndarray, grid: np.ndarray, largest: Shape, n_shapes: int, saving: float
+    pairs: np.ndarray,
+    grid: np.ndarray,
+    largest: Shape,
+    n_shapes: int,
+    saving: float,
+    worth: int = 0,
 ) -> tuple[tuple[Shape, ...], int]:
     """The largest shape and others of a grid, as :func:`bucket_sizes` asks for them.
 
@@ -168,6 +178,7 @@ def _chosen(
         largest: holds all.
         n_shapes: most shapes.
         saving: of one more.
+        worth: slots that one more must save, too.
 
     Returns:
         The shapes, the smallest first, and the slots that all take in them.
@@ -178,10 +189,12 @@ def _chosen(
     best: tuple[int, ...] = ()
     least = largest.n_slots * len(pairs)
     for size in range(1, n_shapes):
-        for chosen in combinations(range(len(some)), size):
-            cost = costs[:, chosen].min(axis=1).sum()
-            if cost < (1 - saving) * least:
-                best, least = chosen, cost
+        cost, chosen = min(
+            (int(costs[:, chosen].min(axis=1).sum()), chosen)
+            for chosen in combinations(range(len(some)), min(size, len(some)))
+        )
+        if cost < least - max(saving * least, worth):
+            best, least = chosen, cost
     chosen_shapes = {
         Shape(n, d, largest.n_graphs) for n, d in some[list(best)].tolist()
     }
@@ -189,7 +202,7 @@ def _chosen(
     return tuple(shapes), int(least)
 
 
-def _few_shapes(needed: np.ndarray, saving: float) -> tuple[Shape, ...]:
+def _few_shapes(needed: np.ndarray, saving: float, worth: int) -> tuple[Shape, ...]:
     """Few shapes for crystals, of the standard ladder where that costs little more.
 
     Lists of like crystals then share compiled functions with each other.
@@ -202,14 +215,18 @@ def _few_shapes(needed: np.ndarray, saving: float) -> tuple[Shape, ...]:
     rungs = np.array([standard_shape(n, d)[:2] for n, d in own.tolist()])
     largest = Shape(n_nodes, bucket(degree), 1), standard_shape(n_nodes, degree)
     (exact, least), (standard, slots) = (
-        _chosen(pairs, grid, most, N_SHAPES, saving)
+        _chosen(pairs, grid, most, N_SHAPES, saving, worth)
         for grid, most in zip((own, rungs), largest, strict=True)
     )
     return standard if slots <= (1 + SPARED) * least else exact
 
 
 def grouped_by_shape(
-    needed: np.ndarray, shapes: Policy = "few", *, saving: float = 0.01
+    needed: np.ndarray,
+    shapes: Policy = "few",
+    *,
+    saving: float = 0.01,
+    worth: int = WORTH,
 ) -> dict[Shape, list[int]]:
     """Crystals by the smallest shape of a policy that holds each of them.
 
@@ -219,6 +236,7 @@ def grouped_by_shape(
             several in shapes of the standard ladder where these take at most a tenth
             more slots: other calls share them.
         saving: of few shapes, as for :func:`bucket_sizes`.
+        worth: slots that one more of few shapes must save, too.
 
     Raises:
         ValueError: if there is no such policy.
@@ -226,7 +244,7 @@ def grouped_by_shape(
     require_policy(shapes)
     if len(needed) == 0:
         return {}
-    few = _few_shapes(needed, saving)
+    few = _few_shapes(needed, saving, worth)
     groups: dict[Shape, list[int]] = {}
     for k, (n, d, _) in enumerate(needed.tolist()):
         shape = _smallest(few, n, d) if shapes == "few" else standard_shape(n, d)

@@ -226,7 +226,7 @@ class Lockstep:
         for alike in kinds.values():
             if len(alike) == 1:  # no padding: runs are long, and barostats count nodes
                 alike[0].n_nodes = alike[0].crystal.n_atoms
-            for sizes, group in grouped(alike, cutoff, saving=SAVING):
+            for sizes, group in grouped(alike, cutoff, saving=SAVING, worth=0):
                 n_most = max(
                     1, slots_that_fit(self.potential, evaluate) // sizes.n_slots
                 )

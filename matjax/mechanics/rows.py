@@ -29,6 +29,7 @@ from matjax.graphs import (
     standard_reach,
 )
 from matjax.graphs.bins import MAX_PAIRS_OF_ONE_BIN, sized_bins
+from matjax.graphs.shapes import WORTH
 from matjax.mechanics.chunks import SLACK, SPARE
 from matjax.mechanics.landscape import Landscape, moving_parts
 
@@ -138,6 +139,7 @@ def grouped(
     shapes: Policy = "few",
     *,
     saving: float = 0.01,
+    worth: int = WORTH,
 ) -> list[tuple[Sizes, list[M]]]:
     """The crystals, which have been measured, by the sizes of their rows: few ones.
 
@@ -147,10 +149,12 @@ def grouped(
         shapes: standard sizes are those of each crystal alone; few ones serve a whole
             group.
         saving: share of the slots that one more of few shapes must save.
+        worth: number of the slots that it must save, too.
     """
     by_shape: dict[Shape, list[M]] = {}
     needed = np.array([member.needed for member in members])
-    for shape, places in grouped_by_shape(needed, shapes, saving=saving).items():
+    groups = grouped_by_shape(needed, shapes, saving=saving, worth=worth)
+    for shape, places in groups.items():
         for member in (members[k] for k in places):
             # Its state has as many nodes as its first row.
             own = shape._replace(n_nodes=member.n_nodes or shape.n_nodes)

@@ -87,9 +87,13 @@ def test_standard_batches_have_few_sizes(monkeypatch):
 
 def test_a_shape_that_saves_too_little_is_not_compiled():
     needed = np.array([[8, 10, 80]] * 5 + [[8, 14, 112]] * 5)
-    assert len(grouped_by_shape(needed)) == 2
+    assert len(grouped_by_shape(needed, worth=0)) == 2
     # A sixth of the slots.
-    assert grouped_by_shape(needed, saving=0.25) == {Shape(8, 14, 1): list(range(10))}
+    few = grouped_by_shape(needed, worth=0, saving=0.25)
+    assert few == {Shape(8, 14, 1): list(range(10))}
+    # So few that a compilation takes longer than they do.
+    assert len(grouped_by_shape(needed)) == 1
+    assert len(grouped_by_shape(np.tile(needed, (200, 1)))) == 2
 
 
 def test_lists_of_like_crystals_share_shapes_of_the_ladder():
