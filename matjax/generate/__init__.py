@@ -1,11 +1,13 @@
 """Score-based generation of crystals: from noise to atoms in a cell.
 
-cells       cells as six numbers that no rotation changes
-denoising   networks as denoisers, and the losses that train them
-sampler     from noise to crystals
-coverage    what a generator was trained on
-evaluate    how good samples are
-generator   trained networks with their process, as files
+cells        cells as six numbers that no rotation changes
+denoising    networks as denoisers, and the losses that train them
+latent       networks whose noise comes after a latent
+latent_space into it, out of it, and along a property in it
+sampler      from noise to crystals
+coverage     what a generator was trained on
+evaluate     how good samples are
+generator    trained networks with their process, as files
 """
 
 from typing import TYPE_CHECKING
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
     from matjax.generate.generator import Sampled as Sampled
     from matjax.generate.generator import load_generator as load_generator
     from matjax.generate.generator import save_generator as save_generator
+    from matjax.generate.latent import LatentModel as LatentModel
+    from matjax.generate.latent import require_process as require_process
+    from matjax.generate.latent_space import decode_latents as decode_latents
+    from matjax.generate.latent_space import encode_latents as encode_latents
+    from matjax.generate.latent_space import optimize_latents as optimize_latents
+    from matjax.generate.latent_space import property_of as property_of
+    from matjax.generate.latent_space import sample_latents as sample_latents
     from matjax.generate.processes import JointProcess as JointProcess
     from matjax.generate.processes import ProcessConfig as ProcessConfig
     from matjax.generate.processes import Scales as Scales

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array
+from matjax.generate.latent import LatentModel, latent_losses
 from matjax.generate.processes import JointProcess, Parts, State, parts_of
 from matjax.generate.sampler import Denoise
 from matjax.predictors import Label
@@ -50,28 +51,40 @@ class DenoiserModel(Protocol):
         ...
 
 
-def denoiser(model: DenoiserModel, params: Any, process: JointProcess) -> Denoise:
-    """A network with its parameters as a denoiser, which builds edges as atoms move."""
+def denoiser(
+    model: DenoiserModel, params: Any, process: JointProcess, z: Array | None = None
+) -> Denoise:
+    """A network with its parameters as a denoiser, which builds edges as atoms move.
+
+    Args:
+        model: the network.
+        params: of the network.
+        process: of the states.
+        z: latent of the crystal, (latent,), for networks that take one.
+    """
+    latent = () if z is None else (z[None],)
 
     def denoise(state: State, times: Array) -> Parts:
         graph = process.graph(state, model.cutoff, model.degree)
-        return parts_of(model.apply({"params": params}, graph, times[None]))
+        return parts_of(model.apply({"params": params}, graph, times[None], *latent))
 
     return denoise
 
 
-def denoising_labels(process: JointProcess) -> dict[str, Label]:
-    """Labels of the losses of each part that has a process.
+def denoising_labels(process: JointProcess, model: Any = None) -> dict[str, Label]:
+    """Labels of the losses of each part that has a process, and of a network's own.
 
     The predictions of :func:`denoising_losses` are losses already; compared with zeros
     by their absolute value, terms of a loss take them as they are.
     """
     names = {"fractional": "atom", "cell": "graph", "elements": "atom"}
-    return {
+    labels = {
         name: Label(f"{name}_loss", per)  # type: ignore[arg-type]
         for (name, per), given in zip(names.items(), process.processes, strict=True)
         if given is not None
     }
+    own = model.terms if isinstance(model, LatentModel) else {}
+    return labels | {k: Label(f"{k}_loss") for k in own if k not in labels}
 
 
 def denoising_losses(
@@ -92,12 +105,22 @@ def denoising_losses(
         key = jax.random.key(seed)
         for name in (NUMBER, EXAMPLE):
             key = jax.random.fold_in(key, batch.labels[name][0].astype(jnp.uint32))
-        time_key, noise_key = jax.random.split(key)
-        clean = process.encode(batch.graph)
-        time = jax.random.uniform(time_key, (), clean.fractional.dtype)
-        state, noisy = process.corrupt(noise_key, clean, time)
-        outputs = denoiser(model, params, process)(state, process.times(time))
-        losses = process.losses(outputs, noisy, time, clean.masks)
+        if isinstance(model, LatentModel):
+            losses = latent_losses(model, process, params, key, batch)
+        else:
+            losses = _noise_losses(model, process, params, key, batch)
         return {f"{name}_loss": values for name, values in losses.items()}
 
     return predict
+
+
+def _noise_losses(
+    model: DenoiserModel, process: JointProcess, params: Any, key: Array, batch: Any
+) -> Mapping[str, Array]:
+    """Losses of the parts of one crystal."""
+    time_key, noise_key = jax.random.split(key)
+    clean = process.encode(batch.graph)
+    time = jax.random.uniform(time_key, (), clean.fractional.dtype)
+    state, noisy = process.corrupt(noise_key, clean, time)
+    outputs = denoiser(model, params, process)(state, process.times(time))
+    return process.losses(outputs, noisy, time, clean.masks)

@@ -15,10 +15,18 @@ from flax import struct
 from jax.typing import DTypeLike
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from matjax.arrays import Array
 from matjax.crystals import Crystal
 from matjax.errors import WeightsError
 from matjax.generate.coverage import Coverage
 from matjax.generate.denoising import DenoiserModel, denoiser
+from matjax.generate.latent import (
+    LatentModel,
+    begun,
+    prior_latents,
+    require_process,
+    sizes_of,
+)
 from matjax.generate.processes import (
     JointProcess,
     ProcessConfig,
@@ -90,6 +98,7 @@ class Generator(struct.PyTreeNode):
     def process(self) -> JointProcess:
         """How noise comes and goes."""
         recipe = self.recipe
+        require_process(self.model, recipe.process)
         return joint_process(recipe.process, self.model.species, recipe.scales)
 
     @property
@@ -147,6 +156,7 @@ class Generator(struct.PyTreeNode):
         seed: int = 0,
         *,
         sampler: SamplerConfig | None = None,
+        latents: Array | None = None,
     ) -> Sampled:
         """One sample for each list of atomic numbers.
 
@@ -156,21 +166,26 @@ class Generator(struct.PyTreeNode):
             compositions: atomic numbers of each sample, (atoms,).
             seed: of all samples.
             sampler: by default that of the generator.
+            latents: of each sample, (samples, latent), of a network that has them; by
+                default drawn from its prior.
         """
         config = sampler or self.recipe.sampler
         n_nodes = bucket(max((len(row) for row in compositions), default=1))
         given = self._given(compositions, n_nodes)
         keys = sample_keys(seed, len(compositions))
+        if latents is None and isinstance(self.model, LatentModel):
+            about = (self.model, self.params, self.process)
+            latents = prior_latents(*about, keys, given)
         crystals: list[Crystal | None] = []
         for start in range(0, len(compositions), CHUNK):
             some = np.arange(start, min(start + CHUNK, len(compositions)))
             # Of few samples and of many the same function, and so the same numbers.
             padded = np.resize(some, bucket(len(some), 2))
-            rows = jax.tree.map(lambda x, padded=padded: x[padded], given)
+            start_from = (keys, given, latents)
+            rows = jax.tree.map(lambda x, padded=padded: x[padded], start_from)
             made = _sample_rows(
                 self.params,
-                keys[padded],
-                rows,
+                *rows,
                 static=(self.model, self.recipe, config),
             )
             crystals += _crystals(jax.device_get(made), len(some))
@@ -205,6 +220,10 @@ class Generator(struct.PyTreeNode):
         if n_atoms is not None:
             self.coverage.require_size(n_atoms, f"n_atoms={n_atoms}")
             return [np.zeros(n_atoms, int)] * n
+        if isinstance(self.model, LatentModel):
+            about = (self.model, self.params, self.process)
+            latents = prior_latents(*about, sample_keys(seed, n))
+            return [np.zeros(k, int) for k in sizes_of(*about[:2], latents)]
         shares = np.array(self.coverage.shares)
         rng = np.random.default_rng(seed)
         sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
@@ -289,20 +308,23 @@ def _sample_rows(
     params: Any,
     keys: jax.Array,
     given: State,
+    latents: jax.Array | None,
     *,
     static: tuple[DenoiserModel, Recipe, SamplerConfig],
 ) -> Any:
     """Decoded samples and whether they are finite, (samples, ...)."""
     model, recipe, config = static
     process = joint_process(recipe.process, model.species, recipe.scales)
-    sampler: Sampler = make_sampler(config, denoiser(model, params, process), process)
 
-    def one(key: jax.Array, start: State) -> Any:
-        samples = sample(sampler, process, key, start, steps=config.steps)
+    def one(key: jax.Array, given: State, z: jax.Array | None) -> Any:
+        start, bound = begun(model, params, process, given, z)
+        denoise = denoiser(model, params, bound, z)
+        sampler: Sampler = make_sampler(config, denoise, bound)
+        samples = sample(sampler, bound, key, start, steps=config.steps)
         decoded = process.decode(samples.states)
         return decoded, samples.finite, start.mask
 
-    return jax.vmap(one)(keys, given)
+    return jax.vmap(one)(keys, given, latents)
 
 
 def _crystals(made: Any, n: int) -> list[Crystal | None]:

@@ -4,4 +4,8 @@ Called with a graph and the times of its parts, (graphs, 3), they return ``fract
 (nodes, 3), along the cell vectors; ``cell`` (graphs, 3, 3), symmetric, in the frame in
 which the cell is symmetric; and ``elements`` (nodes, species). What the numbers mean,
 noise or velocity, is the affair of a process (:mod:`matjax.generate`).
+
+Variational networks (``variational`` holds what ``cdvae`` and ``symat`` share) take the
+latents of the crystals as well. They encode crystals, read from latents what is decided
+first, and say what their loss is made of (:class:`matjax.generate.LatentModel`).
 """
