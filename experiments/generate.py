@@ -10,7 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from matjax.config import ExperimentConfig, Section
 from matjax.data import Dataset, LabeledGraphs, read_dataset
@@ -24,6 +24,8 @@ from matjax.generate import (
     data_scales,
     denoising_labels,
     denoising_losses,
+    loss_weights,
+    property_settings,
     save_generator,
 )
 from matjax.generate.evaluate import (
@@ -40,19 +42,7 @@ from matjax.train import FitConfig, Task, Term, read_records
 from matjax.weights import require_settings
 
 NO_EDGES = 0.0
-"""Cutoff of the graphs of data: edges of noisy crystals are found where the noise
-is."""
-
-
-class Weights(Section):
-    """What the loss of each part counts."""
-
-    fractional: float = Field(default=1.0, gt=0)
-    """Coordinates."""
-    cell: float = Field(default=1.0, gt=0)
-    """The cell."""
-    elements: float = Field(default=1.0, gt=0)
-    """Elements, where they are not given."""
+"""Cutoff of the graphs of data: edges are found where the noise is."""
 
 
 class Sampling(Section):
@@ -80,8 +70,8 @@ class Config(ExperimentConfig):
     """Name and attributes of the denoiser; species come from the data."""
     process: ProcessConfig = ProcessConfig()
     """Noise of coordinates, cell and elements."""
-    weights: Weights = Weights()
-    """Of the losses."""
+    weights: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Of the losses by name; by default those published for the network, or 1."""
     batch_size: PositiveInt = 256
     """Crystals in a step."""
     fit: FitConfig = FitConfig()
@@ -90,23 +80,23 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float]:
     """The generator as a file, samples of it, and how good they are."""
-    training = read_dataset(config.train, ())
-    validation = read_dataset(config.validation, ())
+    wanted = [x for x in [config.network.get("label")] if x]
+    training = read_dataset(config.train, wanted)
+    validation = read_dataset(config.validation, wanted)
     validation.require_species(training.species, "the training set")
     generator = _start(config, training)
     process = generator.process
-    labels = denoising_labels(process)
+    labels = denoising_labels(process, generator.model)
+    weights = loss_weights(generator.model, labels, config.weights)
     task = Task(
         predict=denoising_losses(generator.model, process, seed=config.seed),
         params=generator.params,
-        terms=[
-            Term(label, getattr(config.weights, part)) for part, label in labels.items()
-        ],
+        terms=[Term(label, weights[part]) for part, label in labels.items()],
         identity={"model": repr(generator.model), "process": repr(process)},
     )
     data = Data(
-        graphs=[_graphs(training, labels)],
-        held_out=_graphs(_first(validation, config.n_validation), labels),
+        graphs=[_graphs(training, labels, wanted)],
+        held_out=_graphs(_first(validation, config.n_validation), labels, wanted),
         batch_size=config.batch_size,
         seed=config.seed,
         alone=True,
@@ -130,15 +120,20 @@ def _start(config: Config, training: Dataset) -> Generator:
     """The untrained generator."""
     crystals = [example.crystal for example in training.examples]
     scales = data_scales(crystals)
+    coverage = Coverage.of(crystals, config.train)
     model = make_model(
-        config.network, "denoiser", species=training.species, **scales._asdict()
+        *(config.network, "denoiser"),
+        species=training.species,
+        sizes=coverage.n_atoms,
+        **scales._asdict(),
+        **property_settings(config.network.get("label"), training),
     )
     require_settings(model, "the key network")
     training.require_species(model.species, "the key network")
     recipe = Recipe(
         process=config.process,
         scales=scales,
-        coverage=Coverage.of(crystals, config.train),
+        coverage=coverage,
         method=config.sampling.method,
         steps=config.sampling.steps,
     )
@@ -152,7 +147,9 @@ def _first(dataset: Dataset, n: int) -> Dataset:
     return dataclasses.replace(dataset, examples=dataset.examples[:n])
 
 
-def _graphs(dataset: Dataset, labels: Mapping[str, Label]) -> LabeledGraphs:
+def _graphs(
+    dataset: Dataset, labels: Mapping[str, Label], others: list[str]
+) -> LabeledGraphs:
     """Crystals with their number, from which noise follows, and losses of zero."""
 
     def labeled(k: int) -> Any:
@@ -161,11 +158,14 @@ def _graphs(dataset: Dataset, labels: Mapping[str, Label]) -> LabeledGraphs:
             label.name: np.zeros(example.crystal.n_atoms) if label.of_atoms else 0.0
             for label in labels.values()
         }
-        return dataclasses.replace(example, labels={EXAMPLE: float(k), **zeros})
+        own = {name: example.labels[name] for name in others}
+        return dataclasses.replace(example, labels={EXAMPLE: float(k), **zeros, **own})
 
     examples = tuple(map(labeled, range(len(dataset))))
     numbered = dataclasses.replace(dataset, examples=examples)
-    return LabeledGraphs(numbered, NO_EDGES, labels=[*labels.values(), EXAMPLE])
+    return LabeledGraphs(
+        numbered, NO_EDGES, labels=[*labels.values(), EXAMPLE, *others]
+    )
 
 
 def _judged(

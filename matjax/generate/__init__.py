@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from matjax.generate.denoising import denoiser as denoiser
     from matjax.generate.denoising import denoising_labels as denoising_labels
     from matjax.generate.denoising import denoising_losses as denoising_losses
+    from matjax.generate.denoising import loss_weights as loss_weights
     from matjax.generate.generator import Generator as Generator
     from matjax.generate.generator import Recipe as Recipe
     from matjax.generate.generator import Sampled as Sampled
     from matjax.generate.generator import load_generator as load_generator
     from matjax.generate.generator import save_generator as save_generator
     from matjax.generate.latent import LatentModel as LatentModel
+    from matjax.generate.latent import property_settings as property_settings
     from matjax.generate.latent import require_process as require_process
     from matjax.generate.latent_space import decode_latents as decode_latents
     from matjax.generate.latent_space import encode_latents as encode_latents

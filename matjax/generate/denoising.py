@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array
+from matjax.config import nearest
 from matjax.generate.latent import LatentModel, latent_losses
 from matjax.generate.processes import JointProcess, Parts, State, parts_of
 from matjax.generate.sampler import Denoise
@@ -85,6 +86,28 @@ def denoising_labels(process: JointProcess, model: Any = None) -> dict[str, Labe
     }
     own = model.terms if isinstance(model, LatentModel) else {}
     return labels | {k: Label(f"{k}_loss") for k in own if k not in labels}
+
+
+def loss_weights(
+    model: Any, labels: Mapping[str, Label], chosen: Mapping[str, float]
+) -> dict[str, float]:
+    """What each loss counts: as chosen, else as published for the network, else 1.
+
+    Args:
+        model: the network.
+        labels: from :func:`denoising_labels`.
+        chosen: by the same names.
+
+    Raises:
+        ValueError: if there is no loss of a name that was chosen.
+    """
+    for name in chosen:
+        if name not in labels:
+            raise ValueError(
+                f"there is no loss of {name!r} to weigh; {nearest(name, labels)}"
+            )
+    published = model.terms if isinstance(model, LatentModel) else {}
+    return {name: chosen.get(name, published.get(name, 1.0)) for name in labels}
 
 
 def denoising_losses(

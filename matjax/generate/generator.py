@@ -150,6 +150,22 @@ class Generator(struct.PyTreeNode):
             )
         return sampled.finite
 
+    def sample_freely(
+        self, n: int, seed: int = 0, *, sampler: SamplerConfig | None = None
+    ) -> Sampled:
+        """Samples whose elements and sizes are chosen, in the order of their seeds.
+
+        Args:
+            n: number of samples.
+            seed: of all samples.
+            sampler: by default that of the generator.
+
+        Raises:
+            ValueError: if elements are given to the generator.
+        """
+        rows = self._compositions(None, n, seed, 1, None)
+        return self.sample_each(rows, seed, sampler=sampler)
+
     def sample_each(
         self,
         compositions: Sequence[np.ndarray],

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from matjax.arrays import Array, Float
+from matjax.data import Dataset
 from matjax.generate.processes import (
     CartesianDiffusion,
     ElementComposition,
@@ -66,7 +67,7 @@ class LatentModel(Protocol):
         ...
 
     @property
-    def conditions(self) -> tuple[str, ...]:
+    def told(self) -> tuple[str, ...]:
         """What a latent is asked for: of composition, property."""
         ...
 
@@ -106,7 +107,7 @@ def require_process(model: Any, config: ProcessConfig) -> None:
         if wrong:
             wanted = ", ".join(f"{k}: {v}" for k, v in model.needs.items())
             raise ValueError(
-                f"{type(model).__name__} with conditions={model.conditions} needs "
+                f"{type(model).__name__} with told={model.told} needs "
                 f"process: {{{wanted}}}; received { {k: chosen[k] for k in wrong} }"
             )
         return
@@ -117,6 +118,30 @@ def require_process(model: Any, config: ProcessConfig) -> None:
             f"{type(model).__name__} has not; choose another process, or the network "
             "cdvae or symat"
         )
+
+
+def property_settings(label: str | None, dataset: Dataset) -> dict[str, float]:
+    """Attributes of a network that reads a property: its deviation and mean.
+
+    Args:
+        label: name of the property; nothing if there is none.
+        dataset: with this label.
+
+    Raises:
+        ValueError: if all values are the same.
+    """
+    if not label:
+        return {}
+    values = np.array([example.labels[label] for example in dataset.examples])
+    if not values.std() > 0:
+        raise ValueError(
+            f"a property must differ between crystals; {label} is {values[0]:g} for "
+            f"all of {dataset.name}"
+        )
+    return {
+        "scale": float(f"{values.std():.6g}"),
+        "shift": float(f"{values.mean():.6g}"),
+    }
 
 
 def latent_losses(
@@ -240,14 +265,14 @@ def prior_latents(
     Raises:
         ValueError: if values are needed and not given, or given and not needed.
     """
-    asks = "property" in model.conditions
+    asks = "property" in model.told
     if asks != (values is not None):
         raise ValueError(
             f"latents of this generator are those of a value of {model.label!r}: draw "
             "them by sample_latents(generator, n, value=...), for decode_latents"
             if asks
-            else "the prior of this generator has the conditions "
-            f"{model.conditions}; leave the value out"
+            else f"the prior of this generator is told no value, but {model.told}: "
+            "leave it out"
         )
     dtype = jnp.result_type(*jax.tree.leaves(params))
     given = _anything(len(keys), dtype) if given is None else given

@@ -46,7 +46,7 @@ def sample_latents(
             value is needed and not given.
     """
     model = _with_latents(generator)
-    if "composition" in model.conditions:
+    if "composition" in model.told:
         raise ValueError(
             "latents of this generator are those of a composition: use its sample "
             "method with a formula"
@@ -186,6 +186,6 @@ def _with_property(generator: Generator) -> LatentModel:
     if not model.label:
         raise ValueError(
             "no property is read from the latents of this generator: train one with "
-            "the key property of the experiment, and the network cdvae"
+            "network={name: cdvae, label: ...}"
         )
     return model

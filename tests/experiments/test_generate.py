@@ -62,3 +62,54 @@ def test_elements_are_generated_too(perovskites, tmp_path):
     assert metrics["n_sampled"] == 3
     assert "match_rate_percent" not in metrics
     assert "val_elements_loss_mae" in metrics
+
+
+LATENT = {
+    "cutoff": 3.0,
+    "features": 8,
+    "layers": 1,
+    "channels": 2,
+    "basis": 3,
+    "latent": 4,
+    "width": 6,
+    "times": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "elements"),
+    [
+        ({"name": "cdvae"}, "composition"),
+        pytest.param({"name": "symat"}, "latent", marks=pytest.mark.slow),
+        pytest.param(
+            {"name": "cdvae", "prior": "gaussian", "told": ["composition"]},
+            "given",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_networks_with_latents_are_trained_alike(
+    network, elements, perovskites, tmp_path
+):
+    settings = {
+        "train": perovskites,
+        "validation": perovskites,
+        "network": {**LATENT, **network},
+        "process": {"fractional": "cartesian", "cell": "latent", "elements": elements},
+        "weights": {"divergence": 0.1},
+        "batch_size": 2,
+        "fit": {"epochs": 2},
+        "sampling": {"steps": 2, "n": 2},
+    }
+    metrics = run("generate", tmp_path / "run", settings)
+    assert metrics["n_sampled"] == 2
+    assert "val_divergence_loss_mae" in metrics
+    generator = load_generator(tmp_path / "run" / "generator.safetensors")
+    assert generator.model.sizes == (5,)
+
+
+def test_weights_of_losses_that_are_not_there_are_refused(perovskites, tmp_path):
+    settings = {"train": perovskites, "validation": perovskites, "network": TINY}
+    settings["weights"] = {"elements": 2.0}
+    with pytest.raises(ValueError, match="no loss of 'elements' to weigh"):
+        run("generate", tmp_path / "run", settings)

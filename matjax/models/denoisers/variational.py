@@ -44,7 +44,8 @@ class Variational(nn.Module):
         width: of the hidden layers of what is read.
         times: frequencies of the time's functions.
         prior: of the latent; all but ``normal`` need a condition.
-        conditions: of ``composition`` (elements are given then) and ``property``.
+        told: what the prior is told: ``composition`` (elements are given then),
+            ``property``.
         volume: Å³, typical of an atom in the data.
         spread: typical deviation of a logarithmic stretch in the data.
     """
@@ -62,7 +63,7 @@ class Variational(nn.Module):
     width: int = 128
     times: int = 8
     prior: PriorKind = "normal"
-    conditions: tuple[Condition, ...] = ()
+    told: tuple[Condition, ...] = ()
     volume: float = 1.0
     spread: float = 1.0
 
@@ -78,13 +79,13 @@ class Variational(nn.Module):
     @property
     def is_told_composition(self) -> bool:
         """Whether elements are given, and the latent is one of their composition."""
-        return "composition" in self.conditions
+        return "composition" in self.told
 
     def setup(self) -> None:
         """Makes encoder, prior and decoder.
 
         Raises:
-            ValueError: unless prior, conditions and property fit each other.
+            ValueError: unless the prior fits what it is told.
         """
         require_condition(self)
         sizes = (self.features, self.layers, self.channels)
@@ -121,9 +122,7 @@ class Variational(nn.Module):
         standard = (contents.value - self.shift) / self.scale
         known = {"composition": contents.shares, "property": standard[:, None]}
         nothing = jnp.zeros((len(standard), 0), standard.dtype)
-        return jnp.concatenate(
-            [nothing, *(known[name] for name in self.conditions)], axis=-1
-        )
+        return jnp.concatenate([nothing, *(known[name] for name in self.told)], axis=-1)
 
     def prior_of(self, condition: Float[Array, "graphs condition"]) -> Gaussian:
         """The distribution that latents are drawn from; of a diffusion its noise."""
@@ -155,15 +154,15 @@ class Variational(nn.Module):
 
 
 def require_condition(model: Variational) -> None:
-    """Raises ValueError unless prior, conditions and property fit each other."""
-    if (model.prior == "normal") != (not model.conditions):
+    """Raises ValueError unless the prior fits what it is told."""
+    if (model.prior == "normal") != (not model.told):
         raise ValueError(
-            "a normal prior has no condition, and the others have conditions "
-            "(composition, property); received "
-            f"prior={model.prior!r}, conditions={model.conditions}"
+            "a normal prior is told nothing, and the others composition, property or "
+            "both; received "
+            f"prior={model.prior!r}, told={model.told}"
         )
-    if "property" in model.conditions and not model.label:
+    if "property" in model.told and not model.label:
         raise ValueError(
-            "a latent under the condition of a property needs the label of one: a "
-            "network that reads it (cdvae), and the key property of the experiment"
+            "a latent under the condition of a property needs the label of one: take "
+            "the network cdvae, and set its label"
         )

@@ -72,15 +72,15 @@ def test_weights_are_the_published_ones_of_what_the_network_has():
     terms = {"fractional": 10, "cell": 10, "divergence": 0.01, "elements": 1}
     terms |= {"n_atoms": 1, "composition": 1}
     assert MODEL.terms == terms | {"property": 1}
-    told = MODEL.copy(prior="gaussian", conditions=("composition",), label="")
+    told = MODEL.copy(prior="gaussian", told=("composition",), label="")
     assert told.terms == {"fractional": 10, "cell": 10, "divergence": 0.01}
     assert told.needs["elements"] == "given"
-    con = MODEL.copy(prior="diffusion", conditions=("property",))
+    con = MODEL.copy(prior="diffusion", told=("property",))
     assert con.terms["prior"] == 1
 
 
 def test_a_gaussian_prior_depends_on_its_condition():
-    model = MODEL.copy(prior="gaussian", conditions=("composition", "property"))
+    model = MODEL.copy(prior="gaussian", told=("composition", "property"))
     params = symmetries.parameters(model)
     moved = jax.tree.map(lambda x: x + 0.1, params)
     first = Contents(
@@ -98,10 +98,10 @@ def test_a_gaussian_prior_depends_on_its_condition():
 @pytest.mark.parametrize(
     ("settings", "answer"),
     [
-        ({"prior": "gaussian"}, r"have conditions .*received prior='gaussian'"),
-        ({"conditions": ("composition",)}, "a normal prior has no condition"),
+        ({"prior": "gaussian"}, r"both; received prior='gaussian'"),
+        ({"told": ("composition",)}, "a normal prior is told nothing"),
         (
-            {"prior": "diffusion", "conditions": ("property",), "label": ""},
+            {"prior": "diffusion", "told": ("property",), "label": ""},
             "needs the label of one",
         ),
     ],
