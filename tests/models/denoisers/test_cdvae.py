@@ -1,6 +1,5 @@
 """CDVAE: the symmetries that the paper claims, and the one that it does not have."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -77,35 +76,3 @@ def test_weights_are_the_published_ones_of_what_the_network_has():
     assert told.needs["elements"] == "given"
     con = MODEL.copy(prior="diffusion", told=("property",))
     assert con.terms["prior"] == 1
-
-
-def test_a_gaussian_prior_depends_on_its_condition():
-    model = MODEL.copy(prior="gaussian", told=("composition", "property"))
-    params = symmetries.parameters(model)
-    moved = jax.tree.map(lambda x: x + 0.1, params)
-    first = Contents(
-        jnp.array([3]), jnp.array([[0.5, 0.5]]), jnp.zeros((1, 6)), jnp.array([1.0])
-    )
-    condition = apply(model, moved, first, method="condition")
-    assert_allclose(condition, [[0.5, 0.5, 0]])  # the value less its mean
-    other = first._replace(value=jnp.array([3.0]))
-    there = apply(model, moved, other, method="condition")
-    assert_allclose(there, [[0.5, 0.5, 1]])
-    one, two = (apply(model, moved, c, method="prior_of") for c in (condition, there))
-    assert np.abs(one.mean - two.mean).max() > 1e-4
-
-
-@pytest.mark.parametrize(
-    ("settings", "answer"),
-    [
-        ({"prior": "gaussian"}, r"both; received prior='gaussian'"),
-        ({"told": ("composition",)}, "a normal prior is told nothing"),
-        (
-            {"prior": "diffusion", "told": ("property",), "label": ""},
-            "needs the label of one",
-        ),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused(settings, answer):
-    with pytest.raises(ValueError, match=answer):
-        symmetries.parameters(MODEL.copy(**settings))
