@@ -150,22 +150,6 @@ class Generator(struct.PyTreeNode):
             )
         return sampled.finite
 
-    def sample_freely(
-        self, n: int, seed: int = 0, *, sampler: SamplerConfig | None = None
-    ) -> Sampled:
-        """Samples whose elements and sizes are chosen, in the order of their seeds.
-
-        Args:
-            n: number of samples.
-            seed: of all samples.
-            sampler: by default that of the generator.
-
-        Raises:
-            ValueError: if elements are given to the generator.
-        """
-        rows = self._compositions(None, n, seed, 1, None)
-        return self.sample_each(rows, seed, sampler=sampler)
-
     def sample_each(
         self,
         compositions: Sequence[np.ndarray],
@@ -207,6 +191,25 @@ class Generator(struct.PyTreeNode):
             crystals += _crystals(jax.device_get(made), len(some))
         return Sampled(crystals, config.evaluations)
 
+    def unnamed(self, n: int, seed: int = 0) -> list[np.ndarray]:
+        """Zeros for atoms whose elements are to be chosen, (atoms,) of each sample.
+
+        Cells have as many atoms as those of the data, as often; or as many as the
+        latents tell, of which samples of this seed are made.
+
+        Args:
+            n: number of samples.
+            seed: of the choice.
+        """
+        if isinstance(self.model, LatentModel):
+            about = (self.model, self.params, self.process)
+            latents = prior_latents(*about, sample_keys(seed, n))
+            return [np.zeros(k, int) for k in sizes_of(*about[:2], latents)]
+        shares = np.array(self.coverage.shares)
+        rng = np.random.default_rng(seed)
+        sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
+        return [np.zeros(size, int) for size in sizes]
+
     def _compositions(
         self,
         formula: str | None,
@@ -236,14 +239,7 @@ class Generator(struct.PyTreeNode):
         if n_atoms is not None:
             self.coverage.require_size(n_atoms, f"n_atoms={n_atoms}")
             return [np.zeros(n_atoms, int)] * n
-        if isinstance(self.model, LatentModel):
-            about = (self.model, self.params, self.process)
-            latents = prior_latents(*about, sample_keys(seed, n))
-            return [np.zeros(k, int) for k in sizes_of(*about[:2], latents)]
-        shares = np.array(self.coverage.shares)
-        rng = np.random.default_rng(seed)
-        sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
-        return [np.zeros(size, int) for size in sizes]
+        return self.unnamed(n, seed)
 
     def _given(self, compositions: Sequence[np.ndarray], n_nodes: int) -> State:
         """States with the atoms of each sample and nothing else, (samples, ...)."""

@@ -317,8 +317,21 @@ def _draw_latents(
 
 def sizes_of(model: LatentModel, params: Any, latents: Array) -> np.ndarray:
     """Numbers of atoms that latents tell, (samples,)."""
-    read = jax.jit(lambda p, z: model.apply({"params": p}, z, method="read").n_atoms)
-    return np.asarray(read(params, latents))
+    return np.asarray(contents_read(params, latents, model=model).n_atoms)
+
+
+@partial(jax.jit, static_argnames="model")
+def contents_read(
+    params: Any, latents: Float[Array, "samples latent"], *, model: LatentModel
+) -> Contents:
+    """What is read from latents.
+
+    Args:
+        params: of the network.
+        latents: to read.
+        model: the network.
+    """
+    return model.apply({"params": params}, latents, method="read")
 
 
 def _graph(model: Any, process: JointProcess, state: State) -> Graph:

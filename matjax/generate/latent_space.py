@@ -7,7 +7,6 @@ et al. (arXiv 2403.12478, Con-CDVAE), latents of a value of a property.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal
 
 import jax
@@ -21,6 +20,7 @@ from matjax.generate.generator import Generator, Sampled
 from matjax.generate.latent import (
     LatentModel,
     contents_of,
+    contents_read,
     prior_latents,
     sizes_of,
 )
@@ -117,7 +117,8 @@ def property_of(generator: Generator, latents: Latents) -> Float[Array, "samples
     Raises:
         ValueError: if the generator reads no property.
     """
-    return _property(_with_property(generator), generator.params, latents)
+    model = _with_property(generator)
+    return contents_read(generator.params, latents, model=model).value
 
 
 def optimize_latents(
@@ -148,7 +149,7 @@ def optimize_latents(
     optimizer = optax.adam(rate)
 
     def loss(z: Array) -> Array:
-        value = _property(model, generator.params, z)
+        value = contents_read(generator.params, z, model=model).value
         standard = (value - model.shift) / model.scale  # type: ignore[attr-defined]
         if isinstance(goal, str):
             return jnp.sum(standard if goal == "smallest" else -standard)
@@ -165,11 +166,6 @@ def optimize_latents(
         return jax.lax.scan(step, start, length=steps)[0][0]
 
     return run(latents)
-
-
-@partial(jax.jit, static_argnums=0)
-def _property(model: LatentModel, params: object, latents: Array) -> Array:
-    return model.apply({"params": params}, latents, method="read").value
 
 
 def _with_latents(generator: Generator) -> LatentModel:
