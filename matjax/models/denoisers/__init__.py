@@ -1,9 +1,10 @@
 """Denoisers: what noise to take from a crystal; each file is one system.
 
 Called with a graph and the times of its parts, (graphs, 3), they return ``fractional``
-(nodes, 3), along the cell vectors; ``cell`` (graphs, 3, 3), symmetric, in the frame in
-which the cell is symmetric; and ``elements`` (nodes, species). What the numbers mean,
-noise or velocity, is the affair of a process (:mod:`matjax.generate`).
+(nodes, 3), along the cell vectors or, of networks with latents, along Cartesian axes;
+``cell`` (graphs, 3, 3), symmetric, in the frame in which the cell is symmetric; and
+``elements`` (nodes, species). What the numbers mean, noise or velocity, is the affair
+of a process (:mod:`matjax.generate`).
 
 Variational networks (``variational`` holds what ``cdvae`` and ``symat`` share) take the
 latents of the crystals as well. They encode crystals, read from latents what is decided
