@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from matjax.config import ExperimentConfig, Section
-from matjax.data import Dataset, LabeledGraphs, read_dataset
+from matjax.config import ExperimentConfig
+from matjax.data import Dataset, read_dataset
 from matjax.generate import (
-    EXAMPLE,
     Coverage,
     Generator,
     ProcessConfig,
     Recipe,
-    SamplerConfig,
     data_scales,
     denoising_labels,
     denoising_losses,
+    load_generator,
     loss_weights,
-    property_settings,
     save_generator,
 )
-from matjax.generate.evaluate import (
-    is_valid_structure,
-    match_rate,
-    validity,
-    wasserstein,
-)
-from matjax.models import make_model
-from matjax.predictors import Label, initial_parameters
+from matjax.nn import CHEMICAL_SYSTEM
+from matjax.predictors import initial_parameters
 from matjax.reports import learning_figure
-from matjax.studies import Data, Run, fit_graphs
+from matjax.studies import (
+    Data,
+    Run,
+    Sampling,
+    Truth,
+    fit_graphs,
+    generation,
+    sample_and_judge,
+)
 from matjax.train import FitConfig, Task, Term, read_records
-from matjax.weights import require_settings
-
-NO_EDGES = 0.0
-"""Cutoff of the graphs of data: edges are found where the noise is."""
-
-
-class Sampling(Section):
-    """How samples are made, and how many are judged."""
-
-    method: str = "ode"
-    """Sampler: ancestral, predictor_corrector, langevin, ode or heun."""
-    steps: PositiveInt = 50
-    """From noise to data."""
-    n: PositiveInt = 256
-    """Crystals of the validation set that are predicted from their composition, or
-    samples if elements are not given."""
 
 
 class Config(ExperimentConfig):
@@ -63,11 +44,19 @@ class Config(ExperimentConfig):
     train: str
     """Data set by name (``perov_5/train``), file or folder."""
     validation: str
-    """Data set on which the best parameters are chosen and samples judged."""
+    """Data set on which the best parameters are chosen."""
+    truth: str | None = None
+    """Data set beside which samples are judged; by default the validation set."""
     n_validation: PositiveInt = 512
     """Crystals of it whose loss is watched, at one time of noise each."""
     network: dict[str, Any] = Field(default_factory=lambda: {"name": "diffcsp"})
     """Name and attributes of the denoiser; species come from the data."""
+    condition: str | tuple[str, ...] = ()
+    """Labels that the network ``mattergen`` takes as conditions, chemical_system among
+    them."""
+    base: str | None = None
+    """Generator by name or file whose parameters stay; adapters of the conditions alone
+    are trained. Network and process are those of the base."""
     process: ProcessConfig = ProcessConfig()
     """Noise of coordinates, cell and elements."""
     weights: dict[str, PositiveFloat] = Field(default_factory=dict)
@@ -78,25 +67,37 @@ class Config(ExperimentConfig):
     sampling: Sampling = Sampling()
 
 
-def main(config: Config, run: Run) -> Mapping[str, float]:
+def main(config: Config, run: Run) -> Mapping[str, float | int]:
     """The generator as a file, samples of it, and how good they are."""
-    wanted = [x for x in [config.network.get("label")] if x]
-    training = read_dataset(config.train, wanted)
-    validation = read_dataset(config.validation, wanted)
+    asked = (
+        (config.condition,) if isinstance(config.condition, str) else config.condition
+    )
+    labeled = [name for name in asked if name != CHEMICAL_SYSTEM]
+    labeled += [x for x in [config.network.get("label")] if x]
+    training = read_dataset(config.train, labeled)
+    validation = read_dataset(config.validation, labeled)
     validation.require_species(training.species, "the training set")
-    generator = _start(config, training)
+    truth = read_dataset(config.truth or config.validation, ())
+    truth.require_species(training.species, "the training set")
+    generator = _start(config, training, asked)
     process = generator.process
     labels = denoising_labels(process, generator.model)
     weights = loss_weights(generator.model, labels, config.weights)
+    losses = denoising_losses(generator.model, process, seed=config.seed)
+    start = generator.params
+    kept: dict[str, Any] = {}
+    if config.base is not None:
+        kept, start = start, generation.trained_parameters(start)
     task = Task(
-        predict=denoising_losses(generator.model, process, seed=config.seed),
-        params=generator.params,
+        predict=lambda params, batch: losses({**kept, **params}, batch),
+        params=start,
         terms=[Term(label, weights[part]) for part, label in labels.items()],
         identity={"model": repr(generator.model), "process": repr(process)},
     )
+    held_out = _first(validation, config.n_validation)
     data = Data(
-        graphs=[_graphs(training, labels, wanted)],
-        held_out=_graphs(_first(validation, config.n_validation), labels, wanted),
+        graphs=[generation.numbered_graphs(training, labels.values(), labeled)],
+        held_out=generation.numbered_graphs(held_out, labels.values(), labeled),
         batch_size=config.batch_size,
         seed=config.seed,
         alone=True,
@@ -104,36 +105,34 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     path = run.path("generator.safetensors")
 
     def keep(params: Any) -> None:
-        save_generator(generator.replace(params=params), path, overwrite=True)
+        whole = generator.replace(params={**kept, **params})
+        save_generator(whole, path, overwrite=True)
 
     fitted = fit_graphs(task, data, run, config.fit, on_best=keep)
     if run.writes:
         title = f"{config.network['name']}, {config.train}"
         curve = learning_figure(read_records(run.folder), title=title)
         run.save_figure("learning", curve)
-    trained = generator.replace(params=fitted.params)
-    judged = _judged(trained, _first(validation, config.sampling.n), config, run)
+    trained = generator.replace(params={**kept, **fitted.params})
+    crystals, seen = ([e.crystal for e in d.examples] for d in (truth, training))
+    beside = Truth(truth.name, crystals, seen)
+    judged = sample_and_judge(trained, beside, config.sampling, run, seed=config.seed)
     return {**fitted.metrics, "n_train": len(training), **judged}
 
 
-def _start(config: Config, training: Dataset) -> Generator:
+def _start(config: Config, training: Dataset, asked: tuple[str, ...]) -> Generator:
     """The untrained generator."""
+    if config.base is not None:
+        base = load_generator(config.base, dtype=jnp.float32)
+        training.require_species(base.model.species, "the base")
+        return generation.adapted(base, asked, training, config.seed)
     crystals = [example.crystal for example in training.examples]
     scales = data_scales(crystals)
-    coverage = Coverage.of(crystals, config.train)
-    model = make_model(
-        *(config.network, "denoiser"),
-        species=training.species,
-        sizes=coverage.n_atoms,
-        **scales._asdict(),
-        **property_settings(config.network.get("label"), training),
-    )
-    require_settings(model, "the key network")
-    training.require_species(model.species, "the key network")
+    model = generation.new_denoiser(config.network, training, scales, asked)
     recipe = Recipe(
         process=config.process,
         scales=scales,
-        coverage=coverage,
+        coverage=Coverage.of(crystals, config.train),
         method=config.sampling.method,
         steps=config.sampling.steps,
     )
@@ -145,56 +144,3 @@ def _start(config: Config, training: Dataset) -> Generator:
 def _first(dataset: Dataset, n: int) -> Dataset:
     """The first crystals of a data set."""
     return dataclasses.replace(dataset, examples=dataset.examples[:n])
-
-
-def _graphs(
-    dataset: Dataset, labels: Mapping[str, Label], others: list[str]
-) -> LabeledGraphs:
-    """Crystals with their number, from which noise follows, and losses of zero."""
-
-    def labeled(k: int) -> Any:
-        example = dataset.examples[k]
-        zeros = {
-            label.name: np.zeros(example.crystal.n_atoms) if label.of_atoms else 0.0
-            for label in labels.values()
-        }
-        own = {name: example.labels[name] for name in others}
-        return dataclasses.replace(example, labels={EXAMPLE: float(k), **zeros, **own})
-
-    examples = tuple(map(labeled, range(len(dataset))))
-    numbered = dataclasses.replace(dataset, examples=examples)
-    return LabeledGraphs(
-        numbered, NO_EDGES, labels=[*labels.values(), EXAMPLE, *others]
-    )
-
-
-def _judged(
-    generator: Generator, truth: Dataset, config: Config, run: Run
-) -> dict[str, float]:
-    """Samples as a file, and how good they are beside the truth."""
-    expected = [example.crystal for example in truth.examples]
-    sampler = SamplerConfig(config.sampling.method, config.sampling.steps)
-    begun = time.monotonic()
-    sampled = generator.sample_each(
-        [np.asarray(crystal.numbers) for crystal in expected],
-        config.seed,
-        sampler=sampler,
-    )
-    seconds = (time.monotonic() - begun) / len(expected)
-    if found := sampled.finite:
-        run.save_crystal("samples.extxyz", found)
-    metrics = {
-        "n_sampled": len(expected),
-        "n_not_finite": sampled.n_failed,
-        "network_evaluations": sampled.evaluations,
-        "seconds_per_sample": seconds,
-    }
-    if config.process.elements == "given":
-        return metrics | match_rate(expected, [sampled.crystals])
-    valid = [crystal for crystal in found if is_valid_structure(crystal)]
-    if valid:
-        metrics |= wasserstein(valid, expected)
-    if find_spec("smact") is None:
-        run.log.warning("validity is left out: it needs smact, pip install smact")
-        return metrics
-    return metrics | validity(sampled.crystals)

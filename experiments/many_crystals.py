@@ -38,6 +38,8 @@ Name = Literal[
 class Config(ExperimentConfig):
     """Which crystals, and by which codes."""
 
+    precision: Literal["float32", "float64"] = "float32"
+    """Of all codes; the peer's calculator knows this one alone."""
     potential: str = "nequix-mp-1-pft"
     """Name of a potential, or lennard-jones."""
     lennard_jones: dict[str, float] = Field(
@@ -60,7 +62,7 @@ class Config(ExperimentConfig):
         "ase_fire_nequix",
     )
     """Which codes take part."""
-    n_portions: PositiveInt = 4
+    n_portions: PositiveInt = 2
     """Turns in which the crystals are relaxed."""
     fmax: float = Field(default=0.02, gt=0)
     """Largest force at the end, eV/Å."""

@@ -24,7 +24,8 @@ LAYERS = [
     "nn descriptors",
     "models predictors",
     "weights mechanics force_constants data",
-    "lattice_dynamics train generate search",
+    "lattice_dynamics train search",
+    "generate",
     "distillation characterisation testing screening",
     "reports",
     "studies",
@@ -36,6 +37,7 @@ DIFFERENTIATIONS = {"grad", "value_and_grad", "vjp", "jacrev", "jacobian", "hess
 MAY_DIFFERENTIATE = {
     "predictors/potential.py": "the energy, and nothing else does",
     "generate/latent_space.py": "a property with respect to a latent",
+    "generate/steering.py": "an eigenvalue of force constants, not the energy",
     "train/step.py": "a loss with respect to parameters",
     "testing/potential.py": "a loss with respect to parameters",
     "testing/property.py": "likewise",

@@ -4,6 +4,7 @@ crystal          atomic numbers, fractional coordinates, cell, periodicity
 neighbor_search  neighbor lists on the host
 lattice          cell parameters, reciprocal vectors, heights, Niggli reduction
 symmetry         space groups, standard cells, averages over a group
+wyckoff          positions of atoms in a space group
 supercell        supercells, their map to the primitive cell, commensurate q
 io               reading and writing files of all formats
 file_content     format, unpacked bytes and decoded text of files

@@ -5,9 +5,16 @@ denoising    networks as denoisers, and the losses that train them
 latent       networks whose noise comes after a latent
 latent_space into it, out of it, and along a property in it
 sampler      from noise to crystals
+conditions   what a network was trained to be asked for
+constraints  cell, atoms and space group that samples have
+steering     samplers steered by a potential's forces and phonons
+refinement   samples relaxed, ranked and symmetrised
+orbits       atoms on Wyckoff positions, on which they stay
 coverage     what a generator was trained on
 evaluate     how good samples are
-generator    trained networks with their process, as files
+rows         samples side by side
+generator    trained networks with their process
+storage      generators as files
 """
 
 from typing import TYPE_CHECKING
@@ -15,6 +22,9 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.generate.conditions import condition_labels as condition_labels
+    from matjax.generate.conditions import condition_scales as condition_scales
+    from matjax.generate.constraints import Constraints as Constraints
     from matjax.generate.coverage import Coverage as Coverage
     from matjax.generate.denoising import EXAMPLE as EXAMPLE
     from matjax.generate.denoising import DenoiserModel as DenoiserModel
@@ -25,8 +35,6 @@ if TYPE_CHECKING:
     from matjax.generate.generator import Generator as Generator
     from matjax.generate.generator import Recipe as Recipe
     from matjax.generate.generator import Sampled as Sampled
-    from matjax.generate.generator import load_generator as load_generator
-    from matjax.generate.generator import save_generator as save_generator
     from matjax.generate.latent import LatentModel as LatentModel
     from matjax.generate.latent import property_settings as property_settings
     from matjax.generate.latent import require_process as require_process
@@ -46,5 +54,9 @@ if TYPE_CHECKING:
     from matjax.generate.sampler import make_sampler as make_sampler
     from matjax.generate.sampler import sample as sample
     from matjax.generate.sampler import sample_keys as sample_keys
+    from matjax.generate.steering import Steering as Steering
+    from matjax.generate.storage import covering_generator as covering_generator
+    from matjax.generate.storage import load_generator as load_generator
+    from matjax.generate.storage import save_generator as save_generator
 
 import_when_used(__name__)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from ase.formula import Formula
 from pydantic import BaseModel, ConfigDict, Field
 
-from matjax.crystals import Crystal, volume
+from matjax.crystals import Crystal, neighbors, volume
 from matjax.elements import atomic_number, symbols
 
 LARGEST = 500
@@ -31,6 +31,8 @@ class Coverage(BaseModel):
     """Share of the crystals that have each of them."""
     volumes: tuple[float, float]
     """Smallest and largest volume of an atom, Å³."""
+    closest: float = 0.0
+    """Shortest distance of two atoms, Å; 0 where it was not noted."""
 
     @classmethod
     def of(cls, crystals: Sequence[Crystal], data: str) -> Coverage:
@@ -52,6 +54,7 @@ class Coverage(BaseModel):
             n_atoms=tuple(n_atoms.tolist()),
             shares=tuple(np.round(counts / len(crystals), 6).tolist()),
             volumes=(float(volumes.min()), float(volumes.max())),
+            closest=round(min(map(shortest_distance, crystals)), 4),
         )
 
     @property
@@ -79,16 +82,25 @@ class Coverage(BaseModel):
                 f"a cell holds at least one formula unit; received {n_formula}"
             )
         counts = _counts(formula)
-        unknown = sorted(set(counts) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"{formula} holds {', '.join(symbols(tuple(unknown)))}, of which the "
-                f"generator knows nothing: it was trained on {self.described}"
-            )
+        self.require_species(counts, formula)
         self.require_size(n_formula * sum(counts.values()), f"{n_formula} {formula}")
         return np.repeat(
             sorted(counts), [n_formula * counts[z] for z in sorted(counts)]
         )
+
+    def require_species(self, numbers: Collection[int], what: str) -> None:
+        """Raises ValueError unless all elements are covered.
+
+        Args:
+            numbers: atomic numbers.
+            what: holds them, for the error.
+        """
+        unknown = tuple(sorted(set(numbers) - set(self.species)))
+        if unknown:
+            raise ValueError(
+                f"{what} holds {', '.join(symbols(unknown))}, of which the generator "
+                f"knows nothing: it was trained on {self.described}"
+            )
 
     def require_size(self, n_atoms: int, what: str) -> None:
         """Raises ValueError unless cells of so many atoms are covered.
@@ -107,6 +119,33 @@ class Coverage(BaseModel):
         """Whether the volume of an atom lies in the range of the data."""
         by_atom = float(volume(np.asarray(crystal.cell, np.float64))) / crystal.n_atoms
         return self.volumes[0] <= by_atom <= self.volumes[1]
+
+    def unlike(self, crystal: Crystal) -> str:
+        """In what a crystal lies outside of the data, in words; empty if in nothing."""
+        words = []
+        if not self.is_dense_as_seen(crystal):
+            by_atom = float(crystal.volume) / crystal.n_atoms
+            low, high = self.volumes
+            words.append(f"{by_atom:.3g} Å³ by atom, not {low:.3g} to {high:.3g}")
+        if (distance := shortest_distance(crystal)) < self.closest:
+            words.append(
+                f"atoms {distance:.3g} Å apart, not {self.closest:.3g} or more"
+            )
+        return "; ".join(words)
+
+
+def shortest_distance(crystal: Crystal) -> float:
+    """Distance of the two atoms that are closest, Å; images of one atom count."""
+    cell = np.asarray(crystal.cell, np.float64)
+    # No lattice of this volume has a shortest vector that is longer than this.
+    cutoff = 1.2 * float(np.cbrt(volume(cell)))
+    try:
+        pairs = neighbors(crystal, cutoff)
+    except ValueError:  # two atoms on one place
+        return 0.0
+    positions = np.asarray(crystal.positions, np.float64)
+    edges = positions[pairs.senders] + pairs.shifts @ cell - positions[pairs.receivers]
+    return float(np.linalg.norm(edges, axis=1).min())
 
 
 def _counts(formula: str) -> dict[int, int]:

@@ -8,8 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from matjax.arrays import Array
+from matjax.arrays import Array, Float
 from matjax.config import nearest
+from matjax.generate.conditions import conditions_of
 from matjax.generate.latent import LatentModel, latent_losses
 from matjax.generate.processes import JointProcess, Parts, State, parts_of
 from matjax.generate.sampler import Denoise
@@ -25,7 +26,9 @@ class DenoiserModel(Protocol):
 
     It returns ``fractional`` (nodes, 3), along the cell vectors; ``cell`` (graphs, 3,
     3), symmetric, in the frame in which the cell is symmetric too; and ``elements``
-    (nodes, species).
+    (nodes, species). One with an attribute ``conditions``, names that are not empty,
+    takes their values as a keyword, (graphs, ...), NaN where they are left open; one
+    with latents takes them as the keyword ``z``, (graphs, latent).
     """
 
     @property
@@ -53,7 +56,12 @@ class DenoiserModel(Protocol):
 
 
 def denoiser(
-    model: DenoiserModel, params: Any, process: JointProcess, z: Array | None = None
+    model: DenoiserModel,
+    params: Any,
+    process: JointProcess,
+    *,
+    z: Float[Array, "latent"] | None = None,
+    conditions: Float[Array, "conditions"] | None = None,
 ) -> Denoise:
     """A network with its parameters as a denoiser, which builds edges as atoms move.
 
@@ -61,13 +69,15 @@ def denoiser(
         model: the network.
         params: of the network.
         process: of the states.
-        z: latent of the crystal, (latent,), for networks that take one.
+        z: latent of the crystal, for networks that have them.
+        conditions: of a network that takes some; NaN where they are left open.
     """
-    latent = () if z is None else (z[None],)
+    inputs = {"z": z, "conditions": conditions}
+    given = {name: x[None] for name, x in inputs.items() if x is not None}
 
     def denoise(state: State, times: Array) -> Parts:
         graph = process.graph(state, model.cutoff, model.degree)
-        return parts_of(model.apply({"params": params}, graph, times[None], *latent))
+        return parts_of(model.apply({"params": params}, graph, times[None], **given))
 
     return denoise
 
@@ -115,8 +125,9 @@ def denoising_losses(
 ) -> Callable[[Any, Any], Mapping[str, Array]]:
     """Losses of one crystal with noise, from parameters and a part of a batch.
 
-    The time is uniform. Noise follows from the seed, the number of the step and that of
-    the example, whatever devices the batch is divided over.
+    The time is uniform. A share of the examples has its elements given, if the process
+    says so, and no loss of them. Noise follows from the seed, the number of the step
+    and that of the example, whatever devices the batch is divided over.
 
     Args:
         model: whose parameters are trained.
@@ -142,8 +153,15 @@ def _noise_losses(
 ) -> Mapping[str, Array]:
     """Losses of the parts of one crystal."""
     time_key, noise_key = jax.random.split(key)
+    open_key, given_key = (jax.random.fold_in(key, number) for number in (2, 3))
     clean = process.encode(batch.graph)
     time = jax.random.uniform(time_key, (), clean.fractional.dtype)
     state, noisy = process.corrupt(noise_key, clean, time)
-    outputs = denoiser(model, params, process)(state, process.times(time))
-    return process.losses(outputs, noisy, time, clean.masks)
+    given = jax.random.bernoulli(given_key, process.given_share)
+    seen, times = process.with_elements_given(given, state, clean, time)
+    conditions = conditions_of(model, batch.graph, batch.labels, open_key)
+    outputs = denoiser(model, params, process, conditions=conditions)(seen, times)
+    losses = process.losses(outputs, noisy, time, clean.masks)
+    if process.elements is not None:  # nothing is learned of what is given
+        losses["elements"] = jnp.where(given, 0, losses["elements"])
+    return losses

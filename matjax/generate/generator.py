@@ -1,11 +1,9 @@
-"""A trained generator: network, process and what it was trained on, in one file."""
+"""A trained generator: network, process and what it was trained on."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,16 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax.typing import DTypeLike
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from matjax.arrays import Array
 from matjax.crystals import Crystal
-from matjax.errors import WeightsError
+from matjax.generate.conditions import stated
+from matjax.generate.constraints import Bound, Constraints, bind
 from matjax.generate.coverage import Coverage
-from matjax.generate.denoising import DenoiserModel, denoiser
 from matjax.generate.latent import (
     LatentModel,
-    begun,
     prior_latents,
     require_process,
     sizes_of,
@@ -34,16 +31,10 @@ from matjax.generate.processes import (
     State,
     joint_process,
 )
-from matjax.generate.sampler import (
-    Sampler,
-    SamplerConfig,
-    make_sampler,
-    sample,
-    sample_keys,
-)
+from matjax.generate.rows import row_crystals, row_ways, sample_rows
+from matjax.generate.sampler import SamplerConfig, sample_keys
+from matjax.generate.steering import Steering
 from matjax.graphs import bucket
-from matjax.weights import read_network, save_network
-from matjax.weights.names import PRETRAINED, Shipped
 
 CHUNK = 256
 """Samples that are made together."""
@@ -72,9 +63,11 @@ class Sampled(NamedTuple):
     """Samples in the order of their seeds."""
 
     crystals: list[Crystal | None]
-    """None where a number was not finite."""
+    """None where a number was not finite, or the cell had no volume."""
     evaluations: int
     """Times that the network was asked for each."""
+    ways: Sequence[list[Crystal | None]] = ()
+    """Crystals after each step of each, where they were kept."""
 
     @property
     def finite(self) -> list[Crystal]:
@@ -83,7 +76,7 @@ class Sampled(NamedTuple):
 
     @property
     def n_failed(self) -> int:
-        """How many are not finite."""
+        """How many are none."""
         return len(self.crystals) - len(self.finite)
 
 
@@ -100,6 +93,16 @@ class Generator(struct.PyTreeNode):
         recipe = self.recipe
         require_process(self.model, recipe.process)
         return joint_process(recipe.process, self.model.species, recipe.scales)
+
+    @property
+    def predictor(self) -> Generator:
+        """The generator to which elements are given, if it was trained for that too."""
+        if not self.recipe.process.given_share:
+            return self
+        given = {"elements": "given", "given_share": 0.0}
+        process = self.recipe.process.model_copy(update=given)
+        recipe = self.recipe.model_copy(update={"process": process})
+        return self.replace(recipe=recipe)
 
     @property
     def coverage(self) -> Coverage:
@@ -121,28 +124,49 @@ class Generator(struct.PyTreeNode):
         n_formula: int = 1,
         n_atoms: int | None = None,
         sampler: SamplerConfig | None = None,
+        constraints: Constraints | None = None,
+        conditions: Mapping[str, float | str] | None = None,
+        guidance: float = 1.0,
+        steering: Steering | None = None,
     ) -> list[Crystal]:
         """Crystals of a formula, or of a number of atoms.
 
         Args:
             formula: of one formula unit, such as ``SrTiO3``, for a generator to which
-                elements are given.
+                elements are given, or were in a share of its training.
             n: number of samples.
             seed: the same seed gives the same samples, whatever their number.
             n_formula: formula units in a cell.
             n_atoms: of a cell, for a generator that chooses elements; by default as
                 often as they occur in the data.
             sampler: by default that of the generator.
+            constraints: cell, atoms or space group that samples have.
+            conditions: values that samples shall have, by the names that the generator
+                was trained with; elements such as ``Sr-Ti-O`` as ``chemical_system``.
+            guidance: how much further than to the condition samples are led from those
+                without one; the network is asked twice at each step.
+            steering: by a potential, towards low energy or stable phonons.
 
         Returns:
             The samples that are finite; a warning counts the others.
 
         Raises:
             ValueError: naming what is covered, if the formula or the number of atoms is
-                not; or if the generator needs the one and received the other.
+                not; if the generator needs the one and received the other; or if
+                constraints contradict it.
         """
-        rows = self._compositions(formula, n, seed, n_formula, n_atoms)
-        sampled = self.sample_each(rows, seed, sampler=sampler)
+        maker = self if formula is None else self.predictor
+        rows = maker.compositions(
+            *(formula, n, seed), n_formula=n_formula, n_atoms=n_atoms
+        )
+        sampled = maker.sample_each(
+            *(rows, seed),
+            sampler=sampler,
+            constraints=constraints,
+            conditions=conditions,
+            guidance=guidance,
+            steering=steering,
+        )
         if sampled.n_failed:
             warnings.warn(
                 f"{sampled.n_failed} of {n} samples are not finite and left out",
@@ -156,40 +180,71 @@ class Generator(struct.PyTreeNode):
         seed: int = 0,
         *,
         sampler: SamplerConfig | None = None,
+        constraints: Constraints | None = None,
+        conditions: Mapping[str, float | str] | None = None,
+        guidance: float = 1.0,
+        steering: Steering | None = None,
         latents: Array | None = None,
+        keep_ways: bool = False,
     ) -> Sampled:
         """One sample for each list of atomic numbers.
 
-        Where elements are not given, their number alone counts.
+        Where elements are not given, their number alone counts; :attr:`predictor` is
+        the generator to which they are. Atoms stand in this order; with constraints
+        those that are held come first, or they ascend.
 
         Args:
             compositions: atomic numbers of each sample, (atoms,).
             seed: of all samples.
             sampler: by default that of the generator.
+            constraints: cell, atoms or space group that samples have.
+            conditions: as :meth:`sample` takes them.
+            guidance: likewise.
+            steering: likewise.
             latents: of each sample, (samples, latent), of a network that has them; by
                 default drawn from its prior.
+            keep_ways: whether crystals after each step are returned, too.
+
+        Raises:
+            ValueError: if an element or a condition is not known, constraints
+                contradict a composition or a latent, or a network has no latents.
         """
         config = sampler or self.recipe.sampler
+        constraints = constraints or Constraints()
+        compositions = [constraints.ordered(row) for row in compositions]
         n_nodes = bucket(max((len(row) for row in compositions), default=1))
         given = self._given(compositions, n_nodes)
         keys = sample_keys(seed, len(compositions))
-        if latents is None and isinstance(self.model, LatentModel):
-            about = (self.model, self.params, self.process)
-            latents = prior_latents(*about, keys, given)
+        if latents is not None or isinstance(self.model, LatentModel):
+            bound = self._with_latents(constraints, keys, given, latents)
+        else:
+            given, bound = bind(constraints, self.process, compositions, given, seed)
+        if conditions:
+            asked = np.tile(stated(self.model, conditions), (len(compositions), 1))
+            bound = bound.replace(conditions=asked)
+        else:
+            guidance = 0.0
         crystals: list[Crystal | None] = []
+        ways: list[list[Crystal | None]] = []
         for start in range(0, len(compositions), CHUNK):
             some = np.arange(start, min(start + CHUNK, len(compositions)))
             # Of few samples and of many the same function, and so the same numbers.
             padded = np.resize(some, bucket(len(some), 2))
-            start_from = (keys, given, latents)
-            rows = jax.tree.map(lambda x, padded=padded: x[padded], start_from)
-            made = _sample_rows(
+            rows, limits = jax.tree.map(lambda x, p=padded: x[p], (given, bound))
+            made = sample_rows(
                 self.params,
-                *rows,
-                static=(self.model, self.recipe, config),
+                keys[padded],
+                rows,
+                limits,
+                np.asarray(guidance, float),
+                steering,
+                static=(self.model, self.process, config, keep_ways),
             )
-            crystals += _crystals(jax.device_get(made), len(some))
-        return Sampled(crystals, config.evaluations)
+            made = jax.device_get(made)
+            crystals += row_crystals(made, len(some), constraints.cell)
+            ways += row_ways(made, len(some), constraints.cell) if keep_ways else []
+        asked_twice = bound.conditions is not None
+        return Sampled(crystals, config.evaluations * (1 + asked_twice), ways)
 
     def unnamed(self, n: int, seed: int = 0) -> list[np.ndarray]:
         """Zeros for atoms whose elements are to be chosen, (atoms,) of each sample.
@@ -210,15 +265,27 @@ class Generator(struct.PyTreeNode):
         sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
         return [np.zeros(size, int) for size in sizes]
 
-    def _compositions(
+    def compositions(
         self,
         formula: str | None,
         n: int,
-        seed: int,
-        n_formula: int,
-        n_atoms: int | None,
+        seed: int = 0,
+        *,
+        n_formula: int = 1,
+        n_atoms: int | None = None,
     ) -> list[np.ndarray]:
-        """Atomic numbers of each sample; zeros where they are to be chosen."""
+        """Atomic numbers of each sample; zeros where they are to be chosen.
+
+        Args:
+            formula: as :meth:`sample` takes it, and so the others.
+            n: number of samples.
+            seed: of the numbers of atoms, where they are drawn.
+            n_formula: formula units in a cell.
+            n_atoms: of a cell.
+
+        Raises:
+            ValueError: as :meth:`sample`.
+        """
         chooses = self.recipe.process.elements != "given"
         if n < 1:
             raise ValueError(f"at least one sample is wanted; received n={n}")
@@ -247,6 +314,8 @@ class Generator(struct.PyTreeNode):
         index = np.zeros((n, n_nodes), np.int32)
         mask = np.zeros((n, n_nodes), bool)
         place = {z: k for k, z in enumerate(self.model.species)}
+        wanted = {int(z) for row in compositions for z in row} - {0}
+        self.coverage.require_species(wanted, "a composition")
         for row, filled, numbers in zip(index, mask, compositions, strict=True):
             row[: len(numbers)] = [place.get(int(z), 0) for z in numbers]
             filled[: len(numbers)] = True
@@ -262,97 +331,26 @@ class Generator(struct.PyTreeNode):
             mask=jnp.asarray(mask),
         )
 
-
-def save_generator(
-    generator: Generator, path: str | Path, *, overwrite: bool = False
-) -> Path:
-    """Writes a generator to a ``.safetensors`` file.
-
-    Raises:
-        FileExistsError: if the file exists and ``overwrite`` is not set.
-        ValueError: if the model is not registered as a denoiser, or a setting is so far
-            out of bounds that the file would be refused.
-    """
-    return save_network(
-        *(generator.model, generator.params, Path(path), "denoiser"),
-        metadata={"generator": generator.recipe.model_dump_json()},
-        overwrite=overwrite,
-    )
-
-
-def load_generator(name: str | Path, *, dtype: DTypeLike | None = None) -> Generator:
-    """A generator by name or from a file that :func:`save_generator` wrote.
-
-    Args:
-        name: a name that ``matjax list`` shows, or the path of a file.
-        dtype: precision; by default JAX's default float.
-
-    Raises:
-        ValueError: if no generator has this name.
-        WeightsError: if a file is not of this format or is damaged.
-    """
-    known = {
-        n: entry
-        for n, entry in PRETRAINED.items()
-        if isinstance(entry, Shipped) and entry.kind == "denoiser"
-    }
-    path = known[str(name)].path if str(name) in known else Path(name)
-    if not path.is_file():
-        listed = ", ".join(known) or "none is part of this version"
-        raise ValueError(
-            f"a generator's name or an existing file is needed; received "
-            f"{str(name)!r}; known by name: {listed}"
-        )
-    model, params, metadata = read_network(path, "denoiser")
-    try:
-        recipe = Recipe.model_validate_json(metadata.get("generator", ""))
-        generator = Generator(params=params, model=model, recipe=recipe)
-        _ = (generator.process, recipe.sampler)
-    except (ValidationError, ValueError) as error:
-        raise WeightsError(
-            f"{path}: its header does not describe a generator: {error}"
-        ) from None
-    return generator.astype(dtype or jnp.zeros(()).dtype)
-
-
-@partial(jax.jit, static_argnames="static")
-def _sample_rows(
-    params: Any,
-    keys: jax.Array,
-    given: State,
-    latents: jax.Array | None,
-    *,
-    static: tuple[DenoiserModel, Recipe, SamplerConfig],
-) -> Any:
-    """Decoded samples and whether they are finite, (samples, ...)."""
-    model, recipe, config = static
-    process = joint_process(recipe.process, model.species, recipe.scales)
-
-    def one(key: jax.Array, given: State, z: jax.Array | None) -> Any:
-        start, bound = begun(model, params, process, given, z)
-        denoise = denoiser(model, params, bound, z)
-        sampler: Sampler = make_sampler(config, denoise, bound)
-        samples = sample(sampler, bound, key, start, steps=config.steps)
-        decoded = process.decode(samples.states)
-        return decoded, samples.finite, start.mask
-
-    return jax.vmap(one)(keys, given, latents)
-
-
-def _crystals(made: Any, n: int) -> list[Crystal | None]:
-    """Crystals of the first rows; None where a number is not finite."""
-    decoded, finite, mask = made
-    crystals: list[Crystal | None] = []
-    for k in range(n):
-        if not (finite[k] and np.isfinite(decoded.cell[k]).all()):
-            crystals.append(None)
-            continue
-        atoms = mask[k]
-        crystals.append(
-            Crystal.create(
-                decoded.numbers[k][atoms],
-                np.asarray(decoded.cell[k], np.float64),
-                fractional=np.asarray(decoded.fractional[k][atoms], np.float64),
+    def _with_latents(
+        self,
+        constraints: Constraints,
+        keys: Array,
+        given: State,
+        latents: Array | None,
+    ) -> Bound:
+        """Latents as what samples are bound to, from the prior if there are none."""
+        if not isinstance(self.model, LatentModel):
+            raise ValueError(
+                f"latents are those of a network that has them, cdvae or symat; "
+                f"{type(self.model).__name__} has none"
             )
-        )
-    return crystals
+        if asked := constraints.names:
+            raise ValueError(
+                "samples of this generator have the cell that is read from a latent, "
+                f"and no constraints; received {', '.join(asked)}: leave it out, or "
+                "take a generator without latents"
+            )
+        if latents is None:
+            about = (self.model, self.params, self.process)
+            latents = prior_latents(*about, keys, given)
+        return Bound(latents=latents)

@@ -47,8 +47,8 @@ ONLY_LATENT = {
 class LatentModel(Protocol):
     """What a network with latents offers beside being a denoiser.
 
-    It is called with a graph, times and latents (graphs, latent), and offers methods
-    for graphs of one crystal: ``encode(graph, contents)`` gives a
+    It is called with a graph, times and latents ``z`` (graphs, latent), and offers
+    methods for graphs of one crystal: ``encode(graph, contents)`` gives a
     :class:`~matjax.nn.Gaussian`, ``condition(contents)`` what the prior is told,
     ``prior_of(condition)`` a Gaussian, ``prior_noise(z, time, condition)`` the noise of
     a prior that is a diffusion, ``read(z)`` :class:`~matjax.nn.Contents`,
@@ -109,6 +109,12 @@ def require_process(model: Any, config: ProcessConfig) -> None:
             raise ValueError(
                 f"{type(model).__name__} with told={model.told} needs "
                 f"process: {{{wanted}}}; received { {k: chosen[k] for k in wrong} }"
+            )
+        if config.given_share:
+            raise ValueError(
+                f"elements are given to all examples of {type(model).__name__} or to "
+                "none, because its latent tells them or is one of theirs; received "
+                f"given_share: {config.given_share}: leave it out"
             )
         return
     wrong = [f"{k}: {chosen[k]}" for k, v in ONLY_LATENT.items() if chosen[k] in v]

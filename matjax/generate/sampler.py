@@ -86,6 +86,8 @@ class Samples(struct.PyTreeNode):
     """(samples, ...)."""
     finite: Leaf
     """Which samples are numbers, (samples,)."""
+    way: State | None = None
+    """States after each step, (samples, steps, ...), where they are kept."""
 
 
 def make_sampler(
@@ -120,6 +122,8 @@ def sample(
     *,
     steps: int,
     known: Bool[Array, "nodes"] | None = None,
+    known_cell: Bool[Array, ""] | None = None,
+    keep_way: bool = False,
 ) -> Samples:
     """One sample: a compiled loop from time 1 to 0. Map it over keys for many.
 
@@ -131,24 +135,32 @@ def sample(
         steps: of equal length in time.
         known: atoms that stay where they are given, as the others come to them: their
             values at each time are the given ones with the noise of that time.
+        known_cell: whether the cell stays likewise.
+        keep_way: whether states after each step are returned, too.
     """
     walk_key, known_key = jax.random.split(key)
+    kept = None
+    if known is not None or known_cell is not None:
+        none = jnp.zeros_like(given.mask)
+        atoms = none if known is None else known
+        cell = none[:1] if known_cell is None else known_cell[None]
+        kept = Parts(atoms, cell, atoms)
     times = jnp.linspace(1.0, 0.0, steps + 1, dtype=given.fractional.dtype)
     walk = sampler.init(walk_key, given)
 
-    def body(walk: Walk, number: Array) -> tuple[Walk, None]:
+    def body(walk: Walk, number: Array) -> tuple[Walk, State | None]:
         walk = sampler.step(walk, times[number], times[number + 1])
-        if known is not None:
+        if kept is not None:
             noise_key = jax.random.fold_in(known_key, number)
             noisy, _ = process.corrupt(noise_key, given, times[number + 1])
-            walk = walk.replace(state=_held(walk.state, noisy, known))
-        return walk, None
+            walk = walk.replace(state=_held(walk.state, noisy, kept))
+        return walk, walk.state if keep_way else None
 
-    walk, _ = jax.lax.scan(body, walk, jnp.arange(steps))
-    state = walk.state if known is None else _held(walk.state, given, known)
+    walk, way = jax.lax.scan(body, walk, jnp.arange(steps))
+    state = walk.state if kept is None else _held(walk.state, given, kept)
     numbers = [x for x in state.parts if jnp.issubdtype(x.dtype, jnp.floating)]
     finite = jnp.stack([jnp.all(jnp.isfinite(x)) for x in numbers]).all()
-    return Samples(states=state, finite=finite)
+    return Samples(states=state, finite=finite, way=way)
 
 
 def sample_keys(seed: int, n: int) -> Array:
@@ -157,7 +169,9 @@ def sample_keys(seed: int, n: int) -> Array:
     return jax.vmap(lambda k: jax.random.fold_in(root, k))(jnp.arange(n))
 
 
-def guided(conditional: Denoise, unconditional: Denoise, weight: float) -> Denoise:
+def guided(
+    conditional: Denoise, unconditional: Denoise, weight: float | Float[Array, ""]
+) -> Denoise:
     """Classifier-free guidance: c + w (c − u), away from what no condition gives.
 
     Args:
@@ -303,13 +317,11 @@ METHODS: dict[str, Callable[[_Way, State], State]] = {
 diffusions alike."""
 
 
-def _held(state: State, other: State, known: Bool[Array, "nodes"]) -> State:
-    """The state with the known atoms of another one."""
+def _held(state: State, other: State, known: Parts) -> State:
+    """The state with the known rows of another one."""
 
-    def chosen(new: Array, old: Array) -> Array:
-        return jnp.where(known.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+    def chosen(new: Array, old: Array, rows: Array) -> Array:
+        rows = rows.reshape(-1, *(1,) * (new.ndim - 1))
+        return jnp.where(rows, new.astype(old.dtype), old)
 
-    return state.replace(
-        fractional=chosen(other.fractional, state.fractional),
-        elements=chosen(other.elements, state.elements),
-    )
+    return state.with_parts(jax.tree.map(chosen, other.parts, state.parts, known))

@@ -52,6 +52,7 @@ MODELS: dict[str, Registered] = {
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),
     "mace": Registered("potential", "mace", "MACE"),
+    "mattergen": Registered("denoiser", "mattergen", "MatterGen"),
     "morse": Registered("potential", "pair", "Morse"),
     "nequip": Registered("potential", "nequip", "NequIP"),
     "springs": Registered("potential", "pair", "Springs"),

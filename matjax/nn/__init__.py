@@ -6,6 +6,7 @@ embedding      elements as inputs, one on each atom or mixed
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
+conditions     conditions as inputs, through adapters
 density        crystals brought to one density
 directional    invariant messages along edges, with angles
 latent         latents of variational networks
@@ -17,6 +18,10 @@ bloch_convolution    the convolution's response at a wave vector
 bloch_geometry       what of it no displacement enters
 """
 
+from matjax.nn.conditions import ADAPTER as ADAPTER
+from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
+from matjax.nn.conditions import Adapter as Adapter
+from matjax.nn.conditions import condition_slices as condition_slices
 from matjax.nn.density import at_density as at_density
 from matjax.nn.directional import DirectedEdges as DirectedEdges
 from matjax.nn.directional import DirectionalNetwork as DirectionalNetwork

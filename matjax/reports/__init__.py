@@ -12,6 +12,9 @@ training       how errors fell; predictions beside labels
 students       phonons of a student beside those of its teacher
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
+distributions  numbers of samples beside those of data
+structures     crystals side by side
+candidates     candidates side by side as pictures, the way to one as animation
 costs          time and memory beside other routes and codes
 """
 
@@ -20,12 +23,15 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.reports.candidates import candidates_figure as candidates_figure
+    from matjax.reports.candidates import save_animation as save_animation
     from matjax.reports.captions import IMAGINARY as IMAGINARY
     from matjax.reports.captions import UNCONVERGED as UNCONVERGED
     from matjax.reports.captions import figure_title as figure_title
     from matjax.reports.costs import neighbor_cost_figure as neighbor_cost_figure
     from matjax.reports.costs import phonon_cost_figure as phonon_cost_figure
     from matjax.reports.descents import descent_figure as descent_figure
+    from matjax.reports.distributions import distribution_figure as distribution_figure
     from matjax.reports.drawing import new_figure as new_figure
     from matjax.reports.drawing import save_figure as save_figure
     from matjax.reports.drawing import style as style
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
     from matjax.reports.stability import stage_in_words as stage_in_words
     from matjax.reports.stability import stage_record as stage_record
     from matjax.reports.stability import verdict as verdict
+    from matjax.reports.structures import structure_figure as structure_figure
     from matjax.reports.students import student_figure as student_figure
     from matjax.reports.students import student_table as student_table
     from matjax.reports.thermal import thermal_figure as thermal_figure

@@ -13,6 +13,10 @@ polarity        Born charges as configurations name them
 phonon_sources  phonons of a potential or of phonopy's files
 rest            crystals in their primitive cell and at rest, from which studies start
 screen          what a screen leaves behind
+judging         how good samples of generators are
+sampling        samples of a trained generator as files
+generation      a generator before its training
+candidates      what a prediction of crystals leaves behind
 distill         a distillation as experiments set it up
 """
 
@@ -21,11 +25,17 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.studies.candidates import save_candidates as save_candidates
+    from matjax.studies.candidates import save_way as save_way
     from matjax.studies.distill import TeachingConfig as TeachingConfig
     from matjax.studies.distill import copies_per_device as copies_per_device
     from matjax.studies.distill import save_judgment as save_judgment
     from matjax.studies.help_text import entries as entries
     from matjax.studies.help_text import manual as manual
+    from matjax.studies.judging import Truth as Truth
+    from matjax.studies.judging import judge_energies as judge_energies
+    from matjax.studies.judging import judge_new as judge_new
+    from matjax.studies.judging import judge_predicted as judge_predicted
     from matjax.studies.messages import message as message
     from matjax.studies.phonon_sources import are_phonopy_files as are_phonopy_files
     from matjax.studies.phonon_sources import (
@@ -46,6 +56,9 @@ if TYPE_CHECKING:
     from matjax.studies.run_folder import INNER as INNER
     from matjax.studies.run_folder import METRICS as METRICS
     from matjax.studies.run_folder import RunFolder as RunFolder
+    from matjax.studies.sampling import Sampling as Sampling
+    from matjax.studies.sampling import sample_and_judge as sample_and_judge
+    from matjax.studies.sampling import save_samples as save_samples
     from matjax.studies.screen import save_screen as save_screen
     from matjax.studies.structures import CrystalConfig as CrystalConfig
     from matjax.studies.structures import PathDescription as PathDescription

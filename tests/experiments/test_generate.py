@@ -1,11 +1,14 @@
 """The experiment that trains a generator, from frames to its file and its metrics."""
 
+import ase.io
+import jax
+import numpy as np
 import pytest
 
-from matjax.crystals import write
+from matjax.crystals import read_all, write
 from matjax.generate import load_generator
 from tests.experiments.test_training import run
-from tests.generate.test_evaluate import perovskite
+from tests.generate.evaluate.perovskites import perovskite
 
 TINY = {"name": "diffcsp", "features": 8, "layers": 1, "frequencies": 2, "times": 3}
 
@@ -25,17 +28,21 @@ def test_a_generator_is_trained_and_judged(perovskites, tmp_path):
         "network": TINY,
         "batch_size": 2,
         "fit": {"epochs": 2},
-        "sampling": {"steps": 2, "n": 3},
+        "sampling": {"steps": 2, "n": 3, "n_20": 1, "n_workers": 1},
     }
     metrics = run("generate", tmp_path / "run", settings)
-    assert metrics["n_sampled"] == 3
-    assert metrics["n_not_finite"] == 0
+    assert metrics["n_predictions"] == 3
+    assert metrics["n_predictions_not_finite"] == 0
     assert metrics["network_evaluations"] == 2
     assert 0 <= metrics["match_rate_percent"] <= 100
+    assert 0 <= metrics["match_rate_20_percent"] <= 100
+    assert metrics["n_predicted_20"] == 1
     generator = load_generator(tmp_path / "run" / "generator.safetensors")
     assert generator.coverage.n_atoms == (5,)
     assert generator.sample("SrTiO3")[0].n_atoms == 5
-    assert (tmp_path / "run" / "samples.extxyz").is_file()
+    assert (
+        len(read_all(tmp_path / "run" / "predictions.extxyz.gz", allow_close=True)) == 3
+    )
 
 
 @pytest.mark.slow
@@ -47,21 +54,69 @@ def test_elements_that_were_not_trained_on_are_not_judged(perovskites, tmp_path)
         run("generate", tmp_path / "run", settings)
 
 
-def test_elements_are_generated_too(perovskites, tmp_path):
+@pytest.mark.parametrize("share", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
+def test_elements_are_generated_too(perovskites, tmp_path, share):
+    for package in ("smact", "matminer"):
+        pytest.importorskip(package)
     settings = {
         "train": perovskites,
         "validation": perovskites,
         "network": TINY,
-        "process": {"fractional": "diffusion", "cell": "diffusion"},
+        "process": {
+            "fractional": "diffusion",
+            "cell": "flow",
+            "elements": "absorbing",
+            "given_share": share,
+        },
         "batch_size": 2,
         "fit": {"epochs": 1},
-        "sampling": {"method": "ancestral", "steps": 2, "n": 3},
+        "sampling": {
+            **{"method": "ancestral", "steps": 2},
+            **{"n": 2, "n_20": 0, "n_new": 3, "n_workers": 1},
+        },
     }
-    settings["process"]["elements"] = "absorbing"
     metrics = run("generate", tmp_path / "run", settings)
-    assert metrics["n_sampled"] == 3
-    assert "match_rate_percent" not in metrics
+    assert metrics["n_samples"] == 3
+    assert ("match_rate_percent" in metrics) == (share > 0)
+    assert "match_rate_20_percent" not in metrics
     assert "val_elements_loss_mae" in metrics
+    for name in ("validity_structure", "cov_recall", "cov_precision"):
+        assert 0 <= metrics[f"{name}_percent"] <= 100
+    assert len(read_all(tmp_path / "run" / "samples.extxyz.gz", allow_close=True)) == 3
+
+
+def test_conditions_are_learnt_from_scratch_and_by_adapters_on_a_base(tmp_path):
+    path = tmp_path / "labeled.extxyz"
+    frames = [perovskite(a).to_ase() for a in (3.8, 3.9, 4.0, 4.1)]
+    for gap, frame in enumerate(frames):
+        frame.info["gap"] = float(gap)
+    ase.io.write(path, frames)
+    small = {"hidden": "2x0e + 1x1o", "layers": 1, "basis": 2, "radial_widths": [2]}
+    settings = {
+        "train": str(path),
+        "validation": str(path),
+        "network": {"name": "mattergen", "degree": 60, "adapter": 2, **small},
+        "condition": ["gap", "chemical_system"],
+        "batch_size": 2,
+        "fit": {"epochs": 1},
+        "sampling": {"steps": 2, "n": 1},
+    }
+    run("generate", tmp_path / "base", settings)
+    file = tmp_path / "base" / "generator.safetensors"
+    base = load_generator(file)
+    assert base.model.conditions == ("gap", "chemical_system")
+    run("generate", tmp_path / "adapted", settings | {"base": str(file)})
+    adapted = load_generator(tmp_path / "adapted" / "generator.safetensors")
+    for name, values in adapted.params.items():
+        same = [
+            np.array_equal(a, b)
+            for a, b in zip(
+                *map(jax.tree.leaves, (values, base.params[name])), strict=True
+            )
+        ]
+        assert all(same) != name.startswith("adapter_")
+    asked = {"gap": 2.0, "chemical_system": "Sr-Ti-O"}
+    assert adapted.sample("SrTiO3", conditions=asked)[0].n_atoms == 5
 
 
 LATENT = {
@@ -99,10 +154,11 @@ def test_networks_with_latents_are_trained_alike(
         "weights": {"divergence": 0.1},
         "batch_size": 2,
         "fit": {"epochs": 2},
-        "sampling": {"steps": 2, "n": 2},
+        "sampling": {"steps": 2, "n": 2, "n_20": 0, "n_new": 2, "n_workers": 1},
     }
     metrics = run("generate", tmp_path / "run", settings)
-    assert metrics["n_sampled"] == 2
+    name = "predictions" if elements == "given" else "samples"
+    assert metrics[f"n_{name}"] == 2
     assert "val_divergence_loss_mae" in metrics
     generator = load_generator(tmp_path / "run" / "generator.safetensors")
     assert generator.model.sizes == (5,)

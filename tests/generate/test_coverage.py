@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.generate import Coverage
+from matjax.generate.coverage import shortest_distance
 
 
 def crystal(numbers, a):
@@ -52,3 +53,20 @@ def test_what_is_not_covered_is_said(formula, n_formula, answer):
 def test_densities_outside_of_the_data_are_told():
     assert COVERAGE.is_dense_as_seen(crystal([22, 8, 8], 3.4))
     assert not COVERAGE.is_dense_as_seen(crystal([22, 8, 8], 8.0))
+
+
+def test_in_what_a_crystal_is_unlike_the_data_is_said_in_words():
+    assert COVERAGE.unlike(crystal([22, 8, 8], 3.4)) == ""
+    words = COVERAGE.unlike(crystal([22, 8, 8], 0.5))
+    assert "0.0417 Å³ by atom, not 11.9 to 13.1" in words
+    assert "Å apart" in words
+
+
+def test_the_shortest_distance_counts_images_of_one_atom():
+    skewed = Crystal.create([18], np.diag([9.0, 2.0, 9.0]), fractional=[[0, 0, 0]])
+    assert_allclose(shortest_distance(skewed), 2.0)
+    fcc = 2.0 * (np.ones((3, 3)) - np.eye(3))
+    one = Crystal.create([18], fcc, fractional=[[0, 0, 0]])
+    assert_allclose(shortest_distance(one), np.sqrt(8))  # as dense as it can be
+    two = Crystal.create([18, 18], fcc, fractional=[[0, 0, 0], [1, 0, 0]])
+    assert shortest_distance(two) == 0

@@ -76,6 +76,23 @@ def test_losses_are_of_the_parts_that_have_a_process(params):
     assert set(losses(params, batch_of(2))) == {"fractional_loss", "cell_loss"}
 
 
+def test_a_share_of_examples_has_its_elements_given_and_no_loss_of_them(params):
+    shares = {}
+    for share in (0.0, 0.3):
+        process = toys.joint(
+            fractional=TorusFlow(), elements=ElementAbsorbing(3), given_share=share
+        )
+        predict = denoising_losses(MODEL, process)
+        run = jax.jit(jax.vmap(predict, (None, 0)))
+        batches = [run(params, batch_of(2, number=k)) for k in range(40)]
+        lost = np.array([b["elements_loss"] for b in batches]).sum(-1) > 1e-9
+        shares[share] = lost.mean()
+        moved = np.array([b["fractional_loss"] for b in batches]).sum(-1)
+        assert (moved > 0).all()
+    # 80 draws each: twice the standard deviation is 0.1.
+    assert_allclose(shares[0.3] / shares[0.0], 0.7, atol=0.15)
+
+
 def test_noise_follows_from_step_and_example_and_seed(params):
     batch = batch_of(2)
     first = losses(params, batch)["cell_loss"]

@@ -1,16 +1,12 @@
 """Generators: samples by formula, files, and clear refusals."""
 
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import matjax as mj
 from matjax.crystals import Crystal
-from matjax.errors import WeightsError
 from matjax.generate import (
     Coverage,
     Generator,
@@ -18,8 +14,6 @@ from matjax.generate import (
     Recipe,
     SamplerConfig,
     Scales,
-    load_generator,
-    save_generator,
 )
 from matjax.models import make_model
 from matjax.predictors import initial_parameters
@@ -82,6 +76,18 @@ def test_elements_are_chosen_where_they_are_not_given(chooser):
     assert [c.n_atoms for c in chooser.sample(n=2, n_atoms=3)] == [3, 3]
 
 
+def test_a_generator_trained_for_both_takes_a_formula_or_chooses():
+    both = generator(elements="absorbing", given_share=0.5)
+    found = both.sample("SrTiO3", n=2, seed=1)
+    assert [sorted(c.numbers.tolist()) for c in found] == [[8, 8, 8, 22, 38]] * 2
+    # As one to which elements are given, at time 0, whose parameters are the same.
+    alone = generator().replace(params=both.params).sample("SrTiO3", n=2, seed=1)
+    assert_allclose(found[1].fractional, alone[1].fractional, rtol=1e-12)
+    assert {c.n_atoms for c in both.sample(n=3)} <= {3, 5}
+    only = generator()
+    assert only.predictor is only
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
@@ -116,38 +122,10 @@ def test_samples_that_are_no_numbers_are_counted_and_told(predictor):
         assert broken.sample("TiO2", n=2) == []
 
 
-def test_a_file_keeps_all_of_it(predictor, tmp_path):
-    path = save_generator(predictor, tmp_path / "oxides.safetensors")
-    loaded = mj.load_generator(path)
-    assert loaded.recipe == predictor.recipe
-    assert loaded.model == predictor.model
-    one, other = (g.sample("TiO2", seed=3)[0] for g in (predictor, loaded))
-    assert_allclose(other.fractional, one.fractional, rtol=1e-12)
-    with pytest.raises(FileExistsError):
-        save_generator(predictor, path)
-
-
-def test_other_files_are_refused(predictor, tmp_path):
-    with pytest.raises(ValueError, match=r"name or an existing file.*'nothing'"):
-        load_generator("nothing")
-    path = tmp_path / "damaged.safetensors"
-    save_generator(predictor, path)
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(WeightsError, match="has changed"):
-        load_generator(path)
-
-
-def test_a_file_without_its_recipe_is_refused(predictor, tmp_path):
-    from matjax.weights import save_network
-
-    path = tmp_path / "network.safetensors"
-    for metadata in ({}, {"generator": json.dumps({"steps": 3})}):
-        save_network(
-            *(predictor.model, predictor.params, path, "denoiser"),
-            metadata=metadata,
-            overwrite=True,
-        )
-        with pytest.raises(WeightsError, match="does not describe a generator"):
-            load_generator(path)
+def test_ways_end_at_the_samples(predictor):
+    sampled = predictor.sample_each([np.array([8, 8, 22])], 1, keep_ways=True)
+    (way,) = sampled.ways
+    assert len(way) == 3
+    assert_allclose(way[-1].fractional, sampled.crystals[0].fractional, rtol=0)
+    assert np.abs(way[0].fractional - way[-1].fractional).max() > 1e-6
+    assert predictor.sample_each([np.array([8, 8, 22])]).ways == []

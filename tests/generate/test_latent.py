@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from matjax.data import Dataset, Example, LabeledGraphs, Share, in_order, numbered
 from matjax.generate import (
+    Constraints,
     LatentModel,
     ProcessConfig,
     denoising_labels,
@@ -20,6 +21,7 @@ from matjax.generate import (
 from matjax.generate.latent import begun, contents_of, in_crystal
 from matjax.graphs import build_graph
 from tests.generate import variational
+from tests.generate.test_generator import generator as without_latents
 
 NAMES = ["cdvae", "symat"]
 
@@ -186,6 +188,7 @@ def test_a_file_keeps_all_of_it(name, tmp_path):
         ("symat", {"elements": "composition"}, "elements: latent"),
         ("diffcsp", {"cell": "latent"}, r"cell: latent\} is read from a latent, which"),
         ("denoiser", {"elements": "composition"}, "Denoiser has not"),
+        ("symat", {"elements": "latent", "given_share": 0.5}, "given_share: 0.5"),
     ],
 )
 def test_processes_that_the_network_cannot_serve_are_refused(name, process, answer):
@@ -196,3 +199,16 @@ def test_processes_that_the_network_cannot_serve_are_refused(name, process, answ
         process = {"fractional": "cartesian", "cell": "latent", **process}
     with pytest.raises(ValueError, match=answer):
         require_process(model, ProcessConfig(**process))
+
+
+def test_samples_of_latents_take_no_constraints_and_others_no_latents(chooser):
+    rows = [np.zeros(3, int)]
+    with pytest.raises(ValueError, match="received space_group: leave it out"):
+        chooser.sample_each(rows, constraints=Constraints(space_group=221))
+    with pytest.raises(ValueError, match="DiffCSP has none"):
+        without_latents().sample_each([np.array([8, 8, 22])], latents=jnp.zeros((1, 4)))
+
+
+def test_latents_of_a_seed_tell_how_many_atoms_samples_of_it_have(chooser):
+    sizes = [len(row) for row in chooser.unnamed(5, seed=2)]
+    assert [c.n_atoms for c in chooser.sample(n=5, seed=2)] == sizes

@@ -4,6 +4,7 @@ protocol            what a process offers
 joint               all parts in one state
 choice              joint processes by name, on the scales of data
 torus               wrapped normal distributions
+pairing             noise dealt out among atoms of one kind
 torus_diffusion     coordinates, by wrapped normal noise
 torus_flow          coordinates, by straight ways
 cartesian_diffusion coordinates, by wrapped normal noise in Å

@@ -58,6 +58,12 @@ class ProcessConfig(Section):
     """Narrowest and widest Cartesian noise, Å; by default that of CDVAE."""
     annealing: float = Field(default=0.0, ge=0, le=100)
     """How much velocities of a flow of coordinates grow towards the data."""
+    paired: bool = True
+    """Whether noise of a flow of coordinates is dealt out among atoms of one element so
+    that their ways are short."""
+    given_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the training examples whose elements are given: a generator that chooses
+    elements learns to predict structures of compositions too."""
     powers: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Time of coordinates, cell and elements, as powers of the common time."""
 
@@ -99,11 +105,17 @@ def joint_process(
         scales: of the data.
 
     Raises:
-        ValueError: if all parts are given, or a power is not positive.
+        ValueError: if all parts are given, elements both always and in a share of the
+            examples, a power is not positive, or widths do not grow.
     """
     if {config.fractional, config.cell, config.elements} <= set(WITHOUT):
         raise ValueError(
             "at least one part of a crystal must have a process, not given"
+        )
+    if config.elements == "given" and config.given_share:
+        raise ValueError(
+            "a share of examples has its elements given where they have a process; "
+            f"received elements: given, given_share: {config.given_share}"
         )
     if min(config.powers) <= 0:
         raise ValueError(f"powers of the time are positive; received {config.powers}")
@@ -111,7 +123,7 @@ def joint_process(
     if narrow >= wide:
         raise ValueError(f"widths of noise grow; received {config.widths}")
     coordinates: dict[str, Any] = {
-        "flow": {"annealing": config.annealing},
+        "flow": {"annealing": config.annealing, "paired": config.paired},
         "cartesian": {"narrow": narrow, "wide": wide},
     }
     return JointProcess(
@@ -126,6 +138,7 @@ def joint_process(
         volume=scales.volume,
         spread=scales.spread,
         powers=config.powers,
+        given_share=config.given_share,
     )
 
 

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from matjax.arrays import Array, Float, Int, Leaf
+from matjax.arrays import Array, Bool, Float, Int, Leaf
 from matjax.crystals.lattice import inverse, transform
 from matjax.elements import N_ELEMENTS, species_index
 from matjax.generate.cells import components, log_stretch, stretched
-from matjax.generate.processes.protocol import Process
+from matjax.generate.processes.protocol import OfKinds, Process
 from matjax.graphs import Graph, empty_neighbor_list, update_neighbor_list
 
 
@@ -101,6 +101,8 @@ class JointProcess:
     powers: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Time of each part, as a power of the common time: below 1 a part has more noise
     and is decided later than the others."""
+    given_share: float = 0.0
+    """Share of the training examples whose elements are given."""
 
     @property
     def processes(self) -> Parts:
@@ -218,12 +220,33 @@ class JointProcess:
     ) -> tuple[State, Parts]:
         """A state with noise, and the targets of a network's outputs."""
         keys, times = Parts(*jax.random.split(key, 3)), self.times(time)
-        noisy = self.each(
-            lambda p, old, k, t, mask: p.corrupt(k, old, t, mask),
-            *(clean.parts, keys, times, clean.masks),
-        )
+        index = clean.elements
+        kinds = index if self.elements is None else self.elements.decided(index)
+
+        def corrupted(p: Process, old: Array, *given: Any) -> Any:
+            k, t, mask = given
+            if isinstance(p, OfKinds):
+                return p.corrupt_kinds(k, old, t, mask, kinds)
+            return p.corrupt(k, old, t, mask)
+
+        noisy = self.each(corrupted, clean.parts, keys, times, clean.masks)
         values = self.each(lambda p, pair: pair.values, noisy)
         return clean.with_parts(values), noisy
+
+    def with_elements_given(
+        self, given: Bool[Array, ""], state: State, clean: State, time: Float[Array, ""]
+    ) -> tuple[State, Float[Array, "parts"]]:
+        """A state with noise as a network sees it, and the times of its parts.
+
+        Args:
+            given: whether elements are those of the clean state, at time 0.
+            state: with noise on all parts.
+            clean: the state that noise came to.
+            time: of all parts.
+        """
+        times = self.times(time)
+        seen = state.replace(elements=jnp.where(given, clean.elements, state.elements))
+        return seen, times.at[-1].set(jnp.where(given, 0, times[-1]))
 
     def losses(
         self, outputs: Parts, noisy: Parts, time: Float[Array, ""], masks: Parts

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from matjax.arrays import Array, Bool, Float
+from matjax.arrays import Array, Bool, Float, Int
 
 
 class Corrupted(NamedTuple):
@@ -90,6 +90,22 @@ class Continuous(Process, Protocol):
         mask: Bool[Array, "rows"],
     ) -> Float[Array, "rows outputs"]:
         """Values at the second of two times, along a direction."""
+        ...
+
+
+@runtime_checkable
+class OfKinds(Process, Protocol):
+    """A process of atoms, whose noise may go to any atom of the same kind."""
+
+    def corrupt_kinds(
+        self,
+        key: Array,
+        clean: Array,
+        time: Float[Array, ""],
+        mask: Bool[Array, "rows"],
+        kinds: Int[Array, "rows"],
+    ) -> Corrupted:
+        """A sample at some time, given the data, where kinds of atoms are known."""
         ...
 
 

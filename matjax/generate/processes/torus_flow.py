@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from matjax.arrays import Array, Bool, Float
+from matjax.arrays import Array, Bool, Float, Int
+from matjax.generate.processes.pairing import circular_mean, paired
 from matjax.generate.processes.protocol import Corrupted, masked, mean_square
 from matjax.generate.processes.torus import uniform, wrap
 
@@ -33,6 +34,8 @@ class TorusFlow:
     """Growth of the velocities in a sampling."""
     mean_free: bool = True
     """Whether translations are taken out."""
+    paired: bool = True
+    """Whether noise is dealt out among atoms of one kind so that ways are short."""
 
     def _relative(
         self, displacement: Float[Array, "rows 3"], mask: Bool[Array, "rows"]
@@ -56,9 +59,33 @@ class TorusFlow:
     ) -> Corrupted:
         """Coordinates on their way, and their velocity."""
         end = self.prior(key, mask).astype(clean.dtype)
+        return self._on_way(end, clean, time, mask)
+
+    def corrupt_kinds(
+        self,
+        key: Array,
+        clean: Float[Array, "rows 3"],
+        time: Float[Array, ""],
+        mask: Bool[Array, "rows"],
+        kinds: Int[Array, "rows"],
+    ) -> Corrupted:
+        """The same where atoms of one kind may exchange their noise."""
+        end = self.prior(key, mask).astype(clean.dtype)
+        if self.paired:
+            end = paired(end, clean, mask, kinds)
+        return self._on_way(end, clean, time, mask)
+
+    def _on_way(
+        self,
+        end: Float[Array, "rows 3"],
+        clean: Float[Array, "rows 3"],
+        time: Float[Array, ""],
+        mask: Bool[Array, "rows"],
+    ) -> Corrupted:
+        """Coordinates between data and noise, and their velocity."""
         apart = end - clean
         if self.mean_free:
-            apart = apart - _circular_mean(apart, mask)
+            apart = apart - circular_mean(apart, mask)
         velocity = self._relative(wrap(apart), mask)
         return Corrupted(masked(mask, (clean + time * velocity) % 1), velocity)
 
@@ -104,10 +131,3 @@ class TorusFlow:
         """The step along the velocity; there is no noise."""
         direction = self.direction(values, output, span[0])
         return self.advance(values, direction, span, mask)
-
-
-def _circular_mean(x: Float[Array, "rows 3"], mask: Bool[Array, "rows"]) -> Array:
-    """Mean of coordinates on the torus: the angle of the sum of their unit vectors."""
-    angles = 2 * jnp.pi * x
-    sums = [masked(mask, f(angles)).sum(axis=0) for f in (jnp.sin, jnp.cos)]
-    return jnp.arctan2(*sums) / (2 * jnp.pi)

@@ -85,7 +85,10 @@ class Denoiser(nn.Module):
 
     @nn.compact
     def __call__(
-        self, graph: Graph, times: Float[Array, "graphs parts"] | None = None
+        self,
+        graph: Graph,
+        times: Float[Array, "graphs parts"] | None = None,
+        conditions: Float[Array, "graphs conditions"] | None = None,
     ) -> dict[str, Array]:
         """Outputs for a crystal at these times; see :mod:`matjax.models.denoisers`."""
         times = jnp.zeros((graph.n_graphs, 3)) if times is None else times
@@ -99,6 +102,7 @@ class Denoiser(nn.Module):
         for i in range(self.layers):
             layer = TimedInteraction(self.hidden, self.clone(parent=None))
             layer = layer.copy(name=f"layer_{i}")
+            features = self.adapted(graph, features, conditions, i)
             features = layer(graph, features, inputs, moment)
 
         vectors = e3nn.flax.Linear(
@@ -113,6 +117,16 @@ class Denoiser(nn.Module):
             "cell": graph.pool(tensors),
             "elements": logits,
         }
+
+    def adapted(
+        self,
+        graph: Graph,
+        features: e3nn.IrrepsArray,
+        conditions: Float[Array, "graphs conditions"] | None,
+        number: int,
+    ) -> e3nn.IrrepsArray:
+        """Features before a layer, which no condition changes."""
+        return features
 
 
 class TimedInteraction(nn.Module):

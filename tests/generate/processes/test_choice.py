@@ -41,6 +41,7 @@ def test_processes_are_those_named():
     assert process.fractional == TorusFlow(annealing=2.0)
     assert process.cell == CellDiffusion()
     assert process.elements == ElementUniform(3)
+    assert process.given_share == 0
     assert hash(process) == hash(joint_process(config, (5, 6, 7), Scales(12.0, 0.1)))
 
 
@@ -48,5 +49,8 @@ def test_what_makes_no_process_is_refused():
     nothing = ProcessConfig(fractional="given", cell="given", elements="given")
     with pytest.raises(ValueError, match="at least one part"):
         joint_process(nothing, (5,), Scales(12.0, 0.1))
+    both = ProcessConfig(elements="given", given_share=0.5)
+    with pytest.raises(ValueError, match="a share of examples"):
+        joint_process(both, (5,), Scales(12.0, 0.1))
     with pytest.raises(ValueError, match="positive"):
         joint_process(ProcessConfig(powers=(1, 0, 1)), (5,), Scales(12.0, 0.1))

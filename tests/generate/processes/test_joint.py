@@ -78,6 +78,22 @@ def test_times_of_parts_are_powers_of_one():
     assert_allclose(process.times(jnp.asarray(0.5)), [0.5, 0.25, 0])
 
 
+@pytest.mark.parametrize("elements", [ElementAbsorbing(3), ElementContinuous(3)])
+def test_elements_that_are_given_are_those_without_noise_at_time_0(elements):
+    process = toys.joint(fractional=TorusFlow(), elements=elements)
+    clean, time = state_of(process), jnp.asarray(0.9)
+    state, _ = process.corrupt(jax.random.key(0), clean, time)
+    seen, times = process.with_elements_given(jnp.asarray(True), state, clean, time)
+    assert_allclose(times, [0.9, 0, 0])
+    assert_allclose(seen.fractional, state.fractional, rtol=0)
+    # What a network sees is what it sees where elements have no process at all.
+    given = toys.joint(fractional=TorusFlow())
+    assert_allclose(process.shares(seen), given.shares(state_of(given)), rtol=0)
+    same, times = process.with_elements_given(jnp.asarray(False), state, clean, time)
+    assert_allclose(times, [0.9, 0, 0.9])
+    assert_allclose(same.elements, state.elements, rtol=0)
+
+
 def test_graphs_have_the_edges_and_the_elements_of_the_state():
     volume = abs(np.linalg.det(CRYSTAL.cell)) / 3
     process = dataclasses.replace(PROCESSES[0], volume=volume)
@@ -112,3 +128,20 @@ def test_outputs_of_networks_become_parts():
     parts = parts_of(outputs)
     assert parts.cell.shape == (1, 6)
     assert_allclose(jnp.sum(parts.cell**2), jnp.sum(tensor**2))
+
+
+def test_ways_of_atoms_of_one_element_are_shorter_when_they_are_paired():
+    crystal = Crystal.create(
+        [6] * 4 + [5],
+        4.0 * np.eye(3),
+        fractional=np.random.default_rng(0).random((5, 3)),
+    )
+
+    def length(paired):
+        process = toys.joint(fractional=TorusFlow(paired=paired), cell=CellFlow())
+        clean = process.encode(build_graph(crystal, 0.0))
+        way = lambda key: process.corrupt(key, clean, jnp.asarray(0.5))[1].fractional
+        keys = jax.random.split(jax.random.key(0), 64)
+        return float(jnp.square(jax.vmap(way)(keys).target).sum())
+
+    assert length(True) < 0.9 * length(False)
