@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from matjax.config import ExperimentConfig, Section
+from matjax.config import ExperimentConfig
 from matjax.data import Dataset, read_dataset
 from matjax.generate import (
     Coverage,
@@ -20,6 +20,7 @@ from matjax.generate import (
     denoising_labels,
     denoising_losses,
     load_generator,
+    loss_weights,
     save_generator,
 )
 from matjax.nn import CHEMICAL_SYSTEM
@@ -35,17 +36,6 @@ from matjax.studies import (
     sample_and_judge,
 )
 from matjax.train import FitConfig, Task, Term, read_records
-
-
-class Weights(Section):
-    """What the loss of each part counts."""
-
-    fractional: float = Field(default=1.0, gt=0)
-    """Coordinates."""
-    cell: float = Field(default=1.0, gt=0)
-    """The cell."""
-    elements: float = Field(default=1.0, gt=0)
-    """Elements, where they are not given."""
 
 
 class Config(ExperimentConfig):
@@ -69,8 +59,8 @@ class Config(ExperimentConfig):
     are trained. Network and process are those of the base."""
     process: ProcessConfig = ProcessConfig()
     """Noise of coordinates, cell and elements."""
-    weights: Weights = Weights()
-    """Of the losses."""
+    weights: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Of the losses by name; by default those published for the network, or 1."""
     batch_size: PositiveInt = 256
     """Crystals in a step."""
     fit: FitConfig = FitConfig()
@@ -83,6 +73,7 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
         (config.condition,) if isinstance(config.condition, str) else config.condition
     )
     labeled = [name for name in asked if name != CHEMICAL_SYSTEM]
+    labeled += [x for x in [config.network.get("label")] if x]
     training = read_dataset(config.train, labeled)
     validation = read_dataset(config.validation, labeled)
     validation.require_species(training.species, "the training set")
@@ -90,7 +81,8 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
     truth.require_species(training.species, "the training set")
     generator = _start(config, training, asked)
     process = generator.process
-    labels = denoising_labels(process)
+    labels = denoising_labels(process, generator.model)
+    weights = loss_weights(generator.model, labels, config.weights)
     losses = denoising_losses(generator.model, process, seed=config.seed)
     start = generator.params
     kept: dict[str, Any] = {}
@@ -99,9 +91,7 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
     task = Task(
         predict=lambda params, batch: losses({**kept, **params}, batch),
         params=start,
-        terms=[
-            Term(label, getattr(config.weights, part)) for part, label in labels.items()
-        ],
+        terms=[Term(label, weights[part]) for part, label in labels.items()],
         identity={"model": repr(generator.model), "process": repr(process)},
     )
     held_out = _first(validation, config.n_validation)

@@ -63,6 +63,11 @@ class Constraints:
         if group is not None:
             _require_metric(group, cell)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of those that are set."""
+        return [name for name, value in vars(self).items() if value is not None]
+
     def ordered(self, composition: np.ndarray) -> np.ndarray:
         """Atomic numbers of a cell, in the order in which samples have them.
 
@@ -78,7 +83,7 @@ class Constraints:
 
 
 class Bound(struct.PyTreeNode):
-    """Constraints and conditions on samples; None where there are none."""
+    """Constraints, conditions and latents of samples; None where there are none."""
 
     known: Leaf | None = None
     """Atoms that are held, (nodes,)."""
@@ -87,6 +92,8 @@ class Bound(struct.PyTreeNode):
     orbits: Orbits | None = None
     conditions: Leaf | None = None
     """What a network is asked for, (conditions,); NaN where it is open."""
+    latents: Leaf | None = None
+    """From which a network reads cell and composition, (latent,)."""
 
 
 def bind(

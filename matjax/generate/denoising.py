@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
+from matjax.config import nearest
 from matjax.generate.conditions import conditions_of
+from matjax.generate.latent import LatentModel, latent_losses
 from matjax.generate.processes import JointProcess, Parts, State, parts_of
 from matjax.generate.sampler import Denoise
 from matjax.predictors import Label
@@ -25,7 +27,8 @@ class DenoiserModel(Protocol):
     It returns ``fractional`` (nodes, 3), along the cell vectors; ``cell`` (graphs, 3,
     3), symmetric, in the frame in which the cell is symmetric too; and ``elements``
     (nodes, species). One with an attribute ``conditions``, names that are not empty,
-    takes their values as a keyword, (graphs, ...), NaN where they are left open.
+    takes their values as a keyword, (graphs, ...), NaN where they are left open; one
+    with latents takes them as the keyword ``z``, (graphs, latent).
     """
 
     @property
@@ -57,6 +60,7 @@ def denoiser(
     params: Any,
     process: JointProcess,
     *,
+    z: Float[Array, "latent"] | None = None,
     conditions: Float[Array, "conditions"] | None = None,
 ) -> Denoise:
     """A network with its parameters as a denoiser, which builds edges as atoms move.
@@ -65,9 +69,11 @@ def denoiser(
         model: the network.
         params: of the network.
         process: of the states.
+        z: latent of the crystal, for networks that have them.
         conditions: of a network that takes some; NaN where they are left open.
     """
-    given = {} if conditions is None else {"conditions": conditions[None]}
+    inputs = {"z": z, "conditions": conditions}
+    given = {name: x[None] for name, x in inputs.items() if x is not None}
 
     def denoise(state: State, times: Array) -> Parts:
         graph = process.graph(state, model.cutoff, model.degree)
@@ -76,18 +82,42 @@ def denoiser(
     return denoise
 
 
-def denoising_labels(process: JointProcess) -> dict[str, Label]:
-    """Labels of the losses of each part that has a process.
+def denoising_labels(process: JointProcess, model: Any = None) -> dict[str, Label]:
+    """Labels of the losses of each part that has a process, and of a network's own.
 
     The predictions of :func:`denoising_losses` are losses already; compared with zeros
     by their absolute value, terms of a loss take them as they are.
     """
     names = {"fractional": "atom", "cell": "graph", "elements": "atom"}
-    return {
+    labels = {
         name: Label(f"{name}_loss", per)  # type: ignore[arg-type]
         for (name, per), given in zip(names.items(), process.processes, strict=True)
         if given is not None
     }
+    own = model.terms if isinstance(model, LatentModel) else {}
+    return labels | {k: Label(f"{k}_loss") for k in own if k not in labels}
+
+
+def loss_weights(
+    model: Any, labels: Mapping[str, Label], chosen: Mapping[str, float]
+) -> dict[str, float]:
+    """What each loss counts: as chosen, else as published for the network, else 1.
+
+    Args:
+        model: the network.
+        labels: from :func:`denoising_labels`.
+        chosen: by the same names.
+
+    Raises:
+        ValueError: if there is no loss of a name that was chosen.
+    """
+    for name in chosen:
+        if name not in labels:
+            raise ValueError(
+                f"there is no loss of {name!r} to weigh; {nearest(name, labels)}"
+            )
+    published = model.terms if isinstance(model, LatentModel) else {}
+    return {name: chosen.get(name, published.get(name, 1.0)) for name in labels}
 
 
 def denoising_losses(
@@ -109,19 +139,29 @@ def denoising_losses(
         key = jax.random.key(seed)
         for name in (NUMBER, EXAMPLE):
             key = jax.random.fold_in(key, batch.labels[name][0].astype(jnp.uint32))
-        time_key, noise_key = jax.random.split(key)
-        open_key, given_key = (jax.random.fold_in(key, number) for number in (2, 3))
-        clean = process.encode(batch.graph)
-        time = jax.random.uniform(time_key, (), clean.fractional.dtype)
-        state, noisy = process.corrupt(noise_key, clean, time)
-        given = jax.random.bernoulli(given_key, process.given_share)
-        seen, times = process.with_elements_given(given, state, clean, time)
-        conditions = conditions_of(model, batch.graph, batch.labels, open_key)
-        denoise = denoiser(model, params, process, conditions=conditions)
-        outputs = denoise(seen, times)
-        losses = process.losses(outputs, noisy, time, clean.masks)
-        if process.elements is not None:  # nothing is learned of what is given
-            losses["elements"] = jnp.where(given, 0, losses["elements"])
+        if isinstance(model, LatentModel):
+            losses = latent_losses(model, process, params, key, batch)
+        else:
+            losses = _noise_losses(model, process, params, key, batch)
         return {f"{name}_loss": values for name, values in losses.items()}
 
     return predict
+
+
+def _noise_losses(
+    model: DenoiserModel, process: JointProcess, params: Any, key: Array, batch: Any
+) -> Mapping[str, Array]:
+    """Losses of the parts of one crystal."""
+    time_key, noise_key = jax.random.split(key)
+    open_key, given_key = (jax.random.fold_in(key, number) for number in (2, 3))
+    clean = process.encode(batch.graph)
+    time = jax.random.uniform(time_key, (), clean.fractional.dtype)
+    state, noisy = process.corrupt(noise_key, clean, time)
+    given = jax.random.bernoulli(given_key, process.given_share)
+    seen, times = process.with_elements_given(given, state, clean, time)
+    conditions = conditions_of(model, batch.graph, batch.labels, open_key)
+    outputs = denoiser(model, params, process, conditions=conditions)(seen, times)
+    losses = process.losses(outputs, noisy, time, clean.masks)
+    if process.elements is not None:  # nothing is learned of what is given
+        losses["elements"] = jnp.where(given, 0, losses["elements"])
+    return losses

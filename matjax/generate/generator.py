@@ -13,10 +13,17 @@ from flax import struct
 from jax.typing import DTypeLike
 from pydantic import BaseModel, ConfigDict
 
+from matjax.arrays import Array
 from matjax.crystals import Crystal
 from matjax.generate.conditions import stated
-from matjax.generate.constraints import Constraints, bind
+from matjax.generate.constraints import Bound, Constraints, bind
 from matjax.generate.coverage import Coverage
+from matjax.generate.latent import (
+    LatentModel,
+    prior_latents,
+    require_process,
+    sizes_of,
+)
 from matjax.generate.processes import (
     JointProcess,
     ProcessConfig,
@@ -25,10 +32,7 @@ from matjax.generate.processes import (
     joint_process,
 )
 from matjax.generate.rows import row_crystals, row_ways, sample_rows
-from matjax.generate.sampler import (
-    SamplerConfig,
-    sample_keys,
-)
+from matjax.generate.sampler import SamplerConfig, sample_keys
 from matjax.generate.steering import Steering
 from matjax.graphs import bucket
 
@@ -87,6 +91,7 @@ class Generator(struct.PyTreeNode):
     def process(self) -> JointProcess:
         """How noise comes and goes."""
         recipe = self.recipe
+        require_process(self.model, recipe.process)
         return joint_process(recipe.process, self.model.species, recipe.scales)
 
     @property
@@ -179,6 +184,7 @@ class Generator(struct.PyTreeNode):
         conditions: Mapping[str, float | str] | None = None,
         guidance: float = 1.0,
         steering: Steering | None = None,
+        latents: Array | None = None,
         keep_ways: bool = False,
     ) -> Sampled:
         """One sample for each list of atomic numbers.
@@ -195,24 +201,29 @@ class Generator(struct.PyTreeNode):
             conditions: as :meth:`sample` takes them.
             guidance: likewise.
             steering: likewise.
+            latents: of each sample, (samples, latent), of a network that has them; by
+                default drawn from its prior.
             keep_ways: whether crystals after each step are returned, too.
 
         Raises:
-            ValueError: if an element or a condition is not known, or constraints
-                contradict a composition.
+            ValueError: if an element or a condition is not known, constraints
+                contradict a composition or a latent, or a network has no latents.
         """
         config = sampler or self.recipe.sampler
         constraints = constraints or Constraints()
         compositions = [constraints.ordered(row) for row in compositions]
         n_nodes = bucket(max((len(row) for row in compositions), default=1))
         given = self._given(compositions, n_nodes)
-        given, bound = bind(constraints, self.process, compositions, given, seed)
+        keys = sample_keys(seed, len(compositions))
+        if latents is not None or isinstance(self.model, LatentModel):
+            bound = self._with_latents(constraints, keys, given, latents)
+        else:
+            given, bound = bind(constraints, self.process, compositions, given, seed)
         if conditions:
             asked = np.tile(stated(self.model, conditions), (len(compositions), 1))
             bound = bound.replace(conditions=asked)
         else:
             guidance = 0.0
-        keys = sample_keys(seed, len(compositions))
         crystals: list[Crystal | None] = []
         ways: list[list[Crystal | None]] = []
         for start in range(0, len(compositions), CHUNK):
@@ -238,12 +249,17 @@ class Generator(struct.PyTreeNode):
     def unnamed(self, n: int, seed: int = 0) -> list[np.ndarray]:
         """Zeros for atoms whose elements are to be chosen, (atoms,) of each sample.
 
-        Cells have as many atoms as those of the data, as often.
+        Cells have as many atoms as those of the data, as often; or as many as the
+        latents tell, of which samples of this seed are made.
 
         Args:
             n: number of samples.
             seed: of the choice.
         """
+        if isinstance(self.model, LatentModel):
+            about = (self.model, self.params, self.process)
+            latents = prior_latents(*about, sample_keys(seed, n))
+            return [np.zeros(k, int) for k in sizes_of(*about[:2], latents)]
         shares = np.array(self.coverage.shares)
         rng = np.random.default_rng(seed)
         sizes = rng.choice(self.coverage.n_atoms, n, p=shares / shares.sum())
@@ -314,3 +330,27 @@ class Generator(struct.PyTreeNode):
             elements=elements,
             mask=jnp.asarray(mask),
         )
+
+    def _with_latents(
+        self,
+        constraints: Constraints,
+        keys: Array,
+        given: State,
+        latents: Array | None,
+    ) -> Bound:
+        """Latents as what samples are bound to, from the prior if there are none."""
+        if not isinstance(self.model, LatentModel):
+            raise ValueError(
+                f"latents are those of a network that has them, cdvae or symat; "
+                f"{type(self.model).__name__} has none"
+            )
+        if asked := constraints.names:
+            raise ValueError(
+                "samples of this generator have the cell that is read from a latent, "
+                f"and no constraints; received {', '.join(asked)}: leave it out, or "
+                "take a generator without latents"
+            )
+        if latents is None:
+            about = (self.model, self.params, self.process)
+            latents = prior_latents(*about, keys, given)
+        return Bound(latents=latents)

@@ -13,6 +13,7 @@ from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.generate.constraints import Bound
 from matjax.generate.denoising import DenoiserModel, denoiser
+from matjax.generate.latent import begun
 from matjax.generate.orbits import constrained, symmetric
 from matjax.generate.processes import JointProcess, State
 from matjax.generate.sampler import SamplerConfig, guided, make_sampler, sample
@@ -36,17 +37,20 @@ def sample_rows(
         params: of the network.
         keys: of the samples.
         given: states of their atoms, (samples, ...).
-        bound: constraints and conditions on each.
+        bound: constraints, conditions and latents of each.
         guidance: weight of the conditions.
         steering: by a potential.
         static: network, process, sampler, and whether ways are kept.
     """
-    model, process, config, keep_way = static
+    model, any_process, config, keep_way = static
 
-    def one(key: jax.Array, start: State, limits: Bound) -> Any:
-        denoise = denoiser(model, params, process, conditions=limits.conditions)
+    def one(key: jax.Array, given: State, limits: Bound) -> Any:
+        z = limits.latents
+        start, process = begun(model, params, any_process, given, z)
+        ask = partial(denoiser, model, params, process, z=z)
+        denoise = ask(conditions=limits.conditions)
         if limits.conditions is not None:
-            denoise = guided(denoise, denoiser(model, params, process), guidance)
+            denoise = guided(denoise, ask(), guidance)
         orbits = limits.orbits
         if orbits is not None:
             denoise = symmetric(denoise, process, orbits)

@@ -46,6 +46,7 @@ class Registered(NamedTuple):
 
 
 MODELS: dict[str, Registered] = {
+    "cdvae": Registered("denoiser", "cdvae", "CDVAE"),
     "cgcnn": Registered("property", "cgcnn", "CGCNN"),
     "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
@@ -56,6 +57,7 @@ MODELS: dict[str, Registered] = {
     "nequip": Registered("potential", "nequip", "NequIP"),
     "springs": Registered("potential", "pair", "Springs"),
     "stillinger_weber": Registered("potential", "stillinger_weber", "StillingerWeber"),
+    "symat": Registered("denoiser", "symat", "SyMat"),
 }
 """Every model of the package by the name that checkpoints and configs use."""
 

@@ -7,6 +7,9 @@ mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
 conditions     conditions as inputs, through adapters
+density        crystals brought to one density
+directional    invariant messages along edges, with angles
+latent         latents of variational networks
 times          times of a process as inputs
 tensors        Cartesian tensors from equivariant features
 symmetric_contraction    symmetric powers of node features, weighted by element
@@ -19,6 +22,11 @@ from matjax.nn.conditions import ADAPTER as ADAPTER
 from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
 from matjax.nn.conditions import Adapter as Adapter
 from matjax.nn.conditions import condition_slices as condition_slices
+from matjax.nn.density import at_density as at_density
+from matjax.nn.directional import DirectedEdges as DirectedEdges
+from matjax.nn.directional import DirectionalNetwork as DirectionalNetwork
+from matjax.nn.directional import EdgeForces as EdgeForces
+from matjax.nn.directional import directed_edges as directed_edges
 from matjax.nn.embedding import embedded_species as embedded_species
 from matjax.nn.embedding import species_shares as species_shares
 from matjax.nn.equivariant import EdgeBasis as EdgeBasis
@@ -32,6 +40,13 @@ from matjax.nn.interaction import by_species as by_species
 from matjax.nn.interaction import inputs_of as inputs_of
 from matjax.nn.interaction import neighbor_sums as neighbor_sums
 from matjax.nn.interaction import node_energies as node_energies
+from matjax.nn.latent import Contents as Contents
+from matjax.nn.latent import Gaussian as Gaussian
+from matjax.nn.latent import GaussianHead as GaussianHead
+from matjax.nn.latent import Head as Head
+from matjax.nn.latent import LatentPrior as LatentPrior
+from matjax.nn.latent import PriorKind as PriorKind
+from matjax.nn.latent import divergence as divergence
 from matjax.nn.mlp import MLP as MLP
 from matjax.nn.norms import Affine as Affine
 from matjax.nn.norms import FeatureNorm as FeatureNorm

@@ -19,6 +19,8 @@ def learning_figure(
 ) -> Figure:
     """Errors of training and validation by epoch, a panel for each kind of label.
 
+    Labels whose errors are all zero have no panel.
+
     Args:
         records: of epochs, as :func:`matjax.train.read_records` gives them.
         title: of the figure, such as model and data set.
@@ -35,7 +37,9 @@ def learning_figure(
         key.removeprefix("val_")
         for record in records[-1:]
         for key in record
-        if key.startswith("val_") and "_mae" in key
+        if key.startswith("val_")
+        and "_mae" in key
+        and any(r.get(key, 0) > 0 for r in records)
     ]
     with style():
         n = max(len(names), 1)

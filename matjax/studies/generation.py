@@ -9,26 +9,31 @@ from typing import Any
 import numpy as np
 
 from matjax.data import Dataset, LabeledGraphs
-from matjax.generate import EXAMPLE, Generator, Scales, condition_scales
+from matjax.generate import (
+    EXAMPLE,
+    Generator,
+    Scales,
+    condition_scales,
+    property_settings,
+)
 from matjax.models import make_model
 from matjax.nn import ADAPTER
 from matjax.predictors import Label, initial_parameters
 from matjax.weights import require_settings
 
 NO_EDGES = 0.0
-"""Cutoff of the graphs of data: edges of noisy crystals are found where the noise
-is."""
+"""Cutoff of the graphs of data: edges are found where the noise is."""
 
 
 def numbered_graphs(
-    dataset: Dataset, losses: Iterable[Label], conditions: Sequence[str] = ()
+    dataset: Dataset, losses: Iterable[Label], others: Sequence[str] = ()
 ) -> LabeledGraphs:
     """Crystals with their number, from which noise follows, and losses of zero.
 
     Args:
         dataset: of crystals.
         losses: labels of the losses.
-        conditions: labels of the data set that a network takes as conditions.
+        others: labels of the data set that a network is told, or tells.
     """
     losses = tuple(losses)
 
@@ -38,13 +43,11 @@ def numbered_graphs(
             label.name: np.zeros(example.crystal.n_atoms) if label.of_atoms else 0.0
             for label in losses
         }
-        given = {name: example.labels[name] for name in conditions}
-        return dataclasses.replace(
-            example, labels={EXAMPLE: float(k), **zeros, **given}
-        )
+        own = {name: example.labels[name] for name in others}
+        return dataclasses.replace(example, labels={EXAMPLE: float(k), **zeros, **own})
 
     examples = tuple(map(labeled, range(len(dataset))))
-    labels = [*losses, EXAMPLE, *conditions]
+    labels = [*losses, EXAMPLE, *others]
     numbered = dataclasses.replace(dataset, examples=examples)
     return LabeledGraphs(numbered, NO_EDGES, labels=labels)
 
@@ -55,23 +58,30 @@ def new_denoiser(
     scales: Scales,
     conditions: Sequence[str] = (),
 ) -> Any:
-    """A network of the elements, sizes and conditions of a data set.
+    """A network of the elements, sizes, conditions and property of a data set.
 
     Args:
-        settings: name and attributes of the network.
+        settings: name and attributes of the network, a ``label`` of the data set among
+            them where the network reads it from latents.
         dataset: of the training.
         scales: of its cells.
         conditions: labels of the data set, or ``chemical_system``.
 
     Raises:
-        ValueError: if there is no such network, it takes no conditions, or the data set
-            has elements that it is told not to know.
+        ValueError: if there is no such network, it takes no conditions, a label is the
+            same for all crystals, or the data set has elements that the network is told
+            not to know.
     """
     asked: dict[str, Any] = {}
     if conditions:  # a network that takes none says so
         asked = {"conditions": tuple(conditions)}
         asked |= condition_scales(conditions, dataset)
-    usual = {"species": dataset.species, **scales._asdict()}
+    usual = {
+        "species": dataset.species,
+        "sizes": tuple(sorted({e.crystal.n_atoms for e in dataset.examples})),
+        **scales._asdict(),
+        **property_settings(settings.get("label"), dataset),
+    }
     model = make_model({**settings, **asked}, "denoiser", **usual)
     require_settings(model, "the key network")
     dataset.require_species(model.species, "the key network")

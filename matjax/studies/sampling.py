@@ -72,7 +72,8 @@ def sample_and_judge(
                 [found, *sets], true, run, n_workers=sampling.n_workers
             )
     if generator.recipe.process.elements != "given":
-        wanted = generator.unnamed(sampling.n_new, seed)
+        # Latents, where a network has them, tell numbers of atoms to the same seed.
+        wanted = generator.unnamed(sampling.n_new, seed + 2)
         found, numbers = _made(
             generator, wanted, sampling, run, name="samples", seed=seed + 2
         )

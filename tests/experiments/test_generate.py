@@ -117,3 +117,55 @@ def test_conditions_are_learnt_from_scratch_and_by_adapters_on_a_base(tmp_path):
         assert all(same) != name.startswith("adapter_")
     asked = {"gap": 2.0, "chemical_system": "Sr-Ti-O"}
     assert adapted.sample("SrTiO3", conditions=asked)[0].n_atoms == 5
+
+
+LATENT = {
+    "cutoff": 3.0,
+    "features": 8,
+    "layers": 1,
+    "channels": 2,
+    "basis": 3,
+    "latent": 4,
+    "width": 6,
+    "times": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "elements"),
+    [
+        ({"name": "cdvae"}, "composition"),
+        pytest.param({"name": "symat"}, "latent", marks=pytest.mark.slow),
+        pytest.param(
+            {"name": "cdvae", "prior": "gaussian", "told": ["composition"]},
+            "given",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_networks_with_latents_are_trained_alike(
+    network, elements, perovskites, tmp_path
+):
+    settings = {
+        "train": perovskites,
+        "validation": perovskites,
+        "network": {**LATENT, **network},
+        "process": {"fractional": "cartesian", "cell": "latent", "elements": elements},
+        "weights": {"divergence": 0.1},
+        "batch_size": 2,
+        "fit": {"epochs": 2},
+        "sampling": {"steps": 2, "n": 2, "n_20": 0, "n_new": 2, "n_workers": 1},
+    }
+    metrics = run("generate", tmp_path / "run", settings)
+    name = "predictions" if elements == "given" else "samples"
+    assert metrics[f"n_{name}"] == 2
+    assert "val_divergence_loss_mae" in metrics
+    generator = load_generator(tmp_path / "run" / "generator.safetensors")
+    assert generator.model.sizes == (5,)
+
+
+def test_weights_of_losses_that_are_not_there_are_refused(perovskites, tmp_path):
+    settings = {"train": perovskites, "validation": perovskites, "network": TINY}
+    settings["weights"] = {"elements": 2.0}
+    with pytest.raises(ValueError, match="no loss of 'elements' to weigh"):
+        run("generate", tmp_path / "run", settings)

@@ -52,7 +52,7 @@ class Fingerprints(NamedTuple):
     def known(self) -> np.ndarray:
         """Which crystals have fingerprints, (crystals,)."""
         both = np.concatenate([self.structures, self.compositions], axis=1)
-        return np.isfinite(both).all(axis=1)
+        return np.asarray(np.isfinite(both).all(axis=1))
 
 
 def fingerprints_of(

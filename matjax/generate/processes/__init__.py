@@ -7,15 +7,20 @@ torus               wrapped normal distributions
 pairing             noise dealt out among atoms of one kind
 torus_diffusion     coordinates, by wrapped normal noise
 torus_flow          coordinates, by straight ways
+cartesian_diffusion coordinates, by wrapped normal noise in Å
 gaussian            normal noise that preserves variance
 cell_diffusion      the cell, by normal noise
 cell_flow           the cell, by straight ways
 discrete            noise that replaces values
 element_absorbing   elements, lost and given anew
 element_uniform     elements, changed into any
+element_composition elements, by others of the composition
 element_continuous  elements, as points with normal noise
 """
 
+from matjax.generate.processes.cartesian_diffusion import (
+    CartesianDiffusion as CartesianDiffusion,
+)
 from matjax.generate.processes.cell_diffusion import CellDiffusion as CellDiffusion
 from matjax.generate.processes.cell_flow import CellFlow as CellFlow
 from matjax.generate.processes.choice import ProcessConfig as ProcessConfig
@@ -24,6 +29,9 @@ from matjax.generate.processes.choice import data_scales as data_scales
 from matjax.generate.processes.choice import joint_process as joint_process
 from matjax.generate.processes.element_absorbing import (
     ElementAbsorbing as ElementAbsorbing,
+)
+from matjax.generate.processes.element_composition import (
+    ElementComposition as ElementComposition,
 )
 from matjax.generate.processes.element_continuous import (
     ElementContinuous as ElementContinuous,

@@ -7,14 +7,16 @@ from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from matjax.config import Section
 from matjax.crystals import Crystal, volume
 from matjax.generate.cells import log_stretch
+from matjax.generate.processes.cartesian_diffusion import CartesianDiffusion
 from matjax.generate.processes.cell_diffusion import CellDiffusion
 from matjax.generate.processes.cell_flow import CellFlow
 from matjax.generate.processes.element_absorbing import ElementAbsorbing
+from matjax.generate.processes.element_composition import ElementComposition
 from matjax.generate.processes.element_continuous import ElementContinuous
 from matjax.generate.processes.element_uniform import ElementUniform
 from matjax.generate.processes.joint import JointProcess
@@ -24,24 +26,36 @@ from matjax.generate.processes.torus_flow import TorusFlow
 SMALLEST_SPREAD = 1e-3
 """Of log P; cells that are all alike have some noise still."""
 
-FRACTIONAL = {"diffusion": TorusDiffusion, "flow": TorusFlow}
+FRACTIONAL = {
+    "diffusion": TorusDiffusion,
+    "flow": TorusFlow,
+    "cartesian": CartesianDiffusion,
+}
 CELL = {"diffusion": CellDiffusion, "flow": CellFlow}
 ELEMENTS = {
     "absorbing": ElementAbsorbing,
     "uniform": ElementUniform,
     "continuous": ElementContinuous,
+    "composition": ElementComposition,
 }
+WITHOUT = ("given", "latent")
+"""Parts that are no process's: known beforehand, or read from a latent."""
 
 
 class ProcessConfig(Section):
     """Which process takes each part, and when."""
 
-    fractional: Literal["diffusion", "flow", "given"] = "flow"
+    fractional: Literal["diffusion", "flow", "cartesian", "given"] = "flow"
     """Noise of coordinates."""
-    cell: Literal["diffusion", "flow", "given"] = "flow"
-    """Noise of the cell."""
-    elements: Literal["absorbing", "uniform", "continuous", "given"] = "given"
-    """Noise of elements; given ones make generation structure prediction."""
+    cell: Literal["diffusion", "flow", "latent", "given"] = "flow"
+    """Noise of the cell, or that it is read from a latent."""
+    elements: Literal[
+        "absorbing", "uniform", "continuous", "composition", "latent", "given"
+    ] = "given"
+    """Noise of elements, or that they are read from a latent; given ones make
+    generation structure prediction."""
+    widths: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Narrowest and widest Cartesian noise, Å; by default that of CDVAE."""
     annealing: float = Field(default=0.0, ge=0, le=100)
     """How much velocities of a flow of coordinates grow towards the data."""
     paired: bool = True
@@ -92,9 +106,9 @@ def joint_process(
 
     Raises:
         ValueError: if all parts are given, elements both always and in a share of the
-            examples, or a power is not positive.
+            examples, a power is not positive, or widths do not grow.
     """
-    if {config.fractional, config.cell, config.elements} == {"given"}:
+    if {config.fractional, config.cell, config.elements} <= set(WITHOUT):
         raise ValueError(
             "at least one part of a crystal must have a process, not given"
         )
@@ -105,15 +119,20 @@ def joint_process(
         )
     if min(config.powers) <= 0:
         raise ValueError(f"powers of the time are positive; received {config.powers}")
-    flow = {"annealing": config.annealing, "paired": config.paired}
-    coordinates: dict[str, Any] = {"flow": flow}
+    narrow, wide = config.widths or (CartesianDiffusion.narrow, CartesianDiffusion.wide)
+    if narrow >= wide:
+        raise ValueError(f"widths of noise grow; received {config.widths}")
+    coordinates: dict[str, Any] = {
+        "flow": {"annealing": config.annealing, "paired": config.paired},
+        "cartesian": {"narrow": narrow, "wide": wide},
+    }
     return JointProcess(
         species=species,
         fractional=_made(FRACTIONAL, config.fractional, coordinates),
         cell=_made(CELL, config.cell, {}),
         elements=(
             None
-            if config.elements == "given"
+            if config.elements in WITHOUT
             else ELEMENTS[config.elements](len(species))
         ),
         volume=scales.volume,
@@ -124,4 +143,4 @@ def joint_process(
 
 
 def _made(table: dict[str, Any], name: str, settings: dict[str, Any]) -> Any:
-    return None if name == "given" else table[name](**settings.get(name, {}))
+    return None if name in WITHOUT else table[name](**settings.get(name, {}))

@@ -38,7 +38,7 @@ class DiscreteDiffusion:
 
     n_species: int
 
-    def noise(self) -> np.ndarray:
+    def noise(self) -> np.ndarray | Array:
         """π, (states,): the species, and what other states there are."""
         raise NotImplementedError
 
@@ -65,8 +65,7 @@ class DiscreteDiffusion:
 
     def prior(self, key: Array, mask: Bool[Array, "rows"]) -> Int[Array, "rows"]:
         """Draws from π."""
-        with np.errstate(divide="ignore"):
-            logits = jnp.asarray(np.log(self.noise()))
+        logits = jnp.log(jnp.asarray(self.noise()))
         drawn = draw(key, len(mask), lambda k: jax.random.categorical(k, logits))
         return masked(mask, drawn)
 

@@ -244,7 +244,7 @@ class JointProcess:
             clean: the state that noise came to.
             time: of all parts.
         """
-        times = self.times(time)
+        times = jnp.asarray(self.times(time))
         seen = state.replace(elements=jnp.where(given, clean.elements, state.elements))
         return seen, times.at[-1].set(jnp.where(given, 0, times[-1]))
 

@@ -87,8 +87,7 @@ class TorusDiffusion:
         now, then = self.sigma(span[0]), self.sigma(span[1])
         fall = now**2 - then**2
         noise = then / now * jnp.sqrt(fall) * normal(key, values.shape, values.dtype)
-        moved = values + fall * self.score(output, span[0]) + noise
-        return masked(mask, moved % 1)
+        return self.moved(values, fall * self.score(output, span[0]) + noise, mask)
 
     def direction(
         self,
@@ -108,7 +107,7 @@ class TorusDiffusion:
     ) -> Float[Array, "rows 3"]:
         """Moves by dx/dσ times the change of σ."""
         change = self.sigma(span[1]) - self.sigma(span[0])
-        return masked(mask, (values + change * direction) % 1)
+        return self.moved(values, change * direction, mask)
 
     def correct(
         self,
@@ -123,4 +122,13 @@ class TorusDiffusion:
         """The step x + η s + √(2η) z with η = size · σ²."""
         eta = size * self.sigma(time) ** 2
         noise = jnp.sqrt(2 * eta) * normal(key, values.shape, values.dtype)
-        return masked(mask, (values + eta * self.score(output, time) + noise) % 1)
+        return self.moved(values, eta * self.score(output, time) + noise, mask)
+
+    def moved(
+        self,
+        values: Float[Array, "rows 3"],
+        move: Float[Array, "rows 3"],
+        mask: Bool[Array, "rows"],
+    ) -> Float[Array, "rows 3"]:
+        """Coordinates after a move in the units of the noise, wrapped."""
+        return masked(mask, (values + move) % 1)

@@ -24,6 +24,7 @@ from matjax.nn import (
     Inputs,
     RMSNorm,
     TensorReadout,
+    at_density,
     embedded_times,
     gate,
     inputs_of,
@@ -91,8 +92,8 @@ class Denoiser(nn.Module):
     ) -> dict[str, Array]:
         """Outputs for a crystal at these times; see :mod:`matjax.models.denoisers`."""
         times = jnp.zeros((graph.n_graphs, 3)) if times is None else times
-        length = jnp.cbrt(graph.volume / jnp.maximum(graph.n_atoms, 1) / self.volume)
-        inputs = inputs_of(_scaled(graph, 1 / length), self)
+        scaled, length = at_density(graph, self.volume)
+        inputs = inputs_of(scaled, self)
         waves = embedded_times(times.astype(length.dtype), self.times)
         size = jnp.log(length)[:, None] / self.spread
         moment = nn.Dense(32, name="time")(jnp.concatenate([waves, size], axis=-1))
@@ -155,15 +156,6 @@ class TimedInteraction(nn.Module):
         mixed = e3nn.flax.Linear(gated, name="linear_out")(sums)
         own = e3nn.flax.Linear(gated, force_irreps_out=True, name="skip")(features)
         return gate(RMSNorm(name="norm")(mixed + own))
-
-
-def _scaled(graph: Graph, factors: Float[Array, "graphs"]) -> Graph:
-    """The graph with each crystal's lengths times a factor."""
-    per_node = graph.per_node(factors)
-    return graph.replace(
-        positions=graph.positions * per_node[:, None],
-        cell=graph.cell * factors[:, None, None],
-    )
 
 
 def _along_cell(
