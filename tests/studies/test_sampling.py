@@ -40,7 +40,3 @@ def test_of_more_than_a_thousand_all_are_written_beside_the_first(tmp_path):
     for name, n in names.items():
         content = gzip.decompress((tmp_path / name).read_bytes())
         assert content.count(b"Lattice") == n
-
-
-def test_defaults_are_those_of_the_papers():
-    assert Sampling().n_new == 10_000
