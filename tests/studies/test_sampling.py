@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from matjax.crystals import read_all
-from matjax.studies import Run, Sampling, save_samples
+from matjax.studies import Run, save_samples
 from tests.generate.evaluate.perovskites import perovskite
 
 
