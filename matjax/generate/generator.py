@@ -232,10 +232,7 @@ class Generator(struct.PyTreeNode):
             padded = np.resize(some, bucket(len(some), 2))
             rows, limits = jax.tree.map(lambda x, p=padded: x[p], (given, bound))
             made = sample_rows(
-                self.params,
-                keys[padded],
-                rows,
-                limits,
+                *(self.params, keys[padded], rows, limits),
                 np.asarray(guidance, float),
                 steering,
                 static=(self.model, self.process, config, keep_ways),
