@@ -435,7 +435,7 @@ def test_command_sets_precision_keeps_compiled_functions_and_stops_on_interrupt(
         while process.poll() is None and not (table.exists() and table.stat().st_size):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130, errors

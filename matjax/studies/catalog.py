@@ -198,10 +198,16 @@ def _study_of_file(path: Path) -> Study:
         )
     return Study(
         _experiment_file(experiment, path),
-        f"{Path(experiment).stem}/{path.stem}",
+        _name_of_file(path) or f"{Path(experiment).stem}/{path.stem}",
         values,
         path,
     )
+
+
+def _name_of_file(path: Path) -> str | None:
+    """The name under which a configuration of matjax is known."""
+    known = {file.resolve(): name for name, file in configs().items()}
+    return known.get(path.resolve())
 
 
 def _experiment_file(experiment: str, config: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -42,8 +42,8 @@ N_VALID = 1000
 N_DRAWN = 18
 """Samples that are drawn as structures."""
 
-PACKAGES = ("smact", "pymatgen", "matminer")
-"""Of the extra ``metrics``, without which samples cannot be judged."""
+PACKAGES = {"predicted": ("pymatgen",), "new": ("smact", "pymatgen", "matminer")}
+"""Of the extra ``metrics``, without which such samples cannot be judged."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Truth:
     """Of structures and compositions."""
 
 
-def can_judge(run: Run) -> bool:
+def can_judge(kind: Literal["predicted", "new"], run: Run) -> bool:
     """Whether the packages are there; says which are not."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = [name for name in PACKAGES[kind] if find_spec(name) is None]
     if missing:
         run.log.warning(
-            "samples are not judged: it needs %s; pip install 'matjax[metrics]'",
-            ", ".join(missing),
+            "%s crystals are not judged: it needs %s; pip install 'matjax[metrics]'",
+            *(kind, ", ".join(missing)),
         )
     return not missing
 

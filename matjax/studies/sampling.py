@@ -58,7 +58,6 @@ def sample_and_judge(
         seed: of the samples.
     """
     metrics: dict[str, float | int] = {}
-    judges = can_judge(run)
     predictor = generator.predictor
     if predictor.recipe.process.elements == "given":
         true = truth.crystals[: sampling.n]
@@ -66,8 +65,8 @@ def sample_and_judge(
         found, metrics = _made(
             predictor, compositions, sampling, run, name="predictions", seed=seed
         )
-        sets = _again(predictor, compositions[: sampling.n_20], sampling, seed + 1)
-        if judges:
+        if can_judge("predicted", run):
+            sets = _again(predictor, compositions[: sampling.n_20], sampling, seed + 1)
             metrics |= judge_predicted(
                 [found, *sets], true, run, n_workers=sampling.n_workers
             )
@@ -78,7 +77,7 @@ def sample_and_judge(
             generator, wanted, sampling, run, name="samples", seed=seed + 2
         )
         metrics |= numbers
-        if judges:
+        if can_judge("new", run):
             metrics |= judge_new(found, truth, run, n_workers=sampling.n_workers)
     return metrics
 

@@ -85,6 +85,7 @@ def test_elements_are_generated_too(perovskites, tmp_path, share):
     assert len(read_all(tmp_path / "run" / "samples.extxyz.gz", allow_close=True)) == 3
 
 
+@pytest.mark.slow
 def test_conditions_are_learnt_from_scratch_and_by_adapters_on_a_base(tmp_path):
     path = tmp_path / "labeled.extxyz"
     frames = [perovskite(a).to_ase() for a in (3.8, 3.9, 4.0, 4.1)]

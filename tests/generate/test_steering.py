@@ -90,7 +90,7 @@ def test_samples_are_stiffer_than_without_the_same_seeds():
     """Simple cubic argon is unstable at the zone boundary; one atom, a cell to move."""
     whole = process(cell=CellFlow())
     given = atoms(1)
-    how = steering(
+    how = Steering.create(
         ARGON,
         energy=0.0,
         stability=1.0,

@@ -90,6 +90,7 @@ def test_a_place_is_filled_by_a_crystal_that_waits(argon, monkeypatch):
         assert_allclose(a.energies, b.energies, rtol=1e-10)  # round-off
 
 
+@pytest.mark.slow
 def test_each_failure_is_told_in_its_record_and_the_others_go_on(argon):
     good = argon_cell(3)
     unknown = good.replace(numbers=np.array([18, 18, 36, 18]))

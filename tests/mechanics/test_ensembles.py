@@ -31,6 +31,7 @@ def argon_crystal():
     return Crystal.from_ase(ARGON_CELL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ensemble", [NVT(60.0, time=200.0), Langevin(60.0, time=200.0)]
 )
@@ -61,6 +62,7 @@ def test_nose_hoover_conserves_its_energy(argon, argon_crystal):
     assert np.ptp(run.kinetic_energy + run.potential_energy) / 32 > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hand", [1, -1])
 def test_constant_pressure_is_that_of_the_virial(argon, argon_crystal, hand):
     crystal = argon_crystal.replace(cell=argon_crystal.cell * [hand, 1, 1])

@@ -42,6 +42,7 @@ def displayed(name, folder):
     }
 
 
+@pytest.mark.slow
 def test_cif_becomes_phonons_in_ten_cells(tmp_path):
     shown = displayed("01_cif_to_phonons.ipynb", tmp_path)
     assert max(shown) == 10
@@ -51,6 +52,7 @@ def test_cif_becomes_phonons_in_ten_cells(tmp_path):
     assert "image/png" in shown[7]
 
 
+@pytest.mark.slow
 def test_derivatives_of_phonons_equal_differences_and_fit_a_potential(tmp_path):
     shown = displayed("02_differentiable_phonons.ipynb", tmp_path)
     errors = ast.literal_eval(shown[5]["text/plain"])

@@ -21,14 +21,16 @@ def files(tmp_path, monkeypatch):
 
 
 def test_the_command_stands_beside_those_that_generate():
-    assert catalog.find_study("generate/evaluate").experiment.stem == "evaluate"
+    assert (
+        catalog.find_study("generate/evaluate").experiment.stem == "generate_evaluate"
+    )
 
 
 def test_new_crystals_are_judged(files, tmp_path):
     for package in ("smact", "pymatgen", "matminer"):
         pytest.importorskip(package)
     settings = {**files, "train": files["truth"], "n_missing": 2, "everyone": True}
-    metrics = run("evaluate", tmp_path / "run", settings)
+    metrics = run("generate_evaluate", tmp_path / "run", settings)
     assert metrics["n_samples"] == 4
     assert metrics["validity_structure_percent"] == 25.0
     assert metrics["validity_composition_percent"] == 50.0
@@ -39,11 +41,11 @@ def test_new_crystals_are_judged(files, tmp_path):
 
 def test_predictions_are_matched_in_their_order(files, tmp_path):
     pytest.importorskip("pymatgen")
-    metrics = run("evaluate", tmp_path / "run", {**files, "predicted": True})
+    metrics = run("generate_evaluate", tmp_path / "run", {**files, "predicted": True})
     assert metrics["match_rate_percent"] == 50.0
     with pytest.raises(ConfigError, match="received 3 samples and 2 structures"):
         run(
-            "evaluate",
+            "generate_evaluate",
             tmp_path / "other",
             {**files, "predicted": True, "n_missing": 1},
         )
