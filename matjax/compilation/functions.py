@@ -42,35 +42,23 @@ class ExportedFunction:
             fixed = {name: kwargs.pop(name) for name in static if name in kwargs}
             return _found(functools.partial(function, **fixed), result, args, kwargs)
 
-        self._inner: Any = jax.jit(function, static_argnames=static)
-        self._outer: dict[bool, Any] = {}
-        self._functions, self._static = (function, found), static
+        self._plain: Any = jax.jit(function, static_argnames=static)
+        self._exported: Any = jax.jit(found, static_argnames=static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
-        if _is_special((args, kwargs)):
-            return self._inner(*args, **kwargs)
-        return self._compiled(store.exported_folder() is not None)(*args, **kwargs)
-
-    def _compiled(self, is_exported: bool) -> Any:
-        """The function with options of the compiler, which no inner one may have."""
-        if is_exported not in self._outer:  # made late: it asks for the device
-            self._outer[is_exported] = jax.jit(
-                self._functions[is_exported],
-                static_argnames=self._static,
-                compiler_options=compiler_options(),
-            )
-        return self._outer[is_exported]
+        if store.exported_folder() is None or _is_special((args, kwargs)):
+            return self._plain(*args, **kwargs)
+        return self._exported(*args, **kwargs)
 
     def _cache_size(self) -> int:
         """Number of compiled functions, as that of ``jax.jit``."""
-        known = [self._inner, *self._outer.values()]
-        return sum(function._cache_size() for function in known)
+        return self._plain._cache_size() + self._exported._cache_size()
 
     def clear_cache(self) -> None:
         """Forgets compiled functions, as that of ``jax.jit``."""
-        for function in [self._inner, *self._outer.values()]:
-            function.clear_cache()
+        self._plain.clear_cache()
+        self._exported.clear_cache()
 
 
 def exported(
@@ -91,16 +79,6 @@ def exported(
         static: names of keyword arguments that are no arrays.
     """
     return lambda function: ExportedFunction(function, result, static)
-
-
-def compiler_options() -> dict[str, bool] | None:
-    """Options of XLA for the device: a quarter less time to compile networks on CPUs.
-
-    What runs is as fast without its newer emitters of fused loops: energy and forces of
-    64 atoms by nequix-mp-1-pft take 17 and 13 s to compile, and 0.28 s either way.
-    """
-    known = jax.default_backend() == "cpu" and jax.__version_info__ < (0, 11)
-    return {"xla_cpu_use_fusion_emitters": False} if known else None
 
 
 def _found(function: functools.partial, result: Result, args: Any, kwargs: Any) -> Any:
