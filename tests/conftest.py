@@ -29,8 +29,8 @@ import pytest  # noqa: E402
 jax.config.update("jax_enable_x64", True)
 
 QUICKLY_COMPILED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=0"
-"""Three quarters of the time of a test are XLA's, to optimise what runs for less than
-a second: this takes a third of it. Slow tests run what users run."""
+"""In the heaviest files three quarters of the time are XLA's, to optimise what runs for
+less than a second: this takes a third of it. Slow tests run what users run."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -36,7 +36,7 @@ N_SHAPES = 3
 
 WORTH = 2**14
 """Edge slots, of all crystals of a list, that one more shape must save. A network of
-which a slot takes 0.08 ms of a CPU compiles for 15 s, as long as 15 evaluations of
+which a slot takes 0.08 ms of a CPU compiles for 15 s, as long as eleven evaluations of
 these take; where slots take less, a compilation costs more of them."""
 
 SPARED = 0.1

@@ -17,8 +17,8 @@ from matjax.generate.processes.protocol import masked
 from matjax.generate.processes.torus import wrap
 
 PASSES = 3
-"""Times that every pair of atoms is asked; with 20 atoms of one kind the ways are then
-a few per cent longer than the shortest."""
+"""Times that every pair of atoms is asked; with 20 atoms of one kind the sum of squares
+is then a tenth larger than that of the best assignment, in the mean."""
 
 
 def paired(

@@ -26,7 +26,7 @@ def test_all_meet_once(n):
 
 
 def test_ways_are_about_as_short_as_the_best_assignment():
-    """Of 20 atoms; as they come, squares are twice as large."""
+    """Of 20 atoms; as they come, squares are three times as large."""
     ratios, before = [], []
     mask, kinds = jnp.ones(20, bool), jnp.zeros(20, int)
     deal = jax.jit(paired)
