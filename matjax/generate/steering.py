@@ -25,7 +25,7 @@ from matjax.elements import MASSES
 from matjax.force_constants import force_constants
 from matjax.force_constants.columns import force_constant_columns
 from matjax.generate.cells import log_stretch
-from matjax.generate.processes import JointProcess, State
+from matjax.generate.processes import JointProcess, State, edgeless_graph
 from matjax.generate.sampler import Sampler, Walk
 from matjax.graphs import Graph, empty_neighbor_list, update_neighbor_list
 from matjax.predictors import Potential, evaluate
@@ -238,17 +238,8 @@ def metric_graph(
         *(positions, decoded.cell, state.mask),
     )
     known = decoded.numbers > 0
-    graph = Graph(
-        numbers=jnp.where(known, decoded.numbers, process.species[0]),
-        positions=positions,
-        cell=decoded.cell[None],
-        senders=jnp.zeros(0, jnp.int32),
-        shifts=jnp.zeros((0, 3), jnp.int32),
-        edge_mask=jnp.zeros(0, bool),
-        node_mask=state.mask,
-        graph_mask=jnp.ones(1, bool),
-        node_graph=jnp.zeros(n_nodes, jnp.int32),
-    )
+    numbers = jnp.where(known, decoded.numbers, process.species[0])
+    graph = edgeless_graph(numbers, positions, decoded.cell, state.mask)
     usable = ~edges.overflow & (known | ~state.mask).all()
     return graph.with_neighbors(edges), usable
 

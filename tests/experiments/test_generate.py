@@ -9,6 +9,7 @@ from matjax.crystals import read_all, write
 from matjax.generate import load_generator
 from tests.experiments.test_training import run
 from tests.generate.evaluate.perovskites import perovskite
+from tests.generate.variational import SMALL
 
 TINY = {"name": "diffcsp", "features": 8, "layers": 1, "frequencies": 2, "times": 3}
 
@@ -120,18 +121,6 @@ def test_conditions_are_learnt_from_scratch_and_by_adapters_on_a_base(tmp_path):
     assert adapted.sample("SrTiO3", conditions=asked)[0].n_atoms == 5
 
 
-LATENT = {
-    "cutoff": 3.0,
-    "features": 8,
-    "layers": 1,
-    "channels": 2,
-    "basis": 3,
-    "latent": 4,
-    "width": 6,
-    "times": 3,
-}
-
-
 @pytest.mark.parametrize(
     ("network", "elements"),
     [
@@ -150,7 +139,7 @@ def test_networks_with_latents_are_trained_alike(
     settings = {
         "train": perovskites,
         "validation": perovskites,
-        "network": {**LATENT, **network},
+        "network": {**SMALL, **network},
         "process": {"fractional": "cartesian", "cell": "latent", "elements": elements},
         "weights": {"divergence": 0.1},
         "batch_size": 2,

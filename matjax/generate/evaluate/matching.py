@@ -131,13 +131,8 @@ def uniqueness(
         [other for other in others if other < k]
         for k, others in enumerate(_alike(samples, samples))
     ]
-    found = closest(
-        *(samples, samples, known),
-        first=True,
-        n_workers=n_workers,
-        progress=progress,
-    )
-    return {"unique_percent": 100 * float(np.mean([d is None for d in found]))}
+    share = _alone_percent(samples, samples, known, n_workers, progress)
+    return {"unique_percent": share}
 
 
 def novelty(
@@ -155,13 +150,26 @@ def novelty(
         n_workers: processes of this machine.
         progress: shows the samples as they are done.
     """
+    alike = _alike(samples, training)
+    share = _alone_percent(samples, training, alike, n_workers, progress)
+    return {"novel_percent": share}
+
+
+def _alone_percent(
+    samples: Sequence[Crystal],
+    others: Sequence[Crystal],
+    candidates: Sequence[Sequence[int]],
+    n_workers: int,
+    progress: Progress | None,
+) -> float:
+    """Share of samples that match none of their candidates."""
     found = closest(
-        *(samples, training, _alike(samples, training)),
+        *(samples, others, candidates),
         first=True,
         n_workers=n_workers,
         progress=progress,
     )
-    return {"novel_percent": 100 * float(np.mean([d is None for d in found]))}
+    return 100 * float(np.mean([d is None for d in found]))
 
 
 def closest(

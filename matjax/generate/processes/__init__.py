@@ -41,6 +41,7 @@ from matjax.generate.processes.joint import Decoded as Decoded
 from matjax.generate.processes.joint import JointProcess as JointProcess
 from matjax.generate.processes.joint import Parts as Parts
 from matjax.generate.processes.joint import State as State
+from matjax.generate.processes.joint import edgeless_graph as edgeless_graph
 from matjax.generate.processes.joint import parts_of as parts_of
 from matjax.generate.processes.protocol import Continuous as Continuous
 from matjax.generate.processes.protocol import Corrupted as Corrupted

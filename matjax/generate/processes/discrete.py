@@ -9,6 +9,7 @@ D3PM), Eqs. 3–5.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import jax
@@ -25,7 +26,7 @@ AUXILIARY = 0.01
 
 
 @dataclass(frozen=True)
-class DiscreteDiffusion:
+class DiscreteDiffusion(ABC):
     """What absorbing and uniform diffusion share; a network gives logits of x_0.
 
     | equation                                                       | code           |
@@ -38,9 +39,10 @@ class DiscreteDiffusion:
 
     n_species: int
 
+    @abstractmethod
     def noise(self) -> np.ndarray | Array:
         """π, (states,): the species, and what other states there are."""
-        raise NotImplementedError
+        ...
 
     def kept(self, time: Float[Array, ""]) -> Float[Array, ""]:
         """k(t)."""

@@ -184,17 +184,9 @@ class JointProcess:
         positions = transform(state.fractional, cell)
         shares = self.shares(state)
         composition = jnp.zeros((n_nodes, N_ELEMENTS), shares.dtype)
-        graph = Graph(
-            numbers=jnp.full(n_nodes, self.species[0], jnp.int32),
-            positions=positions,
-            cell=cell[None],
-            senders=jnp.zeros(0, jnp.int32),
-            shifts=jnp.zeros((0, 3), jnp.int32),
-            edge_mask=jnp.zeros(0, bool),
-            node_mask=state.mask,
-            graph_mask=jnp.ones(1, bool),
-            node_graph=jnp.zeros(n_nodes, jnp.int32),
-            composition=composition.at[:, jnp.asarray(self.species)].set(shares),
+        numbers = jnp.full(n_nodes, self.species[0], jnp.int32)
+        graph = edgeless_graph(numbers, positions, cell, state.mask).replace(
+            composition=composition.at[:, jnp.asarray(self.species)].set(shares)
         )
         if not degree:
             return graph
@@ -265,6 +257,26 @@ class JointProcess:
         )
         named = zip(Parts._fields, self.processes, rows, strict=True)
         return {name: values for name, process, values in named if process is not None}
+
+
+def edgeless_graph(
+    numbers: Int[Array, "nodes"],
+    positions: Float[Array, "nodes 3"],
+    cell: Float[Array, "3 3"],
+    mask: Bool[Array, "nodes"],
+) -> Graph:
+    """The graph of one crystal, with room for no edge."""
+    return Graph(
+        numbers=numbers,
+        positions=positions,
+        cell=cell[None],
+        senders=jnp.zeros(0, jnp.int32),
+        shifts=jnp.zeros((0, 3), jnp.int32),
+        edge_mask=jnp.zeros(0, bool),
+        node_mask=mask,
+        graph_mask=jnp.ones(1, bool),
+        node_graph=jnp.zeros(len(mask), jnp.int32),
+    )
 
 
 def parts_of(outputs: dict[str, Array]) -> Parts:

@@ -101,10 +101,7 @@ class CDVAE(Variational):
         ``fractional`` are displacements along Cartesian axes in units of the noise.
         Without latents, those that the crystals have themselves are taken.
         """
-        times = jnp.zeros((graph.n_graphs, 3)) if times is None else times
-        z = self.encode(graph).mean if z is None else z
-        if self.is_initializing():
-            self.start(self.read(z))
+        times, z = self.begun(graph, times, z)
         v, pull = self.decoded(graph, times, z)
         return {
             "fractional": pull,

@@ -95,10 +95,7 @@ class SyMat(Variational):
         ``fractional`` are displacements along Cartesian axes in units of the noise.
         Without latents, those that crystals of the mean cell would have are taken.
         """
-        times = jnp.zeros((graph.n_graphs, 3)) if times is None else times
-        z = self.encode(graph).mean if z is None else z
-        if self.is_initializing():
-            self.start(self.read(z))
+        times, z = self.begun(graph, times, z)
         v, pull = self.decoded(graph, times, self._parts(z)[1])
         return {  # cell and elements are without noise
             "fractional": pull,

@@ -96,6 +96,22 @@ class Variational(nn.Module):
             *(self.prior, self.n_latent, self.width, self.times)
         )
 
+    def begun(
+        self,
+        graph: Graph,
+        times: Float[Array, "graphs parts"] | None,
+        z: Float[Array, "graphs latent"] | None,
+    ) -> tuple[Array, Array]:
+        """Times and latents: no noise, and the crystals' own, where they are not given.
+
+        While parameters are made, all that no decoder calls is called for theirs.
+        """
+        times = jnp.zeros((graph.n_graphs, 3)) if times is None else times
+        latents: Array = self.encode(graph).mean if z is None else z
+        if self.is_initializing():
+            self.start(self.read(latents))
+        return times, latents
+
     def encoded(self, graph: Graph) -> Float[Array, "graphs features"]:
         """Features of crystals without noise, means over their atoms."""
         scaled, edges, size = self._surroundings(graph)
