@@ -423,9 +423,11 @@ def test_command_sets_precision_keeps_compiled_functions_and_stops_on_interrupt(
     Path("wait.py").write_text(wait)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     words = ["run", "wait.py", "precision=float32", "--out", "out"]
+    # Where the tests run in the background, processes are born deaf to interrupts.
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     script = f"import sys; from matjax.cli import main; sys.exit(main({words}))"
     process = subprocess.Popen(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", f"{hears}; {script}"],
         env=environment | {"MATJAX_CACHE": str(project / "cache")},
         stderr=subprocess.PIPE,
         text=True,

@@ -97,6 +97,7 @@ def test_configurations_of_models_differ():
     assert len(set(words)) == len(settings)
 
 
+@pytest.mark.slow
 def test_words_are_the_same_in_another_process():
     script = """
         import jax

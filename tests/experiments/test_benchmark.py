@@ -21,6 +21,7 @@ def measure(name, folder, *settings):
     return experiment.main(config, Run(folder))
 
 
+@pytest.mark.slow
 def test_neighbor_lists_are_timed_beside_those_of_other_codes(tmp_path):
     settings = ("n_atoms=[64,128]", "codes=[matjax,matscipy]", "n_repeats=1")
     metrics = measure("neighbors", tmp_path, *settings)
@@ -40,6 +41,7 @@ def test_potential_is_timed_without_a_peer(tmp_path):
     assert metrics["matjax_large_peak_MB"] > 0
 
 
+@pytest.mark.slow
 def test_training_steps_are_timed_without_a_peer(tmp_path):
     ase.io.write(
         tmp_path / "frames.extxyz", [rattled_silicon(seed) for seed in range(4)]

@@ -55,7 +55,8 @@ def test_elements_that_were_not_trained_on_are_not_judged(perovskites, tmp_path)
         run("generate", tmp_path / "run", settings)
 
 
-@pytest.mark.parametrize("share", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0, 0.5])
 def test_elements_are_generated_too(perovskites, tmp_path, share):
     for package in ("smact", "matminer"):
         pytest.importorskip(package)
@@ -121,16 +122,13 @@ def test_conditions_are_learnt_from_scratch_and_by_adapters_on_a_base(tmp_path):
     assert adapted.sample("SrTiO3", conditions=asked)[0].n_atoms == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "elements"),
     [
         ({"name": "cdvae"}, "composition"),
-        pytest.param({"name": "symat"}, "latent", marks=pytest.mark.slow),
-        pytest.param(
-            {"name": "cdvae", "prior": "gaussian", "told": ["composition"]},
-            "given",
-            marks=pytest.mark.slow,
-        ),
+        ({"name": "symat"}, "latent"),
+        ({"name": "cdvae", "prior": "gaussian", "told": ["composition"]}, "given"),
     ],
 )
 def test_networks_with_latents_are_trained_alike(

@@ -33,6 +33,7 @@ def test_pressure_without_a_barostat_is_refused(tmp_path):
         simulate(tmp_path, "ensemble=nvt", "pressure=1.0")
 
 
+@pytest.mark.slow
 def test_an_exploding_run_saves_its_frames(tmp_path):
     settings = ("supercell=[2,2,2]", "temperature=1e5", "timestep=20", "every=1")
     with pytest.raises(ValueError, match="shorter timestep"):

@@ -114,6 +114,7 @@ def test_two_processes_that_were_interrupted_train_as_one_does(
         assert_allclose(found[key], alone[key], rtol=1e-3, err_msg=key)
 
 
+@pytest.mark.slow
 def test_the_first_process_alone_writes(together):
     folder, said = together
     written = {path.name for path in folder.iterdir()}
@@ -130,6 +131,7 @@ def test_the_first_process_alone_writes(together):
     assert "wrote" not in second
 
 
+@pytest.mark.slow
 def test_all_processes_refuse_a_folder_that_holds_a_run(together):
     for output, log in together[1]:
         assert "codes [130, 0, 1]" in output

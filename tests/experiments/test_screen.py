@@ -55,6 +55,7 @@ def table(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
     folder = tmp_path / "run"
     metrics = run("screen/heat_capacities", folder, data)
@@ -101,6 +102,7 @@ def test_heat_capacities_are_tabled_and_a_failure_named(tmp_path, data):
     )
 
 
+@pytest.mark.slow
 def test_moduli_are_those_of_the_potential(tmp_path, data):
     metrics = run("screen/moduli", tmp_path / "run", data)
     # C11, C12, C44 of this potential are 151.4, 76.4 and 56.4 GPa (Balamane, Halicioglu
@@ -128,6 +130,7 @@ def test_command_writes_a_table_beside_its_folder(tmp_path, data, monkeypatch):
     assert main([*words[:3], "found.txt", *SETTINGS]) == 1
 
 
+@pytest.mark.slow
 def test_command_writes_parquet(tmp_path, data, monkeypatch):
     reader = pytest.importorskip("pyarrow.parquet")
     monkeypatch.chdir(tmp_path)

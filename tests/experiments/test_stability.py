@@ -19,6 +19,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_simple_cubic_argon_falls_to_a_tetragonal_lattice(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["initial_space_group"] == 221
@@ -32,6 +33,7 @@ def test_simple_cubic_argon_falls_to_a_tetragonal_lattice(folder):
     assert space_group(read(folder / "parent.cif")).number == 221
 
 
+@pytest.mark.slow
 def test_the_report_names_point_irrep_energy_and_groups(folder):
     text = (folder / "report.txt").read_text(encoding="utf-8")
     for said in ("Pm-3m", "M (", "irrep dimension 3", "I4/mmm", "meV/atom"):

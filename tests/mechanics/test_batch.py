@@ -36,9 +36,8 @@ def argon_cell(seed):
     return Crystal.create([18] * n, cell, fractional=sites)
 
 
-@pytest.mark.parametrize(
-    "method", ["lbfgs", pytest.param("fire", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lbfgs", "fire"])
 def test_rows_of_a_batch_end_where_they_end_alone(argon, method):
     crystals = [argon_cell(seed) for seed in range(6)]
     together = relax(argon, crystals, method=method)
@@ -113,6 +112,7 @@ def test_each_failure_is_told_in_its_record_and_the_others_go_on(argon):
     assert (found[0].crystal.numbers == unknown.numbers).all()
 
 
+@pytest.mark.slow
 def test_a_row_that_becomes_too_dense_moves_and_the_others_stay(argon, monkeypatch):
     monkeypatch.setattr("matjax.mechanics.rows.SPARE", 0)
     far = Crystal.create([18], FCC * 8.2, fractional=np.zeros((1, 3)))

@@ -40,6 +40,7 @@ def silicon_crystal(n=2):
     return Crystal.from_ase(ase.build.bulk("Si", cubic=True) * (n, n, n))
 
 
+@pytest.mark.slow
 def test_energy_of_64_silicon_atoms_drifts_less_than_a_mev_per_atom(silicon):
     run = molecular_dynamics(silicon, silicon_crystal(), NVE(600.0), steps=2000)
     assert len(run.times) == 201

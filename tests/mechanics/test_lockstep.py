@@ -59,6 +59,7 @@ def test_rows_of_a_batch_move_as_they_do_alone(argon, kind):
         assert_same(found, alone)
 
 
+@pytest.mark.slow
 def test_random_numbers_depend_on_the_seed_and_the_place_alone(argon):
     a, b, large = argon_cell(0), argon_cell(1), argon_cell(2, n=2)
     warm = Langevin(40.0)

@@ -66,6 +66,7 @@ def test_numbers_that_json_has_not_are_failures(tmp_path, functions):
     assert found["1"]["error"]["kind"] == "ValueError"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_or_hangs_is_replaced(tmp_path, functions):
     work = {
         "a": {"x": 1},

@@ -223,6 +223,7 @@ def test_other_data_or_another_configuration_do_not_go_on(data, held_out, tmp_pa
         run(tmp_path, data, held_out, identity={"model": "another"})
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_from_its_last_checkpoint(tmp_path):
     command = [sys.executable, "-m", "tests.train.argon_worker", str(tmp_path)]
     environment = {**os.environ, "JAX_ENABLE_X64": "1"}

@@ -63,6 +63,7 @@ def test_parameters_divided_over_devices_take_the_same_steps(alone):
     assert_same(found, alone)
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(alone):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

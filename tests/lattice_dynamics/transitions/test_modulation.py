@@ -43,6 +43,7 @@ def test_waves_that_never_repeat_have_no_cell():
         commensurate_cell(np.array([[1 / np.pi, 0, 0]]), silicon())
 
 
+@pytest.mark.slow
 def test_following_it_gains_all_the_energy_of_the_springs(buckled):
     """In the zigzag every spring has its own length."""
     _, descent = buckled
