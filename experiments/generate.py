@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import jax.numpy as jnp
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from matjax.config import ExperimentConfig
-from matjax.data import Dataset, read_dataset
+from matjax.data import Dataset, read_dataset, split
 from matjax.generate import (
     Coverage,
     Generator,
@@ -38,19 +38,30 @@ from matjax.studies import (
 from matjax.train import FitConfig, Task, Term, read_records
 
 
+def _named(network: Any) -> Any:
+    """Attributes of a network of which the name may be all that is given."""
+    return {"name": network} if isinstance(network, str) else network
+
+
 class Config(ExperimentConfig):
     """Which crystals, which noise, which network."""
 
     train: str
-    """Data set by name (``perov_5/train``), file or folder."""
-    validation: str
-    """Data set on which the best parameters are chosen."""
+    """Data set by name (``perov_5/train``), file or folder of CIF."""
+    validation: str | None = None
+    """Data set on which the best parameters are chosen; by default a share of the
+    training data, which is not trained on."""
+    held_out: float = Field(default=0.1, gt=0, lt=1)
+    """That share, where there is no data set for it."""
     truth: str | None = None
     """Data set beside which samples are judged; by default the validation set."""
     n_validation: PositiveInt = 512
     """Crystals of it whose loss is watched, at one time of noise each."""
-    network: dict[str, Any] = Field(default_factory=lambda: {"name": "diffcsp"})
-    """Name and attributes of the denoiser; species come from the data."""
+    network: Annotated[dict[str, Any], BeforeValidator(_named)] = Field(
+        default_factory=lambda: {"name": "diffcsp"}
+    )
+    """Name and attributes of the denoiser, or its name alone; species come from the
+    data."""
     condition: str | tuple[str, ...] = ()
     """Labels that the network ``mattergen`` takes as conditions, chemical_system among
     them."""
@@ -74,11 +85,10 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
     )
     labeled = [name for name in asked if name != CHEMICAL_SYSTEM]
     labeled += [x for x in [config.network.get("label")] if x]
-    training = read_dataset(config.train, labeled)
-    validation = read_dataset(config.validation, labeled)
-    validation.require_species(training.species, "the training set")
-    truth = read_dataset(config.truth or config.validation, ())
-    truth.require_species(training.species, "the training set")
+    training, validation = _data(config, labeled)
+    truth = validation if config.truth is None else read_dataset(config.truth, ())
+    for unseen in (validation, truth):
+        unseen.require_species(training.species, "the training set")
     generator = _start(config, training, asked)
     process = generator.process
     labels = denoising_labels(process, generator.model)
@@ -139,6 +149,16 @@ def _start(config: Config, training: Dataset, asked: tuple[str, ...]) -> Generat
     _ = recipe.sampler  # refused before the training, not after it
     params = initial_parameters(model, config.seed)
     return Generator(params=params, model=model, recipe=recipe).astype(jnp.float32)
+
+
+def _data(config: Config, labels: Sequence[str]) -> tuple[Dataset, Dataset]:
+    """What is trained on, and what is not."""
+    training = read_dataset(config.train, labels)
+    if config.validation is not None:
+        return training, read_dataset(config.validation, labels)
+    shares = (1 - config.held_out, config.held_out)
+    kept, held_out = split(training, shares, seed=config.seed, known_elements=True)
+    return kept, held_out
 
 
 def _first(dataset: Dataset, n: int) -> Dataset:

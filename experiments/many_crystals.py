@@ -52,8 +52,9 @@ class Config(ExperimentConfig):
     """Chosen at random by the seed."""
     max_atoms: PositiveInt = 12
     """Most atoms in a cell of these."""
-    rattle: float = Field(default=0.05, ge=0)
-    """Standard deviation of the displacements from which they start, Å."""
+    rattle: float = Field(default=0.0, ge=0)
+    """Standard deviation of the displacements from which they start, Å; by default as
+    the file has them. Displaced ones may come to rest in other minima."""
     codes: tuple[Name, ...] = (
         "matjax",
         "ase_lbfgs_matjax",

@@ -60,7 +60,7 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     whole = read_dataset(config.train, (label,))
     test = read_dataset(config.test, (label,))
     parts = (1 - config.held_out, config.held_out)
-    training, validation = split(whole, parts, seed=config.seed)
+    training, validation = split(whole, parts, seed=config.seed, known_elements=True)
     for unseen in (validation, test):
         unseen.require_species(training.species, "the training set")
     predictor, spread = _start(config, label, training)

@@ -9,6 +9,7 @@ loader          the stream of batches
 batch_numbers   batches that carry their number
 sources         data sets by path or name
 entry           crystals one after another, from files, folders, tables, databases
+structure_tables files that are tables with a structure in each row
 csv_structures  those of a CSV with a column of CIF texts
 json_structures those of pymatgen's JSON
 ase_database    those of ASE's databases

@@ -1,4 +1,4 @@
-"""Labeled crystals from named data sets, files that ASE reads, and folders of CIF.
+"""Labeled crystals from named data sets, files, tables, and folders of CIF.
 
 Energies, forces and stresses are what the file stores as results of a calculation;
 ``energy`` is the total energy, never ASE's ``free_energy`` in its place. Whatever is
@@ -13,15 +13,19 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from matjax.crystals import Crystal, read, require_separate_atoms
+from matjax.crystals.file_content import plain_suffix
 from matjax.crystals.io import read_atoms
 from matjax.data.ase_database import DATABASES, database_rows
+from matjax.data.entry import entries, source_parts
 from matjax.data.sources import find_data
+from matjax.data.structure_tables import Given, structure_table
 from matjax.elements import symbols
 from matjax.predictors import Label, as_label
 
@@ -94,9 +98,11 @@ def read_dataset(
     """Crystals and labels of a file, of a folder, or of a data set known by name.
 
     A name such as ``mlearn/Si/train`` or ``perov_5/val`` is searched in the folders of
-    ``MATJAX_DATA``. A folder holds CIF files and one table: ``id_prop.csv`` without
-    header, as CGCNN has it (file, property), or a CSV whose first column names the
-    files and whose header names the properties. ``.aselmdb`` needs ase-db-backends.
+    ``MATJAX_DATA``. A file is one that ASE reads, a CSV with a column of CIF texts, or
+    a JSON of pymatgen's structures. A folder holds CIF files and one table, which may
+    be missing where no labels are wanted: ``id_prop.csv`` without header, as CGCNN has
+    it (file, property), or a CSV whose first column names the files and whose header
+    names the properties. ``.aselmdb`` needs ase-db-backends.
 
     Args:
         spec: a path or a name.
@@ -115,7 +121,9 @@ def read_dataset(
     path = find_data(spec)
     wanted = [as_label(label) for label in labels]
     if path.is_dir():
-        frames = _folder(path, wanted)
+        frames = _folder(path, wanted) if wanted else _unlabeled(path)
+    elif (rows := structure_table(path)) is not None:
+        frames = _table(path, rows, wanted, keys or {}, group)
     else:
         frames = _file(path, wanted, keys or {}, group)
     examples = tuple(frames)
@@ -173,6 +181,47 @@ def _file(
         labels = _checked(crystal, stored, wanted, source)
         kind = str(atoms.info.get(group, ""))
         yield Example(crystal=crystal, labels=labels, source=source, group=kind)
+
+
+def _table(
+    path: Path,
+    rows: Iterator[Given],
+    wanted: Sequence[Label],
+    keys: Mapping[str, str],
+    group: str,
+) -> Iterator[Example]:
+    """Rows with a structure; labels are the other columns."""
+    for number, (make, values) in enumerate(rows):
+        source = f"{path.name}#{number}"
+        try:
+            crystal = make()
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from error
+        stored: dict[str, Any] = {}
+        for label in wanted:
+            value = values.get(keys.get(label.name, label.name))
+            if value is None:
+                raise ValueError(
+                    f"{source}: every row must have the label {label.name!r}; this one "
+                    f"has {sorted(values)}: choose other labels, name its key, or "
+                    "remove the row"
+                )
+            is_text = isinstance(value, str)
+            stored[label.name] = _parsed(value, label, source) if is_text else value
+        labels = _checked(crystal, stored, wanted, source)
+        yield Example(crystal, labels, source, str(values.get(group, "")))
+
+
+def _unlabeled(path: Path) -> Iterator[Example]:
+    """All CIF files of a folder; all files, if none is a CIF."""
+    parts = source_parts(str(path))
+    files = [part for part in parts if plain_suffix(Path(part)) == ".cif"] or parts
+    for entry in chain.from_iterable(map(entries, files)):
+        if entry.crystal is None:
+            raise ValueError(f"{path.name}/{entry.source}: {entry.refusal}")
+        source = f"{path.name}/{entry.source}"
+        _checked(entry.crystal, {}, (), source)
+        yield Example(entry.crystal, {}, source)
 
 
 def _frames(path: Path) -> Iterator[ase.Atoms]:

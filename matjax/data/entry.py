@@ -16,7 +16,7 @@ taken, and never lie in memory whole.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -25,22 +25,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matjax.crystals import Crystal
-from matjax.crystals.file_content import plain_suffix, required_file
+from matjax.crystals.file_content import plain_suffix
 from matjax.crystals.io import read_with_values
 from matjax.data.ase_database import DATABASES, ase_structures
-from matjax.data.csv_structures import csv_structures
-from matjax.data.json_structures import is_ase_json, json_structures
 from matjax.data.optimade import PREFIX, optimade_structures, parsed_query
 from matjax.data.sources import find_data
+from matjax.data.structure_tables import Given, structure_table
 from matjax.errors import reason
 
 KEYS = ("material_id", "mp_id", "mat_id", "entry_id", "id", "jid", "name", "unique_id")
 """Values that identify a crystal, the first there is, in any case."""
 
 LOG = logging.getLogger(__name__)
-
-Given = tuple[Callable[[], Crystal], Mapping[str, Any]]
-"""What makes a crystal or raises an error, and the values that stand beside it."""
 
 
 class Entry(NamedTuple):
@@ -142,12 +138,10 @@ def _tried(
 
 
 def _structures(path: Path) -> Iterator[Given]:
-    suffix = plain_suffix(required_file(path))
-    if suffix == ".csv":
-        yield from csv_structures(path)
-    elif suffix == ".json" and not is_ase_json(path):
-        yield from json_structures(path)
-    elif suffix in DATABASES:
+    table = structure_table(path)
+    if table is not None:
+        yield from table
+    elif plain_suffix(path) in DATABASES:
         yield from ase_structures(path)
     else:
         for found, values in read_with_values(path):

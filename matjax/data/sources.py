@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ENDINGS = ("", ".extxyz.gz", ".extxyz", ".xyz.gz", ".xyz", ".db", ".traj")
+ENDINGS = (
+    *("", ".extxyz.gz", ".extxyz", ".xyz.gz", ".xyz", ".db", ".traj"),
+    *(".csv.gz", ".csv", ".json.gz", ".json"),
+)
 """What a name may leave out, in the order in which it is tried."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -16,6 +17,7 @@ def split(
     *,
     seed: int = 0,
     by_group: bool = False,
+    known_elements: bool = False,
 ) -> tuple[Dataset, ...]:
     """Disjoint parts of a data set, the same ones for the same seed.
 
@@ -25,6 +27,8 @@ def split(
         seed: chooses among the divisions.
         by_group: keep examples of one group together; parts then have about these
             fractions. Examples without group stay single.
+        known_elements: examples with an element that the first part would lack go to
+            the first part, so that what is trained on it can be asked of the others.
 
     Returns:
         The parts, their examples in the order of the data set.
@@ -42,13 +46,15 @@ def split(
         members.setdefault(group, []).append(i)
     groups = list(members.values())
     ends = np.rint(np.cumsum(fractions) * len(dataset))
-    parts: list[list[int]] = [[] for _ in fractions]
+    parts: list[list[list[int]]] = [[] for _ in fractions]
     start = 0
     for k in np.random.default_rng(seed).permutation(len(groups)):
         # In a row of all examples, a group belongs where its middle lies.
         middle = start + len(groups[k]) / 2
-        parts[int(np.searchsorted(ends, middle, side="right"))] += groups[k]
+        parts[int(np.searchsorted(ends, middle, side="right"))].append(groups[k])
         start += len(groups[k])
+    if known_elements:
+        parts = _with_rare_elements_first(dataset, parts)
     for fraction, part in zip(fractions, parts, strict=True):
         if not part:
             raise ValueError(
@@ -56,7 +62,26 @@ def split(
                 f"the {len(dataset)} examples of {dataset.name}, in {len(groups)} "
                 "groups that stay together, has none: choose other fractions or seed"
             )
-    return tuple(_part(dataset, sorted(part)) for part in parts)
+    return tuple(_part(dataset, sorted(chain.from_iterable(part))) for part in parts)
+
+
+def _with_rare_elements_first(
+    dataset: Dataset, parts: Sequence[list[list[int]]]
+) -> list[list[list[int]]]:
+    """Parts, as lists of groups, of which the first one has all elements."""
+
+    def elements(group: Sequence[int]) -> set[int]:
+        return {int(z) for i in group for z in dataset.examples[i].crystal.numbers}
+
+    first, *others = ([*part] for part in parts)
+    known = {z for group in first for z in elements(group)}
+    for part in others:
+        for group in [*part]:
+            if not elements(group) <= known:
+                part.remove(group)
+                first.append(group)
+                known |= elements(group)
+    return [first, *others]
 
 
 def _part(dataset: Dataset, chosen: Sequence[int]) -> Dataset:

@@ -1,6 +1,9 @@
 """What a file says arrives, and what it does not say is refused by name."""
 
+import csv
+import gzip
 import importlib.util
+import json
 import os
 
 import ase.db
@@ -8,10 +11,11 @@ import ase.io
 import numpy as np
 import pytest
 from ase.constraints import FixAtoms
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from matjax.crystals import write
 from matjax.data import read_dataset
+from matjax.predictors import Label
 from tests.data.examples import assert_same, random_dataset, to_atoms, write_frames
 
 LABELS = ["energy", "forces", "stress", "gap"]
@@ -164,6 +168,36 @@ def test_a_bad_table_is_refused_by_row(dataset, tmp_path, rows, labels, message)
 def test_a_folder_without_table_is_refused(tmp_path):
     with pytest.raises(ValueError, match="needs one table"):
         read_dataset(tmp_path, ["gap"])
+
+
+def test_tables_of_structures_give_their_columns(dataset, tmp_path):
+    path = tmp_path / "t.csv.gz"
+    rows = [("id", "cif", "gap", "born")]
+    for k, example in enumerate(dataset.examples):
+        write(tmp_path / f"{k}.cif", example.crystal)
+        cif = (tmp_path / f"{k}.cif").read_text()
+        rows.append((f"m{k}", cif, f"{k}.5", json.dumps([k, 2.0])))
+    with gzip.open(path, "wt", newline="") as file:
+        csv.writer(file).writerows(rows)
+    born = Label("born", "graph", (2,))
+    read = read_dataset(path, ["gap", born])
+    assert [e.labels["gap"] for e in read.examples] == [k + 0.5 for k in range(6)]
+    assert_array_equal(read.examples[1].labels["born"], [1.0, 2.0])
+    assert read.examples[1].source == "t.csv.gz#1"
+    for a, b in zip(read.examples, dataset.examples, strict=True):
+        assert_allclose(a.crystal.volume, b.crystal.volume, rtol=1e-5)  # CIF's digits
+        assert_array_equal(np.sort(a.crystal.numbers), np.sort(b.crystal.numbers))
+    with pytest.raises(ValueError, match=r"t\.csv\.gz#0: every row must have .*'tc'"):
+        read_dataset(path, ["tc"])
+
+
+def test_a_folder_without_labels_needs_no_table(dataset, tmp_path):
+    folder = folder_of_cif(tmp_path / "cifs", dataset, ["c0,1.0"])
+    sources = [e.source for e in read_dataset(folder, []).examples]
+    assert sources == [f"cifs/c{k}.cif#0" for k in range(6)]
+    (folder / "c3.cif").write_text("data_x\n")
+    with pytest.raises(ValueError, match=r"cifs/c3\.cif#0"):
+        read_dataset(folder, [])
 
 
 def test_lmdb_without_its_package_says_what_to_install(tmp_path):

@@ -12,8 +12,7 @@ from ase.build import bulk
 from ase.db import connect
 
 from matjax.crystals import Crystal, read, write
-from matjax.data import Entry, entries, source_parts
-from matjax.data import entry as entry_module
+from matjax.data import Entry, entries, source_parts, structure_tables
 from tests.crystals.cif_text import ROCK_SALT_CIF
 from tests.crystals.test_structure_json import SALT
 from tests.data.test_csv_structures import table
@@ -151,7 +150,7 @@ def test_any_error_of_a_parser_ends_its_file_alone(folder, monkeypatch, error):
     def fail(path):
         raise error
 
-    monkeypatch.setattr(entry_module, "csv_structures", fail)
+    monkeypatch.setattr(structure_tables, "csv_structures", fail)
     bad = [entry for entry in found(folder) if entry.crystal is None]
     assert [entry.source for entry in bad] == ["b.csv#0", "h.csv.gz#0"]
     assert type(error).__name__ in bad[0].refusal

@@ -1,9 +1,16 @@
 """Parts of a data set: disjoint, complete, the same for the same seed."""
 
+import dataclasses
+
 import pytest
 
+from matjax.crystals import Crystal
 from matjax.data import split
 from tests.data.examples import random_dataset
+
+RARE = Crystal.create(
+    [79], [[3.0, 0, 0], [0, 3.0, 0], [0, 0, 3.0]], positions=[[0.0] * 3]
+)
 
 
 def test_parts_of_a_split_are_disjoint_complete_and_repeatable():
@@ -25,6 +32,23 @@ def test_groups_stay_together_where_asked():
         groups = [{e.group for e in p.examples} for p in parts]
         assert groups[0].isdisjoint(groups[1])
         assert [len(p) for p in parts] == [20, 10]
+
+
+@pytest.mark.parametrize("by_group", [False, True])
+def test_what_is_trained_on_has_all_elements_where_asked(by_group):
+    common = random_dataset(30)
+    rare = dataclasses.replace(common.examples[0], crystal=RARE, group="D")
+    dataset = dataclasses.replace(common, examples=(rare, *common.examples[1:]))
+    divided = {"fractions": (0.5, 0.5), "by_group": by_group}
+    plain = [split(dataset, **divided, seed=s) for s in range(8)]
+    assert any(79 not in first.species for first, _ in plain)
+    for seed in range(8):
+        first, second = split(dataset, **divided, seed=seed, known_elements=True)
+        assert 79 in first.species
+        assert len(first) + len(second) == 30
+        if by_group:
+            groups = [{e.group for e in part.examples} for part in (first, second)]
+            assert groups[0].isdisjoint(groups[1])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def test_a_generator_is_trained_and_judged(perovskites, tmp_path):
     pytest.importorskip("pymatgen")
     settings = {
         "train": perovskites,
-        "validation": perovskites,
+        "truth": perovskites,
+        "held_out": 0.25,
         "network": TINY,
         "batch_size": 2,
         "fit": {"epochs": 2},
