@@ -67,9 +67,9 @@ class Config(ExperimentConfig):
     """Turns in which the crystals are relaxed."""
     fmax: float = Field(default=0.02, gt=0)
     """Largest force at the end, eV/Å."""
-    smax: float = Field(default=1e-3, gt=0)
+    smax: float = Field(default=5e-4, gt=0)
     """Largest component of the stress at the end, eV/Å³; of matjax alone. ASE's filter
-    holds V σ / N below ``fmax``, which is as much in a crystal of 20 Å³ by atom."""
+    holds V σ / N below ``fmax``, which is as much in a crystal of 40 Å³ by atom."""
     max_steps: PositiveInt = 500
     """Steps at most."""
     peer_python: str | None = None
