@@ -14,6 +14,7 @@ def simulate(folder, *settings):
     return experiment.main(config, Run(folder))
 
 
+@pytest.mark.slow
 def test_silicon_at_constant_pressure_is_recorded(tmp_path):
     metrics = simulate(
         tmp_path, "ensemble=npt", "supercell=[2,2,2]", "steps=40", "pressure=1.0"

@@ -89,6 +89,7 @@ def test_precision_of_numbers_is_one_key_and_that_of_matrix_products_another():
         build_config(experiment.Config, {"train": "x"}, ["precision=bfloat16"])
 
 
+@pytest.mark.slow
 def test_a_potential_is_trained_judged_and_kept(argon, tmp_path):
     settings = {
         "train": str(argon[0]),

@@ -82,6 +82,7 @@ def test_values_are_stated_by_name_and_others_left_open():
         generator().sample("TiO2", conditions={"gap": 1.0})
 
 
+@pytest.mark.slow
 def test_samples_follow_a_condition_as_far_as_guidance_leads():
     """Untrained adapters say nothing; those that speak lead further with a weight."""
     made = generator()

@@ -69,6 +69,7 @@ def test_losses_are_those_that_have_labels_and_weights(chooser):
     assert all(np.isfinite(x) and x >= 0 for x in losses.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["cdvae", pytest.param("symat", marks=pytest.mark.slow)]
 )

@@ -98,6 +98,7 @@ def test_energy_is_conserved_in_rows_of_several_sizes(argon):
     assert_allclose(momentum, 0, atol=1e-12)  # round-off
 
 
+@pytest.mark.slow
 def test_a_ladder_of_temperatures_gives_each_replica_its_own(argon):
     temperatures = np.repeat([15.0, 30.0, 60.0], 4)
     found = molecular_dynamics(

@@ -69,6 +69,7 @@ def run(folder, data, held_out, *, config=CONFIG, stop_at=None, steps=None, **kw
     return fit(task, loader, validation, folder, config, progress=steps or stopped)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_interrupted_ends_bit_for_bit_the_same(
     data, held_out, tmp_path
 ):

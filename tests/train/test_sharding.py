@@ -51,6 +51,7 @@ def assert_same(found, expected):
     assert_allclose(found["losses"], expected["losses"], rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_eight_devices_take_the_steps_of_one(alone):
     found = result(start(devices=8))
     assert found["devices"] == 8

@@ -85,6 +85,7 @@ def test_padding_changes_nothing(params, here):
         assert_allclose(a, b, **SAME)
 
 
+@pytest.mark.slow
 def test_mixed_species_are_inputs_between_pure_ones(params, here):
     graph = build_graph(symmetries.CRYSTAL, MODEL.cutoff)
     pure = jnp.zeros((graph.n_nodes, 119)).at[jnp.arange(3), graph.numbers[:3]].set(1)
