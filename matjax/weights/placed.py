@@ -75,7 +75,7 @@ def _of_megnet(
         sha256=sha256,
         settings_sha256=settings_sha256,
         source=_MEGNET,
-        about=f"{about}; 94 elements, H to Pu",
+        about=f"{about}; 89 elements, H to Pu",
         kind="property",
         property=property,
         unit=unit,
@@ -187,4 +187,4 @@ PLACED = {
         unit="eV",
     ),
 }
-"""Networks by name; what they know is counted by their tables of elements."""
+"""Networks by name."""

@@ -189,7 +189,7 @@ def _basis() -> np.ndarray:
     The skew ones are the cross products with x, y and z, by √2.
     """
     unit = np.eye(3)
-    skew = [-np.cross(unit, axis) for axis in unit]
+    skew = [np.cross(unit, axis) for axis in unit]
     pairs = [(0, 1), (1, 2), (0, 2)]
     mixed = [np.outer(unit[i], unit[j]) + np.outer(unit[j], unit[i]) for i, j in pairs]
     planes = [np.diag([1.0, -1.0, 0.0]), np.diag([-1.0, -1.0, 2.0])]
