@@ -14,7 +14,7 @@ from matjax.arrays import Array, Float
 def softplus2(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """ln((1 + eˣ)/2): softplus moved down to be 0 at 0.
 
-    Source: Chen et al., Chem. Mater. 31, 3564 (2019), Eq. 9.
+    Source: Chen et al., Chem. Mater. 31, 3564 (2019).
     """
     return jax.nn.softplus(x) - jnp.log(jnp.asarray(2, x.dtype))
 

@@ -23,8 +23,8 @@ def spherical_bessel_basis(
 
     They vanish at the cutoff c with a slope that does not.
 
-    Source: Gasteiger et al., ICLR 2020 (arXiv 2003.03123), Eq. 10; Chen and Ong, Nat.
-    Comput. Sci. 2, 718 (2022).
+    Source: Gasteiger et al., ICLR 2020 (arXiv 2003.03123); Chen and Ong, Nat. Comput.
+    Sci. 2, 718 (2022).
 
     Args:
         r: Å, above zero.
@@ -55,7 +55,7 @@ def smooth_bessel_basis(
         e_n = n²(n+2)²/[4(n+1)⁴ + 1],   d_n = 1 − e_n/d_n−1,   d_0 = 1
 
     with sinc(x) = sin(πx)/(πx).
-    Source: Kocer et al., J. Chem. Phys. 150, 154102 (2019), Eqs. 10 to 14.
+    Source: Kocer et al., J. Chem. Phys. 150, 154102 (2019) (arXiv 1907.02374).
 
     Args:
         r: Å.

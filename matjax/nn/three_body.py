@@ -75,7 +75,7 @@ def three_body_features(
 
     g is silu, σ the logistic function, φ gated perceptrons, f an envelope that ends at
     the three-body cutoff, u the radial functions, l < ``degrees``, n ≤ ``basis``.
-    Equations 1 to 6 of the Methods, but for the last sum: as in the published code and
+    Equations 2 to 5 of the paper, but for the last sum: as in the published code and
     weights it is over the edges whose triples meet at the *other* atom.
 
     Triples are not listed. Y_l0(θ_jik) is a sum over m of Y_lm(ij) Y_lm(ik), so that

@@ -95,7 +95,7 @@ def megnet_lines(model: MEGNet, *, has_states: bool) -> list[Line]:
         has_states: whether the original has a table of states; it begins at zeros
             without one.
     """
-    n, sizes = model.dense[-1], (model.n_states, model.state_features)
+    n, sizes = model.dense_widths[-1], (model.n_states, model.state_features)
     states = ("model.embedding.layer_state_embedding.weight",)
     nodes = ("model.embedding.layer_node_embedding.weight",)
     lines = [
@@ -107,16 +107,20 @@ def megnet_lines(model: MEGNet, *, has_states: bool) -> list[Line]:
     kinds = (("bonds", "edge"), ("atoms", "node"), ("state", "state"))
     for ours, theirs in kinds:
         source = f"model.{theirs}_encoder.layers"
-        lines += _perceptron(source, (f"first_{ours}",), len(model.dense))
+        lines += _perceptron(source, (f"first_{ours}",), len(model.dense_widths))
     for i in range(model.blocks):
         block, theirs = f"block_{i}", f"model.blocks.{i}"
         for ours, kind in kinds if i else ():
             source = f"{theirs}.{kind}_func.layers"
-            lines += _perceptron(source, (block, f"dense_{ours}"), len(model.dense))
+            lines += _perceptron(
+                source, (block, f"dense_{ours}"), len(model.dense_widths)
+            )
         edge = f"{theirs}.conv.edge_func.layers"
         names = ("neighbor", "center", "bond", "state")
         lines += _split((block,), names, (f"{edge}.0",), n, bias=2)
-        lines += _perceptron(edge, (block, "to_bonds"), len(model.hidden), first=1)
+        lines += _perceptron(
+            edge, (block, "to_bonds"), len(model.exchange_widths), first=1
+        )
         # The original puts atoms before bonds, and the state before both.
         for ours, kind, order in (
             ("to_atoms", "node", (1, 0, 2)),
@@ -124,7 +128,7 @@ def megnet_lines(model: MEGNet, *, has_states: bool) -> list[Line]:
         ):
             source = f"{theirs}.conv.{kind}_func.layers"
             lines += _perceptron(
-                source, (block, ours), len(model.hidden), order=order, size=n
+                source, (block, ours), len(model.exchange_widths), order=order, size=n
             )
     for ours, theirs in (("read_atoms", "node"), ("read_bonds", "edge")):
         lines += lstm_lines((ours, "lstm_0"), f"model.{theirs}_s2s.lstm", 0)

@@ -94,10 +94,10 @@ def read_megnet(path: str | Path, published: Placed) -> PropertyPredictor:
         cutoff=graphs.cutoff,
         reach=float(centers[-1]),
         basis=len(centers),
-        width=graphs.bond_converter.width,
+        gaussian_width=graphs.bond_converter.width,
         ends_active=False,
         turns=TURNS.get(published.property, 3),
-        readout_width=16,
+        query_width=16,
         sigmoid="hard",
         remembers=False,
         scale=scaler.std if scaler else 1.0,
@@ -115,7 +115,7 @@ def key_table(model: MEGNet) -> list[Line]:
     Its dense layers are numbered through: those of atoms, bonds and the state before
     the first exchange, then before each other one, then those of the readout.
     """
-    n, sizes = model.dense[-1], (model.n_states, model.state_features)
+    n, sizes = model.dense_widths[-1], (model.n_states, model.state_features)
     embedding = f"{ROOT}|embedding_1|embedding_1|embeddings:0"
     lines = [
         Line(
@@ -128,14 +128,14 @@ def key_table(model: MEGNet) -> list[Line]:
         before = ("first",) if i == 0 else (f"block_{i}", "dense")
         for part in ("atoms", "bonds", "state"):
             place = (*before[:-1], f"{before[-1]}_{part}")
-            for k in range(len(model.dense)):
+            for k in range(len(model.dense_widths)):
                 lines += _dense((*place, f"layer_{k}"), number)
                 number += 1
     for k in range(len(model.head) + 1):
         lines += _dense(("readout", f"layer_{k}"), number + k)
     for i in range(model.blocks):
         layer = f"{ROOT}|" + f"meg_net_layer_{i + 1}|" * 3
-        block, last = f"block_{i}", len(model.hidden)
+        block, last = f"block_{i}", len(model.exchange_widths)
         weight = f"{layer}phi_e|weight_e_0:0"
         for k, name in enumerate(("center", "neighbor", "bond", "state")):
             rows = slice(k * n, (k + 1) * n)

@@ -61,8 +61,8 @@ CASES = {
             basis=8,
             embedded=3,
             blocks=2,
-            dense=(4,),
-            hidden=(5, 4),
+            dense_widths=(4,),
+            exchange_widths=(5, 4),
             head=(3,),
             turns=1,
             scale=(2.0, 0.1),
@@ -74,7 +74,12 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+# What it adds to the potential of the same exchanges is Set2Set, which MEGNet has too.
+SLOW = ("m3gnet_properties",)
+PARAMS = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def predictor(request):
     model, units, logarithmic = CASES[request.param]
     made = PropertyPredictor.create(model, units, logarithmic=logarithmic)

@@ -137,7 +137,7 @@ def by_hand(name, atoms, **lookup):
 
 
 @needs_weights
-@pytest.mark.parametrize("name", M3GNETS)
+@pytest.mark.parametrize("name", slow(M3GNETS, ["m3gnet-matpes-pbe"]))
 def test_with_that_lookup_the_formulas_give_the_numbers_of_the_original_code(
     name, reference
 ):

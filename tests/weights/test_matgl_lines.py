@@ -20,7 +20,7 @@ from matjax.weights.matgl_lines import (
 )
 
 M3GNET = {"species": (8, 14), "features": 4, "units": 3, "layers": 2}
-WIDTHS = {"dense": (3, 4), "hidden": (3, 4), "head": (2,)}
+WIDTHS = {"dense_widths": (3, 4), "exchange_widths": (3, 4), "head": (2,)}
 TABLES = {
     "m3gnet": (
         M3GNet(**M3GNET),

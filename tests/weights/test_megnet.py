@@ -71,6 +71,7 @@ def test_formation_energies_are_near_those_of_the_second_code():
     assert np.abs(np.array(found) - told).mean() < 0.03
 
 
+@pytest.mark.slow
 @needs_weights
 def test_each_published_network_is_read_with_its_settings():
     for name in NAMES:

@@ -45,17 +45,18 @@ class TensorNet(nn.Module):
 
     | equation                                                  | code               |
     |-----------------------------------------------------------|--------------------|
-    | X_ij = C(r) (W Z_ij) ⊙ (f_I I₀ + f_A A₀(r̂) + f_S S₀(r̂))   | Eqs. 6, 7          |
+    | X_ij = C(r) (W Z_ij) ⊙ (f_I I₀ + f_A A₀(r̂) + f_S S₀(r̂))   | ``Embedding``      |
     | X_i = Σ_j X_ij, mixed and scaled by its norm              | ``Embedding``      |
     | Y = mixed X/(‖X‖² + 1);  M_i = Σ_j C f ⊙ (I + A + S)_j    | ``Interaction``    |
     | ΔX = mixed (YM + MY)/(‖YM + MY‖² + 1)                     | ``mix_out``        |
     | X ← X/(‖X‖² + 1) + ΔX + ΔX²                               | ``Interaction``    |
     | E_i = φ(W LayerNorm(‖I‖² ⊕ ‖A‖² ⊕ ‖S‖²))                  | ``readout``        |
 
-    f are perceptrons of the radial functions, C a cosine that ends at the cutoff with
-    one continuous derivative: energies and forces are continuous there, second
-    derivatives have a step. φ is a gated perceptron, and the residual is the normalised
-    X, as in the published weights' code.
+    f are linear in the radial functions in the embedding, perceptrons of them in the
+    interactions; W Z_ij is linear in the elements of both atoms. C is a cosine that
+    ends at the cutoff with one continuous derivative: energies and forces are
+    continuous there, second derivatives have a step. φ is a gated perceptron, and the
+    residual is the normalised X, as in the published weights' code.
 
     Attributes:
         species: atomic numbers, in the order of the embedding's rows.

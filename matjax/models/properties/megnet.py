@@ -34,9 +34,9 @@ class MEGNet(nn.Module):
     | equation                                            | code                       |
     |-----------------------------------------------------|----------------------------|
     | b_ij = exp(−(r_ij − μ)²/width²), μ = 0 … reach      | ``gaussian_basis``         |
-    | e'_ij = φ_e(v_i ⊕ v_j ⊕ e_ij ⊕ u)                   | Eq. 3, ``to_bonds``        |
-    | v'_i = φ_v(ē_i ⊕ v_i ⊕ u), ē_i = mean_j e'_ij       | Eqs. 4, 5, ``to_atoms``    |
-    | u' = φ_u(ē ⊕ v̄ ⊕ u), means over the crystal         | Eqs. 6 to 8, ``to_state``  |
+    | e'_ij = φ_e(v_i ⊕ v_j ⊕ e_ij ⊕ u)                   | ``to_bonds``               |
+    | v'_i = φ_v(ē_i ⊕ v_i ⊕ u), ē_i = mean_j e'_ij       | ``to_atoms``               |
+    | u' = φ_u(ē ⊕ v̄ ⊕ u), means over the crystal         | ``to_state``               |
     | dense layers before each exchange, sums after it    | ``Block``                  |
     | y = φ(set2set(v) ⊕ set2set(e) ⊕ u)                  | ``readout``                |
 
@@ -57,17 +57,17 @@ class MEGNet(nn.Module):
         cutoff: Å.
         reach: Å, center of the last Gaussian.
         basis: number of Gaussians.
-        width: Å, of the Gaussians.
+        gaussian_width: Å.
         embedded: features of an element before the first layers.
         n_states: states of which each property has a value; one, without an axis.
         state_features: of a state before the first layers.
         blocks: number of exchanges.
-        dense: widths of the layers before an exchange.
-        hidden: widths of the layers in an exchange.
+        dense_widths: of the layers before an exchange.
+        exchange_widths: of the layers in an exchange, the last as before it.
         head: widths of the hidden layers of the readout.
         ends_active: whether the last layer of an exchange is followed by an activation.
         turns: in which the LSTMs attend to atoms and bonds.
-        readout_width: of the LSTMs; by default that of the features.
+        query_width: of the LSTMs; by default that of the features.
         sigmoid: of the LSTMs' gates.
         remembers: whether their cells go on from turn to turn.
         scale: multiplies the readout; one number, or one of each property.
@@ -79,17 +79,17 @@ class MEGNet(nn.Module):
     cutoff: float = 4.0
     reach: float = 5.0
     basis: int = 100
-    width: float = 0.5
+    gaussian_width: float = 0.5
     embedded: int = 16
     n_states: int = 1
     state_features: int = 2
     blocks: int = 3
-    dense: tuple[int, ...] = (64, 32)
-    hidden: tuple[int, ...] = (64, 64, 32)
+    dense_widths: tuple[int, ...] = (64, 32)
+    exchange_widths: tuple[int, ...] = (64, 64, 32)
     head: tuple[int, ...] = (32, 16)
     ends_active: bool = True
     turns: int = 2
-    readout_width: int | None = None
+    query_width: int | None = None
     sigmoid: Sigmoid = "logistic"
     remembers: bool = True
     scale: float | tuple[float, ...] = 1.0
@@ -101,8 +101,8 @@ class MEGNet(nn.Module):
         x = self._inputs(graph)
         for i in range(self.blocks):
             x = Block(
-                dense=self.dense if i else (),
-                hidden=self.hidden,
+                dense=self.dense_widths if i else (),
+                hidden=self.exchange_widths,
                 ends_active=self.ends_active,
                 name=f"block_{i}",
             )(graph, x)
@@ -119,17 +119,17 @@ class MEGNet(nn.Module):
         """Features before the first exchange."""
         r = safe_norm(graph.edge_vectors())
         step = self.reach / (self.basis - 1)
-        bonds = gaussian_basis(r, step, self.reach, self.width)
+        bonds = gaussian_basis(r, step, self.reach, self.gaussian_width)
         atoms = embedded_species(graph, self.species, self.embedded, name="embedding")
         sizes = (self.n_states, self.state_features)
         states = self.param("states", nn.initializers.normal(1.0), sizes)
 
         def first(name: str) -> Callable[..., Any]:
-            return Perceptron(self.dense, softplus2, name=name)
+            return Perceptron(self.dense_widths, softplus2, name=name)
 
         state = first("first_state")(states)[None]
         bonds, atoms = first("first_bonds")(bonds), first("first_atoms")(atoms)
-        width = self.dense[-1]
+        width = self.dense_widths[-1]
 
         def of_states(x: Array) -> Array:
             return jnp.broadcast_to(x[:, None], (len(x), self.n_states, width))
@@ -140,7 +140,7 @@ class MEGNet(nn.Module):
     def _reader(self, name: str) -> Set2Set:
         return Set2Set(
             self.turns,
-            width=self.readout_width,
+            width=self.query_width,
             sigmoid=self.sigmoid,
             remembers=self.remembers,
             name=name,

@@ -19,12 +19,12 @@ MODEL = MEGNet(
     cutoff=3.6,
     reach=4.5,
     basis=6,
-    width=0.7,
+    gaussian_width=0.7,
     embedded=3,
     state_features=2,
     blocks=2,
-    dense=(5, 4),
-    hidden=(6, 4),
+    dense_widths=(5, 4),
+    exchange_widths=(6, 4),
     head=(3,),
     scale=2.0,
     shift=-1.0,
@@ -68,7 +68,7 @@ def exchanged(model, params, crystal):
     x = crystal.positions
     r = np.linalg.norm(x[j] + edges.shifts @ crystal.cell - x[i], axis=1)
     centers = np.linspace(0, model.reach, model.basis)
-    e = np.exp(-(((r[:, None] - centers) / model.width) ** 2))
+    e = np.exp(-(((r[:, None] - centers) / model.gaussian_width) ** 2))
     v = np.asarray(params["embedding"]["embedding"])
     v = v[[model.species.index(z) for z in crystal.numbers]]
     e, v = perceptron(e, params["first_bonds"]), perceptron(v, params["first_atoms"])
