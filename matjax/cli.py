@@ -189,7 +189,7 @@ def screen(options: argparse.Namespace) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """Lists experiments, configurations, pretrained potentials and properties."""
-    from matjax.weights import PRETRAINED, whereabouts
+    from matjax.weights import PRETRAINED, Placed, whereabouts
 
     _tell("experiment", "what it does")
     for name, path in catalog.experiments().items():
@@ -202,6 +202,8 @@ def show(options: argparse.Namespace) -> None:
         for name, entry in PRETRAINED.items():
             if entry.kind == kind:
                 _tell(name, whereabouts(entry))
+                if isinstance(entry, Placed):
+                    _tell("", entry.about)
 
 
 def set_up_jax(config: ExperimentConfig) -> None:

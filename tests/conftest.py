@@ -12,7 +12,8 @@ from pathlib import Path
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 if (SHARED / "data").is_dir():
     os.environ.setdefault("MATJAX_DATA", str(SHARED / "data"))
-    os.environ.setdefault("MATJAX_MODELS", str(SHARED / "models" / "nequix"))
+    folders = [SHARED / "models" / "nequix", SHARED / "models"]
+    os.environ.setdefault("MATJAX_MODELS", os.pathsep.join(map(str, folders)))
 
 # In the environment, so that processes started by tests share the cache.
 CACHE = Path(os.environ.get("MATJAX_TEST_CACHE", tempfile.gettempdir())) / "matjax-jit"

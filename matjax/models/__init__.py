@@ -51,13 +51,17 @@ MODELS: dict[str, Registered] = {
     "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),
+    "m3gnet": Registered("potential", "m3gnet", "M3GNet"),
+    "m3gnet_properties": Registered("property", "m3gnet", "M3GNetProperties"),
     "mace": Registered("potential", "mace", "MACE"),
     "mattergen": Registered("denoiser", "mattergen", "MatterGen"),
+    "megnet": Registered("property", "megnet", "MEGNet"),
     "morse": Registered("potential", "pair", "Morse"),
     "nequip": Registered("potential", "nequip", "NequIP"),
     "springs": Registered("potential", "pair", "Springs"),
     "stillinger_weber": Registered("potential", "stillinger_weber", "StillingerWeber"),
     "symat": Registered("denoiser", "symat", "SyMat"),
+    "tensornet": Registered("potential", "tensornet", "TensorNet"),
 }
 """Every model of the package by the name that checkpoints and configs use."""
 

@@ -11,6 +11,10 @@ density        crystals brought to one density
 directional    invariant messages along edges, with angles
 latent         latents of variational networks
 times          times of a process as inputs
+perceptron     perceptrons with biases, plain and gated
+set2set        a set of vectors read by an LSTM
+spherical_bessel     radial functions that vanish at a cutoff
+three_body     messages along edges that know the others at their atom
 tensors        Cartesian tensors from equivariant features
 symmetric_contraction    symmetric powers of node features, weighted by element
 e3nn           e3nn-jax, imported when it is used
@@ -28,6 +32,7 @@ from matjax.nn.directional import DirectionalNetwork as DirectionalNetwork
 from matjax.nn.directional import EdgeForces as EdgeForces
 from matjax.nn.directional import directed_edges as directed_edges
 from matjax.nn.embedding import embedded_species as embedded_species
+from matjax.nn.embedding import species_energies as species_energies
 from matjax.nn.embedding import species_shares as species_shares
 from matjax.nn.equivariant import EdgeBasis as EdgeBasis
 from matjax.nn.equivariant import RMSNorm as RMSNorm
@@ -51,10 +56,18 @@ from matjax.nn.mlp import MLP as MLP
 from matjax.nn.norms import Affine as Affine
 from matjax.nn.norms import FeatureNorm as FeatureNorm
 from matjax.nn.norms import feature_norm as feature_norm
+from matjax.nn.perceptron import GatedPerceptron as GatedPerceptron
+from matjax.nn.perceptron import Perceptron as Perceptron
+from matjax.nn.perceptron import softplus2 as softplus2
 from matjax.nn.radial import bessel_basis as bessel_basis
+from matjax.nn.radial import cosine_envelope as cosine_envelope
 from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
+from matjax.nn.set2set import Set2Set as Set2Set
+from matjax.nn.spherical_bessel import smooth_bessel_basis as smooth_bessel_basis
+from matjax.nn.spherical_bessel import spherical_bessel_basis as spherical_bessel_basis
 from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction
 from matjax.nn.tensors import TensorReadout as TensorReadout
 from matjax.nn.tensors import tensor_basis as tensor_basis
+from matjax.nn.three_body import three_body_features as three_body_features
 from matjax.nn.times import embedded_times as embedded_times

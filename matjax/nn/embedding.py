@@ -36,3 +36,17 @@ def embedded_species(
     if graph.composition is None:
         return table(species_index(graph.numbers, species))
     return species_shares(graph, species) @ table.embedding
+
+
+def species_energies(
+    network: nn.Module, graph: Graph, species: tuple[int, ...]
+) -> Float[Array, "nodes"]:
+    """An energy of each element's own, mixed by shares where elements are.
+
+    Makes the parameter ``atom_energies`` of the network, zeros at first.
+    """
+    zeros = nn.initializers.zeros
+    energies = network.param("atom_energies", zeros, (len(species),))
+    if graph.composition is None:
+        return energies[species_index(graph.numbers, species)]
+    return species_shares(graph, species) @ energies

@@ -21,14 +21,20 @@ def bessel_basis(
 
 
 def gaussian_basis(
-    r: Float[Array, "..."], step: float, cutoff: float
+    r: Float[Array, "..."], step: float, cutoff: float, width: float | None = None
 ) -> Float[Array, "... basis"]:
-    """Gaussians exp(−(r − μ)²/step²) with centers μ from 0 to the cutoff.
+    """Gaussians exp(−(r − μ)²/width²) with centers μ from 0 to the cutoff.
 
     Source: Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018).
+
+    Args:
+        r: Å.
+        step: Å, distance of the centers.
+        cutoff: Å, the last center.
+        width: Å; by default the step.
     """
     centers = step * jnp.arange(round(cutoff / step) + 1, dtype=r.dtype)
-    return jnp.exp(-(((r[..., None] - centers) / step) ** 2))
+    return jnp.exp(-(((r[..., None] - centers) / (width or step)) ** 2))
 
 
 def polynomial_envelope(
@@ -42,3 +48,11 @@ def polynomial_envelope(
     x = jnp.minimum(r / cutoff, 1)
     a, b, c = (p + 1) * (p + 2) / 2, p * (p + 2), p * (p + 1) / 2
     return 1 - x**p * (a - x * (b - c * x))
+
+
+def cosine_envelope(r: Float[Array, "..."], cutoff: float) -> Float[Array, "..."]:
+    """(1 + cos(πr/c))/2 within the cutoff, then 0; its second derivative has a step.
+
+    Source: Behler and Parrinello, Phys. Rev. Lett. 98, 146401 (2007), Eq. 3.
+    """
+    return (1 + jnp.cos(jnp.pi * jnp.minimum(r / cutoff, 1))) / 2

@@ -148,7 +148,12 @@ def find_column(name: str) -> Column:
 
 def _of_predictor(name: str) -> Column:
     predictor = load_predictor(name)
-    (unit,) = predictor.units
+    (label,) = predictor.labels
+    if label.shape:
+        raise ValueError(
+            f"a column has one number of each crystal; {name} has {label.shape} of them"
+        )
+    unit = label.unit
 
     def values(batch: Batch) -> list[float]:
         return [float(found.value) for found in predictor(batch.crystals)]

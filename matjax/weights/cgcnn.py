@@ -13,11 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
-import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -28,23 +24,14 @@ from matjax.models.properties import CGCNN
 from matjax.predictors import PropertyPredictor, parameter_shapes
 from matjax.weights.header import MAX_WIDTH
 from matjax.weights.names import Converted
-from matjax.weights.npy import read_array
-from matjax.weights.table import Key, fill
+from matjax.weights.npy import UNREADABLE, read_archive
+from matjax.weights.table import Line, fill_lines
 
 FEATURES = "atom_init.json"
 """File of the element features: JSON, atomic number → list of numbers."""
 
 VARIANCE_FLOOR = 1e-5
 """Added to variances by the original batch normalization (PyTorch's default)."""
-
-
-class Line(NamedTuple):
-    """One line of the key table: a parameter, and the arrays it is made of."""
-
-    parameter: tuple[str, ...]
-    sources: tuple[str, ...]
-    make: Callable[..., np.ndarray]
-    """From the sources, in their order."""
 
 
 def read_cgcnn(path: str | Path, published: Converted) -> PropertyPredictor:
@@ -72,21 +59,7 @@ def read_cgcnn(path: str | Path, published: Converted) -> PropertyPredictor:
         scale=normalizer["std"],
         shift=normalizer["mean"],
     )
-    table = key_table(model)
-    sources = {source for line in table for source in line.sources}
-    off = [f"missing: {name}" for name in sorted(sources - state.keys())]
-    off += [f"extra: {name}" for name in sorted(state.keys() - sources)]
-    if off:
-        raise WeightsError(
-            f"{path}: the arrays must be exactly those of the network that the file's "
-            "settings describe; off are\n  " + "\n  ".join(off)
-        )
-    params = fill(
-        parameter_shapes(model),
-        [Key(" · ".join(line.sources), line.parameter) for line in table],
-        [_made(line, state, path) for line in table],
-        path,
-    )
+    params = fill_lines(parameter_shapes(model), key_table(model), state, path)
     return PropertyPredictor.create(
         model, (published.unit,), logarithmic=(published.logarithmic,), params=params
     )
@@ -141,25 +114,15 @@ def _norm_lines(parameter: tuple[str, ...], original: str) -> list[Line]:
     ]
 
 
-def _made(line: Line, state: dict[str, np.ndarray], path: Path) -> np.ndarray:
-    """A parameter, computed in float64."""
-    arrays = [state[name].astype(np.float64) for name in line.sources]
-    try:
-        return line.make(*arrays).astype(np.float32)
-    except (ValueError, IndexError) as error:
-        shapes = {n: a.shape for n, a in zip(line.sources, arrays, strict=True)}
-        raise WeightsError(f"{path}: shapes do not fit: {shapes}") from error
-
-
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, int]]:
     """Arrays of the network, its normalizer and its settings."""
     try:
-        arrays = _arrays(path)
+        arrays = read_archive(path)
         with bounded_recursion():
             settings = json.loads(str(arrays.pop("args")))
         normalizer = {n: float(arrays.pop(f"normalizer/{n}")) for n in _NORMALIZER}
         sizes = {name: settings[name] for name in _SIZES}
-    except _UNREADABLE as error:
+    except (*UNREADABLE, TypeError, KeyError, AttributeError) as error:
         raise WeightsError(
             f"{path}: CGCNN weights are an npz file with 'args', 'normalizer/…' and "
             f"'state/…' ({error}): is it another format, or a damaged download?"
@@ -179,31 +142,6 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str
     state = {name.removeprefix("state/"): array for name, array in arrays.items()}
     return state, normalizer, sizes
 
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an npz file, their checksums compared; none larger than it."""
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.file_size > LARGEST:
-                raise ValueError(f"{member.filename} has {member.file_size} bytes")
-            with archive.open(member) as file:
-                array = read_array(file, member.file_size)
-                if file.read(1):  # the end, where the archive compares the checksum
-                    raise ValueError(f"{member.filename} holds more than an array")
-            arrays[member.filename.removesuffix(".npy")] = array
-    return arrays
-
-
-_UNREADABLE = (
-    *(ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What a file that is no such archive makes ``zipfile`` and ``json`` raise; of runtime
-errors, those of nesting, encryption and unknown compression."""
-
-LARGEST = 2**28
-"""Bytes of an array; published networks have less than 2**20 in all."""
 
 MOST_LAYERS = 32
 _NORMALIZER = ("mean", "std")

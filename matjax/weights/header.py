@@ -60,6 +60,7 @@ Positive = Annotated[float, Field(gt=0, le=1e6)]
 Length = Annotated[float, Field(gt=0, le=50)]
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Widths = Annotated[tuple[Width, ...], Field(max_length=16)]
+NonEmpty = Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 BOUNDS: dict[str, Any] = {
@@ -74,6 +75,19 @@ BOUNDS: dict[str, Any] = {
     "cutoff": Length,
     "onset": Annotated[float, Field(ge=0, le=50)],
     "hidden": Annotated[str, AfterValidator(_irreps)],
+    "degrees": Annotated[int, Field(ge=1, le=4)],
+    "three_body_cutoff": Length,
+    "units": Width,
+    "turns": Annotated[int, Field(ge=1, le=32)],
+    "readout_layers": Annotated[int, Field(ge=1, le=32)],
+    "blocks": Annotated[int, Field(ge=1, le=32)],
+    "embedded": Width,
+    "query_width": Annotated[int | None, Field(ge=1, le=MAX_WIDTH)],
+    "n_states": Annotated[int, Field(ge=1, le=256)],
+    "state_features": Width,
+    "dense_widths": NonEmpty,
+    "exchange_widths": NonEmpty,
+    "gaussian_width": Length,
     "lmax": Annotated[int, Field(ge=0, le=6)],
     "layers": Annotated[int, Field(ge=1, le=32)],
     "correlation": Annotated[int, Field(ge=1, le=4)],
@@ -206,6 +220,7 @@ def _schema(name: str, kind: Callable[..., Any]) -> type[BaseModel]:
 
 def _require_together(values: Mapping[str, Any], place: Path | str) -> None:
     """Refuse settings that are right each for itself and not together."""
+    _require_widths(values, place)
     onset, cutoff = values.get("onset", 0), values.get("cutoff", 1)
     if onset >= cutoff:
         raise WeightsError(
@@ -216,6 +231,16 @@ def _require_together(values: Mapping[str, Any], place: Path | str) -> None:
         raise WeightsError(
             f"{place}: lmax times correlation may be 12 at most; received "
             f"{values['lmax']} and {values['correlation']}"
+        )
+
+
+def _require_widths(values: Mapping[str, Any], place: Path | str) -> None:
+    """Refuse a residual network whose exchanges change the width of features."""
+    dense, exchange = values.get("dense_widths"), values.get("exchange_widths")
+    if dense and exchange and dense[-1] != exchange[-1]:
+        raise WeightsError(
+            f"{place}: the last of dense_widths and of exchange_widths must be equal, "
+            f"since their features are added; received {dense} and {exchange}"
         )
 
 

@@ -18,6 +18,8 @@ from matjax.models import Kind, make_model
 from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
+from matjax.weights.matgl import read_matgl
+from matjax.weights.megnet import read_megnet
 from matjax.weights.names import (
     PRETRAINED,
     Converted,
@@ -26,7 +28,8 @@ from matjax.weights.names import (
     Shipped,
 )
 from matjax.weights.nequix import read_nequix
-from matjax.weights.store import fetch, find, require_published
+from matjax.weights.placed import Placed
+from matjax.weights.store import fetch, find, placed, require_published
 
 READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
     ("potential", ".nqx"): read_nequix,
@@ -34,6 +37,12 @@ READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
     ("property", ".safetensors"): read_predictor,
 }
 """Reader of each kind of network from each kind of file."""
+
+PLACED: dict[str, Callable[[Path, Placed], Any]] = {
+    "matgl": read_matgl,
+    "megnet": read_megnet,
+}
+"""Reader of arrays that users have placed, by the package that they are of."""
 
 
 def load_potential(name: str | Path, *, dtype: DTypeLike | None = None) -> Potential:
@@ -99,6 +108,8 @@ def _pretrained(entry: Pretrained) -> Any:
         return Potential.create(make_model(entry.settings, entry.kind))
     if isinstance(entry, Shipped):
         return _read(entry.path, entry.kind)
+    if isinstance(entry, Placed):
+        return PLACED[entry.folder](placed(entry), entry)
     if not isinstance(entry, Converted):
         return _read(fetch(entry), entry.kind)
     path = find(entry)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from matjax.weights.placed import PLACED, Placed
+
 if TYPE_CHECKING:
     from matjax.models import Kind
 
@@ -77,7 +79,7 @@ _NEQUIX_FILES = (
 )
 """Name, folder and SHA-256."""
 
-Pretrained = Embedded | Shipped | Published | Converted
+Pretrained = Embedded | Shipped | Published | Converted | Placed
 
 PRETRAINED: dict[str, Pretrained] = {
     "stillinger-weber-si": Embedded({"name": "stillinger_weber"}),
@@ -106,11 +108,12 @@ PRETRAINED: dict[str, Pretrained] = {
             ("shear-moduli", "shear_modulus", "GPa", True),
         )
     },
+    **PLACED,
 }
 """Every network that is known by name: :func:`matjax.load_potential` and
 :func:`matjax.load_predictor` find it here."""
 
-Source = TypeVar("Source", Embedded, Shipped, Published, Converted)
+Source = TypeVar("Source", Embedded, Shipped, Published, Converted, Placed)
 
 
 def pretrained(source: type[Source]) -> dict[str, Source]:

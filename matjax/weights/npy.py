@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import tokenize
+import zipfile
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,3 +52,33 @@ def read_array(file: Any, n_bytes: int) -> np.ndarray:
         raise ValueError(f"{len(content)} bytes of shape {shape} are there")
     array = np.frombuffer(content, dtype, count=size)
     return array.reshape(shape, order="F" if fortran else "C")
+
+
+LARGEST = 2**28
+"""Bytes of an array of an archive; published ones have some 2**20 in all."""
+
+UNREADABLE = (
+    *(ValueError, KeyError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What a file that is no archive makes ``zipfile`` raise; of runtime errors, those of
+nesting, encryption and unknown compression."""
+
+
+def read_archive(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file by name, checksums compared; none larger than it.
+
+    Raises:
+        One of ``UNREADABLE``: whatever is wrong.
+    """
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.file_size > LARGEST:
+                raise ValueError(f"{member.filename} has {member.file_size} bytes")
+            with archive.open(member) as file:
+                array = read_array(file, member.file_size)
+                if file.read(1):  # the end, where the archive compares the checksum
+                    raise ValueError(f"{member.filename} holds more than an array")
+            arrays[member.filename.removesuffix(".npy")] = array
+    return arrays

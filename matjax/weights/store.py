@@ -19,6 +19,7 @@ from matjax.weights.names import (
     Shipped,
     pretrained,
 )
+from matjax.weights.placed import Placed
 
 
 def folders() -> list[Path]:
@@ -32,14 +33,16 @@ def downloads() -> Path:
     return cache_folder() / "models"
 
 
-def find(entry: Published | Converted) -> Path | None:
+def find(entry: Published | Converted | Placed) -> Path | None:
     """The file in the first folder that has it, or None; no network is used.
 
     What users have converted may lie beside data too: ``cgcnn_pretrained`` in the
     folders for weights and in those of ``MATJAX_DATA`` is searched, then these folders
-    themselves.
+    themselves. What users have placed may lie in a folder of its package's name.
     """
     places = folders()
+    if isinstance(entry, Placed):
+        places = [p for base in places for p in (base, base / entry.folder)]
     if isinstance(entry, Converted):
         named = os.environ.get("MATJAX_DATA", "").split(os.pathsep)
         bases = [*places, *(Path(p) for p in named if p)]
@@ -51,9 +54,8 @@ def whereabouts(entry: Pretrained) -> str:
     """Where a network lies, in words or as a path."""
     if isinstance(entry, Embedded | Shipped):
         return "part of matjax"
-    missing = (
-        "not found" if isinstance(entry, Converted) else "downloaded when first used"
-    )
+    by_users = isinstance(entry, Converted | Placed)
+    missing = "not found" if by_users else "downloaded when first used"
     return str(find(entry) or missing)
 
 
@@ -122,6 +124,34 @@ def fetch(published: Published, *, timeout: float = 30.0) -> Path:
                 "right file into a folder of MATJAX_MODELS"
             )
     return target
+
+
+def placed(entry: Placed) -> Path:
+    """Path of weights that users have placed, they and their settings as known.
+
+    Raises:
+        FileNotFoundError: if they are in no folder.
+        WeightsError: if a file has another checksum.
+    """
+    path = find(entry)
+    settings = f"{entry.file.removesuffix('.npz')}.config.json"
+    if path is None or not path.with_name(settings).is_file():
+        searched = "\n  ".join(str(f) for f in folders())
+        raise FileNotFoundError(
+            f"{entry.file} and {settings} are not together in one of the folders\n  "
+            f"{searched}\nnor in a folder {entry.folder!r} of these. The originals "
+            f"({entry.source}) would have to be unpickled or need another package, so "
+            "that matjax downloads none of them: place their arrays in NumPy's format "
+            "and their settings there, or name their folder in MATJAX_MODELS"
+        )
+    wanted = {path: entry.sha256, path.with_name(settings): entry.settings_sha256}
+    for file, sha256 in wanted.items():
+        if _digest(file) != sha256:
+            raise WeightsError(
+                f"{file}: published weights of this name have the SHA-256 {sha256}; "
+                f"this file has {_digest(file)}: it is damaged, or another one"
+            )
+    return path
 
 
 def nequix_file(name: str) -> Path:

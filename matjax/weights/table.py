@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,62 @@ class Key(NamedTuple):
     """Name of the array in the published file."""
     parameter: tuple[str, ...]
     """Path of the parameter in our tree."""
+
+
+class Line(NamedTuple):
+    """One line of the key table of a file with named arrays."""
+
+    parameter: tuple[str, ...]
+    """Path of the parameter in our tree."""
+    sources: tuple[str, ...]
+    """Names of the arrays that it is made of; none for a constant."""
+    make: Callable[..., np.ndarray]
+    """The parameter of the arrays, in their order."""
+
+
+def fill_lines(
+    shapes: dict[str, Any],
+    lines: Sequence[Line],
+    state: dict[str, np.ndarray],
+    path: Path,
+) -> dict[str, Any]:
+    """Parameters in float32, computed in float64 from named arrays.
+
+    Args:
+        shapes: our parameters' tree of shapes.
+        lines: one for each parameter.
+        state: the arrays by name.
+        path: of the file, for errors.
+
+    Raises:
+        WeightsError: as :func:`fill` has it; the names of arrays that are missing or
+            that no line uses are listed.
+    """
+    sources = {source for line in lines for source in line.sources}
+    off = [f"missing: {name}" for name in sorted(sources - state.keys())]
+    off += [f"extra: {name}" for name in sorted(state.keys() - sources)]
+    if off:
+        raise WeightsError(
+            f"{path}: the arrays must be exactly those of the network that the file's "
+            f"settings describe; off are\n  {_listed(off)}"
+        )
+    keys = [Key(" · ".join(line.sources) or "none", line.parameter) for line in lines]
+    arrays = [_made(line, state, path) for line in lines]
+    return fill(shapes, keys, arrays, path)
+
+
+def _made(line: Line, state: dict[str, np.ndarray], path: Path) -> np.ndarray:
+    """A parameter, computed in float64."""
+    arrays = [state[name].astype(np.float64) for name in line.sources]
+    try:
+        return line.make(*arrays).astype(np.float32)
+    except (ValueError, IndexError) as error:
+        shapes = {n: a.shape for n, a in zip(line.sources, arrays, strict=True)}
+        raise WeightsError(f"{path}: shapes do not fit: {shapes}") from error
+
+
+def _listed(off: list[str]) -> str:
+    return "\n  ".join(off[:20] + [f"… {len(off) - 20} more"] * (len(off) > 20))
 
 
 def fill(
@@ -55,10 +112,9 @@ def fill(
         off += check(key.source, array, wanted[key.parameter].shape)
         filled[key.parameter] = jnp.asarray(array)
     if off:
-        listed = "\n  ".join(off[:20] + [f"… {len(off) - 20} more"] * (len(off) > 20))
         raise WeightsError(
             f"{path}: the arrays must be exactly those of the network that the file's "
-            f"config describes ({len(table)} arrays); off are\n  {listed}"
+            f"config describes ({len(table)} arrays); off are\n  {_listed(off)}"
         )
     return unflatten_dict(filled)
 

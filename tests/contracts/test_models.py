@@ -9,10 +9,12 @@ from matjax.models import registered
 from matjax.models.potentials import (
     MACE,
     LennardJones,
+    M3GNet,
     Morse,
     NequIP,
     Springs,
     StillingerWeber,
+    TensorNet,
 )
 from matjax.predictors import Potential
 from matjax.testing import CHECKS
@@ -30,6 +32,25 @@ CASES = {
         [6, 6],
     ),
     "stillinger_weber": (StillingerWeber(), 1.0, [14, 14]),
+    "m3gnet": (
+        M3GNet(
+            species=(12, 8),
+            cutoff=4.0,
+            three_body_cutoff=3.6,
+            features=4,
+            units=4,
+            layers=1,
+            degrees=3,
+            basis=2,
+        ),
+        1.0,
+        [12, 8],
+    ),
+    "tensornet": (
+        TensorNet(species=(12, 8), cutoff=4.0, channels=3, layers=1, basis=2),
+        1.0,
+        [12, 8],
+    ),
     "mace": (
         MACE(
             species=(12, 8),

@@ -6,7 +6,7 @@ import pytest
 
 from matjax.crystals import Crystal
 from matjax.models import registered
-from matjax.models.properties import CGCNN
+from matjax.models.properties import CGCNN, M3GNetProperties, MEGNet
 from matjax.predictors import PropertyPredictor
 from matjax.testing import PROPERTY_CHECKS
 
@@ -39,10 +39,47 @@ CASES = {
         ("eV/atom", "GPa"),
         (False, True),
     ),
+    "m3gnet_properties": (
+        M3GNetProperties(
+            species=(8, 22, 38),
+            properties=("heat",),
+            cutoff=4.5,
+            three_body_cutoff=3.5,
+            features=4,
+            units=4,
+            layers=1,
+            basis=2,
+            turns=1,
+        ),
+        ("eV/atom",),
+        (False,),
+    ),
+    "megnet": (
+        MEGNet(
+            species=(8, 22, 38),
+            properties=("heat", "stiffness"),
+            basis=8,
+            embedded=3,
+            blocks=2,
+            dense_widths=(4,),
+            exchange_widths=(5, 4),
+            head=(3,),
+            turns=1,
+            scale=(2.0, 0.1),
+            shift=(-1.0, 2.0),
+        ),
+        ("eV/atom", "GPa"),
+        (False, True),
+    ),
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+# What it adds to the potential of the same exchanges is Set2Set, which MEGNet has too.
+SLOW = ("m3gnet_properties",)
+PARAMS = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def predictor(request):
     model, units, logarithmic = CASES[request.param]
     made = PropertyPredictor.create(model, units, logarithmic=logarithmic)

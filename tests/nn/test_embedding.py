@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.graphs import build_graph
-from matjax.nn import embedded_species
+from matjax.nn import embedded_species, species_energies
 from tests.nn.small_networks import NETWORKS
 
 
@@ -59,3 +59,19 @@ def test_an_embedding_mixes_its_rows(graph):
     found = Table().apply(variables, mixed(graph, 0.25))[0]
     # Parameters are in single precision.
     assert_allclose(found, 0.25 * rows[0] + 0.75 * rows[1], rtol=1e-6)
+
+
+class Energies(nn.Module):
+    @nn.compact
+    def __call__(self, graph):
+        return species_energies(self, graph, (8, 14))
+
+
+def test_energies_of_elements_begin_at_zero_and_mix_by_shares(graph):
+    params = Energies().init(jax.random.key(0), graph)["params"]
+    assert_allclose(params["atom_energies"], 0)
+    params = {"atom_energies": jnp.asarray([-2.0, -5.0])}
+    own = Energies().apply({"params": params}, graph)
+    assert_allclose(own[:2], [-5.0, -2.0])
+    own = Energies().apply({"params": params}, mixed(graph, 0.25))
+    assert_allclose(own[:2], [-0.25 * 2 - 0.75 * 5, -2.0])

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.nn import bessel_basis, polynomial_envelope
+from matjax.nn import (
+    bessel_basis,
+    cosine_envelope,
+    gaussian_basis,
+    polynomial_envelope,
+)
 
 CUTOFF = 5.0
 
@@ -41,3 +46,23 @@ def test_envelope_vanishes_with_two_derivatives_at_the_cutoff(p):
         # The third derivative is about 100/c³; 1e-6 from the end it gives 1e-5.
         assert_allclose(function(just_inside), 0, atol=1e-4)
         assert function(jnp.asarray(CUTOFF * 1.1)) == 0
+
+
+def test_gaussians_have_the_width_that_is_given_or_their_distance():
+    r = jnp.asarray([0.0, 1.3, 4.9])
+    centers = np.linspace(0, 5, 11)
+    for given, width in ((None, 0.5), (0.8, 0.8)):
+        expected = np.exp(-((np.asarray(r)[:, None] - centers) ** 2) / width**2)
+        found = gaussian_basis(r, 0.5, 5.0, given)
+        assert_allclose(found, expected, rtol=1e-12, atol=1e-15)  # round-off
+
+
+def test_cosine_ends_with_one_derivative():
+    envelope = lambda r: cosine_envelope(r[None], CUTOFF)[0]
+    slope = jax.grad(envelope)
+    end = jnp.asarray(CUTOFF * (1 - 1e-9))
+    assert envelope(jnp.asarray(0.0)) == 1
+    assert_allclose(envelope(jnp.asarray(CUTOFF / 2)), 0.5, rtol=1e-12)
+    assert_allclose([envelope(end), slope(end)], 0, atol=1e-8)
+    assert_allclose(jax.grad(slope)(end), np.pi**2 / CUTOFF**2 / 2, rtol=1e-6)
+    assert envelope(jnp.asarray(CUTOFF * 1.1)) == 0

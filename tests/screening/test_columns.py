@@ -1,10 +1,13 @@
 """Columns against what is known of silicon in the potential of Stillinger and Weber."""
 
+from types import SimpleNamespace
+
 import pytest
 from numpy.testing import assert_allclose
 
 from matjax.lattice_dynamics import phonons
-from matjax.screening import COLUMNS, Missing, column, find_column
+from matjax.predictors import Label
+from matjax.screening import COLUMNS, Missing, column, columns, find_column
 from matjax.screening.columns import expanded
 from tests.force_constants.lattices import stillinger_weber
 from tests.screening.crystals import batch, cubic, silicon
@@ -87,3 +90,10 @@ def test_a_column_has_its_unit_in_its_header():
         return [0.0] * len(batch)
 
     assert anything.column.header == "entropy_J_per_mol_K"
+
+
+def test_network_of_several_numbers_makes_no_column(monkeypatch):
+    gaps = SimpleNamespace(labels=(Label("gap", shape=(4,), unit="eV"),))
+    monkeypatch.setattr(columns, "load_predictor", lambda name: gaps)
+    with pytest.raises(ValueError, match=r"megnet-band-gap has \(4,\) of them"):
+        find_column("megnet-band-gap")

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matjax.models.potentials import MACE, NequIP, Springs
+from matjax.models.potentials import MACE, M3GNet, NequIP, Springs, TensorNet
+from matjax.models.properties import M3GNetProperties, MEGNet
 from matjax.predictors import Potential
 from matjax.weights import (
     read_potential,
+    require_settings,
     save_potential,
 )
 from tests.weights.damaged_files import (
@@ -148,3 +150,19 @@ def test_what_could_not_be_read_again_is_not_saved(tmp_path, model):
     potential = Potential(params={"a": jnp.zeros(())}, model=model)
     refused(lambda path: save_potential(potential, path), tmp_path / "a.safetensors")
     assert not (tmp_path / "a.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (M3GNet((8, 14)), {"degrees": 5}),
+        (TensorNet((8, 14)), {"channels": 0}),
+        (M3GNetProperties((8,), ("gap",)), {"turns": 10**6}),
+        (MEGNet((8,), ("gap",)), {"dense_widths": (64, 16)}),
+        (MEGNet((8,), ("gap",), query_width=16, sigmoid="hard"), {"sigmoid": "soft"}),
+    ],
+)
+def test_settings_of_networks_with_exchanges_are_saved_in_their_bounds(model, change):
+    require_settings(model, "here")
+    with pytest.raises(ValueError, match=f"here: .*{next(iter(change))}"):
+        require_settings(model.clone(**change), "here")

@@ -9,5 +9,7 @@ from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
     from matjax.models.properties.cgcnn import CGCNN as CGCNN
+    from matjax.models.properties.m3gnet import M3GNetProperties as M3GNetProperties
+    from matjax.models.properties.megnet import MEGNet as MEGNet
 
 import_when_used(__name__)
