@@ -54,20 +54,30 @@ class Inputs(NamedTuple):
     """Whether elements are mixed."""
 
 
-def inputs_of(graph: Graph, config: Settings, *, size: float = 1.0) -> Inputs:
+def inputs_of(
+    graph: Graph,
+    config: Settings,
+    *,
+    size: float = 1.0,
+    radial_of: Callable[[Array], Array] | None = None,
+    parity: bool = True,
+) -> Inputs:
     """Edges and species of a graph.
 
     Args:
         graph: at the network's cutoff.
         config: the network.
         size: multiplies the radial functions.
+        radial_of: these functions; by default Bessel functions that a polynomial ends.
+        parity: whether harmonics of odd degree are odd; else all count as even.
     """
 
-    def radial_of(r: Array) -> Array:
-        envelope = size * polynomial_envelope(r, config.cutoff, config.envelope)
+    def bessel(r: Array) -> Array:
+        envelope = polynomial_envelope(r, config.cutoff, config.envelope)
         return bessel_basis(r, config.basis, config.cutoff) * envelope[..., None]
 
-    edges = edge_basis(graph, config.lmax, radial_of)
+    function = bessel if radial_of is None else radial_of
+    edges = edge_basis(graph, config.lmax, lambda r: size * function(r), parity=parity)
     index = species_index(graph.numbers, config.species)
     shares = species_shares(graph, config.species).astype(edges.radial.dtype)
     irreps = f"{len(config.species)}x0e"

@@ -14,6 +14,8 @@ matgl          the published weights of matgl: M3GNet, TensorNet, MEGNet
 matgl_config   their settings
 matgl_lines    their key tables
 megnet         the published weights of the first MEGNet
+chgnet         the published CHGNet weights
+sevennet       the published weights of SevenNet-0
 """
 
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from matjax.weights.load import load_predictor as load_predictor
     from matjax.weights.matgl import read_matgl as read_matgl
     from matjax.weights.megnet import read_megnet as read_megnet
+    from matjax.weights.chgnet import read_chgnet as read_chgnet
     from matjax.weights.names import PRETRAINED as PRETRAINED
     from matjax.weights.names import Converted as Converted
     from matjax.weights.names import Embedded as Embedded
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from matjax.weights.names import pretrained as pretrained
     from matjax.weights.nequix import read_nequix as read_nequix
     from matjax.weights.placed import Placed as Placed
+    from matjax.weights.sevennet import read_sevennet as read_sevennet
     from matjax.weights.store import find as find
     from matjax.weights.store import whereabouts as whereabouts
 

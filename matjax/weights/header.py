@@ -73,6 +73,7 @@ BOUNDS: dict[str, Any] = {
     ],
     "cutoff": Length,
     "onset": Annotated[float, Field(ge=0, le=50)],
+    "xplor": Annotated[float | None, Field(ge=0, le=50)],
     "hidden": Annotated[str, AfterValidator(_irreps)],
     "lmax": Annotated[int, Field(ge=0, le=6)],
     "layers": Annotated[int, Field(ge=1, le=32)],
@@ -206,7 +207,8 @@ def _schema(name: str, kind: Callable[..., Any]) -> type[BaseModel]:
 
 def _require_together(values: Mapping[str, Any], place: Path | str) -> None:
     """Refuse settings that are right each for itself and not together."""
-    onset, cutoff = values.get("onset", 0), values.get("cutoff", 1)
+    onset = values.get("onset", 0) or values.get("xplor") or 0
+    cutoff = values.get("cutoff", 1)
     if onset >= cutoff:
         raise WeightsError(
             f"{place}: the onset of the switch must lie below the cutoff; received "

@@ -29,6 +29,7 @@ from matjax.weights.names import (
 )
 from matjax.weights.nequix import read_nequix
 from matjax.weights.placed import Placed
+from matjax.weights.sevennet import read_sevennet
 from matjax.weights.store import fetch, find, placed, require_published
 
 READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
@@ -41,6 +42,7 @@ READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
 PLACED: dict[str, Callable[[Path, Placed], Any]] = {
     "matgl": read_matgl,
     "megnet": read_megnet,
+    "sevennet": read_sevennet,
 }
 """Reader of arrays that users have placed, by the package that they are of."""
 

@@ -1,7 +1,11 @@
-"""NequIP with the refinements of Nequix: gates, RMS norm, shared or indexed skips.
+"""NequIP with the refinements of Nequix and the choices of SevenNet.
+
+Of Nequix: RMS norm, shared or indexed skips. Of SevenNet: an embedding of the species,
+learned frequencies, an XPLOR switch, features without parity.
 
 Sources: Batzner et al., Nat. Commun. 13, 2453 (2022); Koker et al., "Training a
-foundation model for materials on a budget", arXiv 2508.16067 (Nequix).
+foundation model for materials on a budget", arXiv 2508.16067 (Nequix); Park et al.,
+J. Chem. Theory Comput. 20, 4857 (2024) (SevenNet).
 """
 
 # pyright: reportArgumentType=false, reportOptionalMemberAccess=false
@@ -11,7 +15,10 @@ foundation model for materials on a budget", arXiv 2508.16067 (Nequix).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import flax.linen as nn
+import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
 from matjax.graphs import Graph
@@ -23,12 +30,22 @@ from matjax.nn import (
     inputs_of,
     neighbor_sums,
     node_energies,
+    polynomial_envelope,
+    sine_basis,
+    xplor_envelope,
 )
 from matjax.nn.e3nn import e3nn
 
 
 class NequIP(nn.Module):
     """Equivariant message passing on one-hot species; a scalar readout for each node.
+
+    With the polynomial envelope energies have two continuous derivatives by positions.
+    With an XPLOR switch they have one: force constants have a step where a distance
+    crosses its onset or the cutoff.
+
+    Without parity, features of odd degree count as even, vector products among them:
+    the energy of a chiral crystal is then not that of its mirror image.
 
     Attributes:
         species: atomic numbers, in the order of the one-hot encoding.
@@ -45,6 +62,11 @@ class NequIP(nn.Module):
         shift: eV, added to each node's energy.
         index_weights: whether skip connections have weights of each species' own.
         norm: whether features are normalised by :class:`RMSNorm`.
+        embed: whether species are embedded into the scalars of ``hidden`` first.
+        learned_basis: whether the frequencies of the Bessel functions are parameters.
+        xplor: Å, where an XPLOR switch begins; None for the polynomial envelope.
+        parity: whether features of odd degree are odd under inversion; if not, all
+            irreps of ``hidden`` are even.
     """
 
     species: tuple[int, ...]
@@ -61,16 +83,23 @@ class NequIP(nn.Module):
     shift: float = 0.0
     index_weights: bool = False
     norm: bool = True
+    embed: bool = False
+    learned_basis: bool = False
+    xplor: float | None = None
+    parity: bool = True
 
     @nn.compact
     def __call__(
         self, graph: Graph, *, read: bool = True
     ) -> Float[Array, "nodes"] | e3nn.IrrepsArray:
         """Node energies, eV, or without ``read`` the features they are read from."""
-        inputs = inputs_of(graph, self)
+        radial_of = self._radial_functions()
+        inputs = inputs_of(graph, self, radial_of=radial_of, parity=self.parity)
         features = inputs.shares
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
+        if self.embed:
+            features = e3nn.flax.Linear(scalars, name="embedding")(features)
         for i in range(self.layers):
             features = Interaction(
                 outputs=str(hidden if i < self.layers - 1 else scalars),
@@ -81,6 +110,23 @@ class NequIP(nn.Module):
             return features
         readout = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
         return node_energies(self, readout, inputs)
+
+    def _radial_functions(self) -> Callable[[Array], Array]:
+        frequencies = jnp.arange(1, self.basis + 1, dtype=float)
+        if self.learned_basis:
+            frequencies = self.param("frequencies", lambda _: frequencies)
+
+        def radial_of(r: Array) -> Array:
+            if self.xplor is None:
+                ends = polynomial_envelope(r, self.cutoff, self.envelope)
+            else:
+                ends = xplor_envelope(r, self.xplor, self.cutoff)
+            return (
+                sine_basis(r, frequencies.astype(r.dtype), self.cutoff)
+                * ends[..., None]
+            )
+
+        return radial_of
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
         """Node features of the last layer, scalars."""
