@@ -60,7 +60,7 @@ def polynomial_envelope(
 def xplor_envelope(
     r: Float[Array, "..."], onset: float, cutoff: float
 ) -> Float[Array, "..."]:
-    """1 up to the onset, 0 from the cutoff on; its second derivative has a step at both.
+    """1 up to the onset, 0 from the cutoff on; the second derivative steps at both.
 
     (c² − r²)² (c² + 2r² − 3o²) / (c² − o²)³ between onset o and cutoff c.
     Source: Brooks et al., J. Comput. Chem. 4, 187 (1983), Eq. 13, CHARMM's switch.

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from matjax.weights.checkpoint import save_network as save_network
     from matjax.weights.checkpoint import save_potential as save_potential
     from matjax.weights.checkpoint import save_predictor as save_predictor
+    from matjax.weights.chgnet import read_chgnet as read_chgnet
     from matjax.weights.header import require_settings as require_settings
     from matjax.weights.load import load_potential as load_potential
     from matjax.weights.load import load_predictor as load_predictor
     from matjax.weights.matgl import read_matgl as read_matgl
     from matjax.weights.megnet import read_megnet as read_megnet
-    from matjax.weights.chgnet import read_chgnet as read_chgnet
     from matjax.weights.names import PRETRAINED as PRETRAINED
     from matjax.weights.names import Converted as Converted
     from matjax.weights.names import Embedded as Embedded

@@ -18,6 +18,7 @@ from matjax.models import Kind, make_model
 from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
+from matjax.weights.chgnet import read_chgnet
 from matjax.weights.matgl import read_matgl
 from matjax.weights.megnet import read_megnet
 from matjax.weights.names import (
@@ -40,6 +41,7 @@ READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
 """Reader of each kind of network from each kind of file."""
 
 PLACED: dict[str, Callable[[Path, Placed], Any]] = {
+    "chgnet": read_chgnet,
     "matgl": read_matgl,
     "megnet": read_megnet,
     "sevennet": read_sevennet,
