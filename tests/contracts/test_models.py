@@ -8,6 +8,7 @@ from matjax.crystals import Crystal
 from matjax.models import registered
 from matjax.models.potentials import (
     MACE,
+    CHGNet,
     LennardJones,
     Morse,
     NequIP,
@@ -30,6 +31,21 @@ CASES = {
         [6, 6],
     ),
     "stillinger_weber": (StillingerWeber(), 1.0, [14, 14]),
+    "chgnet": (
+        CHGNet(
+            species=(12, 8),
+            cutoff=4.0,
+            bond_cutoff=3.2,
+            bonds=28,
+            features=6,
+            layers=3,
+            basis=4,
+            angular_basis=2,
+            head=(6,),
+        ),
+        1.0,
+        [12, 8],
+    ),
     "mace": (
         MACE(
             species=(12, 8),
