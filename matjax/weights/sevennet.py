@@ -115,10 +115,16 @@ def read_sevennet(path: str | Path, published: Placed) -> Potential:
     path = Path(path)
     place = settings_path(path)
     given = validated(SevenNet, json.dumps(read_json(place)), place)
+    onset, cutoff = given["switch"].onset, given["cutoff"]
+    if onset >= cutoff:
+        raise WeightsError(
+            f"{place}: the switch must begin below the cutoff; received {onset} and "
+            f"{cutoff} Å"
+        )
     state = read_state(path)
     model = NequIP(
         species=_species(given["places"], place),
-        cutoff=given["cutoff"],
+        cutoff=cutoff,
         hidden=_hidden(given["irreps"], given["layers"], place),
         lmax=given["lmax"],
         layers=given["layers"],
@@ -134,7 +140,7 @@ def read_sevennet(path: str | Path, published: Placed) -> Potential:
         norm=False,
         embed=True,
         learned_basis=True,
-        xplor=given["switch"].onset,
+        xplor=onset,
         parity=False,
     )
     shapes = parameter_shapes(model)

@@ -104,7 +104,17 @@ class CHGNet(nn.Module):
 
     @nn.compact
     def __call__(self, graph: Graph, *, moments: bool = False) -> Float[Array, "nodes"]:
-        """Node energies, eV, or with ``moments`` magnetic moments, μB."""
+        """Node energies, eV, or with ``moments`` magnetic moments, μB.
+
+        Raises:
+            ValueError: if there are fewer than two layers, or bonds are longer than
+                the cutoff.
+        """
+        if self.layers < 2 or self.bond_cutoff > self.cutoff:
+            raise ValueError(
+                "layers must be at least 2, and bond_cutoff no longer than cutoff; "
+                f"received {self.layers}, {self.bond_cutoff} and {self.cutoff} Å"
+            )
         n = self.features
         radial = self._radial(graph, self.cutoff, "frequencies")
         v = embedded_species(graph, self.species, n, name="embedding")
@@ -112,13 +122,10 @@ class CHGNet(nn.Module):
         weights = nn.Dense(n, use_bias=False, name="weigh_edges")(radial)
         corners = self._corners(graph)
         angles = self._angles(corners)
-        moment = None
         for i in range(self.layers - 1):
             v = AtomUpdate(n, self.norm, self.biased, name=f"atoms_{i}")(
                 graph, v, e, weights
             )
-            if i == self.layers - 2:
-                moment = jnp.abs(nn.Dense(1, name="moments")(v)[:, 0])
             e = BondUpdate(n, self.norm, self.biased, name=f"bonds_{i}")(
                 graph, corners, v, e, angles
             )
@@ -126,8 +133,10 @@ class CHGNet(nn.Module):
                 angles = AngleUpdate(n, self.norm, name=f"angles_{i}")(
                     corners, v, e, angles
                 )
-        if moments and moment is not None:
-            return moment
+            else:
+                moment = nn.Dense(1, name="moments")(v)[:, 0]
+                if moments:
+                    return jnp.abs(moment)
         last = f"atoms_{self.layers - 1}"
         v = AtomUpdate(n, self.norm, self.biased, name=last)(graph, v, e, weights)
         if self.norm:
