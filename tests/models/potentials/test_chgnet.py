@@ -10,10 +10,16 @@ from matjax.crystals import Crystal
 from matjax.graphs import reverse
 from matjax.models.potentials import CHGNet
 from matjax.predictors import Potential, energy, forces
+from matjax.testing import check_force_constants
 from tests.models.potentials.small_chgnet import SMALL
 
 ENERGY, FORCES = jax.jit(energy), jax.jit(forces)
 BOX = 20 * np.eye(3)
+CRYSTAL = Crystal.create(
+    [12, 8],
+    [[2.9, 0.1, 0.2], [1.3, 2.8, -0.1], [0.9, 0.7, 3.4]],
+    fractional=[[0.02, -0.03, 0.01], [0.41, 0.36, 0.55]],
+)
 
 
 def potential_of(seed=0, **settings):
@@ -34,9 +40,7 @@ def graph_of(potential, *positions):
 def test_both_directions_of_a_bond_keep_the_same_features():
     """So two edges are one bond of the original, whose features both ends share."""
     potential = potential_of(bonds=28, biased=True)
-    cell = [[2.9, 0.1, 0.2], [1.3, 2.8, -0.1], [0.9, 0.7, 3.4]]
-    sites = [[0.02, -0.03, 0.01], [0.41, 0.36, 0.55]]
-    graph = potential.graph(Crystal.create([12, 8], cell, fractional=sites))
+    graph = potential.graph(CRYSTAL)
 
     @jax.jit
     def watched(params, graph):
@@ -116,3 +120,10 @@ def test_an_atom_with_more_bonds_than_places_gives_no_number():
 def test_senseless_config_is_refused(change):
     with pytest.raises(ValueError, match="at least 2, and bond_cutoff no longer"):
         potential_of(**change)
+
+
+@pytest.mark.slow
+def test_force_constants_are_exact_with_updated_angles_and_biases():
+    """The contract's small network has neither."""
+    potential = potential_of(bonds=28, biased=True)
+    check_force_constants(potential, CRYSTAL)
