@@ -23,7 +23,12 @@ from matjax.nn.e3nn import e3nn
 from matjax.nn.embedding import species_shares
 from matjax.nn.equivariant import EdgeBasis, convolve, edge_basis, tensor_product_paths
 from matjax.nn.mlp import MLP
-from matjax.nn.radial import bessel_basis, polynomial_envelope
+from matjax.nn.radial import (
+    bessel_basis,
+    polynomial_envelope,
+    sine_basis,
+    xplor_envelope,
+)
 
 
 @runtime_checkable
@@ -59,7 +64,8 @@ def inputs_of(
     config: Settings,
     *,
     size: float = 1.0,
-    radial_of: Callable[[Array], Array] | None = None,
+    frequencies: Float[Array, "basis"] | None = None,
+    xplor: float | None = None,
     parity: bool = True,
 ) -> Inputs:
     """Edges and species of a graph.
@@ -68,16 +74,23 @@ def inputs_of(
         graph: at the network's cutoff.
         config: the network.
         size: multiplies the radial functions.
-        radial_of: these functions; by default Bessel functions that a polynomial ends.
+        frequencies: of the Bessel functions; by default 1, 2, …
+        xplor: Å, where an XPLOR switch begins; by default the polynomial ends them.
         parity: whether harmonics of odd degree are odd; else all count as even.
     """
 
-    def bessel(r: Array) -> Array:
-        envelope = polynomial_envelope(r, config.cutoff, config.envelope)
-        return bessel_basis(r, config.basis, config.cutoff) * envelope[..., None]
+    def radial_of(r: Array) -> Array:
+        if xplor is None:
+            envelope = polynomial_envelope(r, config.cutoff, config.envelope)
+        else:
+            envelope = xplor_envelope(r, xplor, config.cutoff)
+        if frequencies is None:
+            basis = bessel_basis(r, config.basis, config.cutoff)
+        else:
+            basis = sine_basis(r, frequencies.astype(r.dtype), config.cutoff)
+        return basis * (size * envelope)[..., None]
 
-    function = bessel if radial_of is None else radial_of
-    edges = edge_basis(graph, config.lmax, lambda r: size * function(r), parity=parity)
+    edges = edge_basis(graph, config.lmax, radial_of, parity=parity)
     index = species_index(graph.numbers, config.species)
     shares = species_shares(graph, config.species).astype(edges.radial.dtype)
     irreps = f"{len(config.species)}x0e"

@@ -91,6 +91,7 @@ BOUNDS: dict[str, Any] = {
     "sigma": Length,
     "distance": Length,
     "bond_cutoff": Length,
+    "rounding": Annotated[float, Field(ge=1e-7, le=0.5)],
     "bonds": Annotated[int, Field(ge=2, le=1000)],
     "angular_basis": Annotated[int, Field(ge=1, le=256)],
     "frequencies": Annotated[int, Field(ge=1, le=256)],

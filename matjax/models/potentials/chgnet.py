@@ -33,9 +33,6 @@ from matjax.nn import (
 )
 from matjax.numerics import safe_norm
 
-BELOW_ONE = 1 - 1e-6
-"""By which cosines are multiplied, so that angles of 0 and π have derivatives."""
-
 EPSILON = 1e-5
 """Added to variances by the layer norms of the published weights."""
 
@@ -67,9 +64,16 @@ class CHGNet(nn.Module):
 
     Energies have two continuous derivatives as neighbors cross either cutoff, unless
     ``biased``, where the first pair of bonds of a crystal that is shorter than the
-    bonds' cutoff moves all bonds by the bias. Functions of angles have a kink where
-    three atoms lie in a row, rounded off over some 10⁻³ rad: force constants of bonds
-    in a row, as in rock salt, come from this rounding.
+    bonds' cutoff moves all bonds by the bias: by 1.7 eV/atom in fcc potassium of that
+    bond length with version 0.2.0.
+
+    Functions of angles have a kink where three atoms lie in a row. Cosines times
+    1 − ``rounding`` round it off over √(2 rounding), with the published 10⁻⁶ over
+    10⁻³ rad. Exact force constants of crystals with bonds in a row are those of this
+    rounding, in no relation to forces at any larger displacement: the force on
+    magnesium in MgO by its displacement is 0.0 eV/Å² at 10⁻⁴ Å, 4.5 at 0.01 Å and 5.0
+    at 0.03 Å with version 0.3.0. A larger rounding makes another potential, whose
+    phonons mean something.
 
     Attributes:
         species: atomic numbers, in the order of the embedding's rows.
@@ -84,6 +88,7 @@ class CHGNet(nn.Module):
         head: widths of the readout's hidden layers.
         norm: whether gated perceptrons and the readout have layer norms.
         biased: whether L has a bias.
+        rounding: by how much cosines are less than those of the angles.
     """
 
     species: tuple[int, ...]
@@ -98,6 +103,7 @@ class CHGNet(nn.Module):
     head: tuple[int, ...] = (64, 64, 64)
     norm: bool = True
     biased: bool = False
+    rounding: float = 1e-6
 
     outputs: ClassVar[dict[str, str]] = {"magmoms": "magnetic_moments"}
     """Labels of what it gives beside energies, and the methods that do."""
@@ -171,7 +177,8 @@ class CHGNet(nn.Module):
         vectors = corners.bonds.graph.edge_vectors()
         units = vectors / safe_norm(vectors)[:, None]
         a, b = corners.pairs.pair(units)
-        angle = jnp.arccos(jnp.sum(a * b, axis=-1) * BELOW_ONE)[:, None]
+        cosines = jnp.sum(a * b, axis=-1) * (1 - self.rounding)
+        angle = jnp.arccos(cosines)[:, None]
         first = jnp.arange(1, self.angular_basis + 1, dtype=float)
         frequencies = self.param("angular_frequencies", lambda _: first)
         phases = angle * frequencies.astype(angle.dtype)

@@ -15,8 +15,6 @@ J. Chem. Theory Comput. 20, 4857 (2024) (SevenNet).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -30,9 +28,6 @@ from matjax.nn import (
     inputs_of,
     neighbor_sums,
     node_energies,
-    polynomial_envelope,
-    sine_basis,
-    xplor_envelope,
 )
 from matjax.nn.e3nn import e3nn
 
@@ -45,7 +40,8 @@ class NequIP(nn.Module):
     crosses its onset or the cutoff.
 
     Without parity, features of odd degree count as even, vector products among them:
-    the energy of a chiral crystal is then not that of its mirror image.
+    the energy of a chiral crystal is then not that of its mirror image (tellurium of
+    either hand: 1.3 meV/atom apart with SevenNet-0).
 
     Attributes:
         species: atomic numbers, in the order of the one-hot encoding.
@@ -93,8 +89,17 @@ class NequIP(nn.Module):
         self, graph: Graph, *, read: bool = True
     ) -> Float[Array, "nodes"] | e3nn.IrrepsArray:
         """Node energies, eV, or without ``read`` the features they are read from."""
-        radial_of = self._radial_functions()
-        inputs = inputs_of(graph, self, radial_of=radial_of, parity=self.parity)
+        frequencies = None
+        if self.learned_basis:
+            first = jnp.arange(1, self.basis + 1, dtype=float)
+            frequencies = self.param("frequencies", lambda _: first)
+        inputs = inputs_of(
+            graph,
+            self,
+            frequencies=frequencies,
+            xplor=self.xplor,
+            parity=self.parity,
+        )
         features = inputs.shares
         hidden = e3nn.Irreps(self.hidden)
         scalars = hidden.filter("0e")
@@ -110,23 +115,6 @@ class NequIP(nn.Module):
             return features
         readout = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
         return node_energies(self, readout, inputs)
-
-    def _radial_functions(self) -> Callable[[Array], Array]:
-        frequencies = jnp.arange(1, self.basis + 1, dtype=float)
-        if self.learned_basis:
-            frequencies = self.param("frequencies", lambda _: frequencies)
-
-        def radial_of(r: Array) -> Array:
-            if self.xplor is None:
-                ends = polynomial_envelope(r, self.cutoff, self.envelope)
-            else:
-                ends = xplor_envelope(r, self.xplor, self.cutoff)
-            return (
-                sine_basis(r, frequencies.astype(r.dtype), self.cutoff)
-                * ends[..., None]
-            )
-
-        return radial_of
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
         """Node features of the last layer, scalars."""

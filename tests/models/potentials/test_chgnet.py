@@ -127,3 +127,18 @@ def test_force_constants_are_exact_with_updated_angles_and_biases():
     """The contract's small network has neither."""
     potential = potential_of(bonds=28, biased=True)
     check_force_constants(potential, CRYSTAL)
+
+
+def test_kinks_of_atoms_in_a_row_are_rounded_off():
+    """With the published rounding, stiffness is another at a thousandth of an Å."""
+
+    def change(rounding):
+        potential = potential_of(rounding=rounding)
+        stiffness = []
+        for d in (1e-4, 0.02):
+            row = (0, d, 0), (2.0, 0, 0), (-2.1, 0, 0)
+            found = FORCES(potential, graph_of(potential, *row))
+            stiffness.append(-found[0, 1] / d)
+        return abs(stiffness[1] - stiffness[0])
+
+    assert change(1e-6) > 20 * change(1e-2)
