@@ -32,6 +32,19 @@ class Subgraph(NamedTuple):
         """Values of these edges, from those of the other graph's."""
         return values[self.slots]
 
+    def put(
+        self, values: Float[Array, "edges *features"], whole: Graph
+    ) -> Float[Array, "all *features"]:
+        """Values of these edges as those of the other graph's, 0 on the rest.
+
+        Args:
+            values: of the edges; those of empty slots do not count.
+            whole: the other graph.
+        """
+        mask = self.graph.edge_mask.reshape(-1, *(1,) * (values.ndim - 1))
+        zeros = jnp.zeros((len(whole.senders), *values.shape[1:]), values.dtype)
+        return zeros.at[self.slots].add(jnp.where(mask, values, 0))
+
 
 def within(graph: Graph, cutoff: float, degree: int | None = None) -> Subgraph:
     """The edges shorter than a second cutoff.

@@ -48,6 +48,7 @@ class Registered(NamedTuple):
 MODELS: dict[str, Registered] = {
     "cdvae": Registered("denoiser", "cdvae", "CDVAE"),
     "cgcnn": Registered("property", "cgcnn", "CGCNN"),
+    "chgnet": Registered("potential", "chgnet", "CHGNet"),
     "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),

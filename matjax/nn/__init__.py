@@ -63,6 +63,8 @@ from matjax.nn.radial import bessel_basis as bessel_basis
 from matjax.nn.radial import cosine_envelope as cosine_envelope
 from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
+from matjax.nn.radial import sine_basis as sine_basis
+from matjax.nn.radial import xplor_envelope as xplor_envelope
 from matjax.nn.set2set import Set2Set as Set2Set
 from matjax.nn.spherical_bessel import smooth_bessel_basis as smooth_bessel_basis
 from matjax.nn.spherical_bessel import spherical_bessel_basis as spherical_bessel_basis

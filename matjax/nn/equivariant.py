@@ -47,9 +47,18 @@ def edge_basis(
     graph: Graph,
     lmax: int,
     radial_of: Callable[[Float[Array, "..."]], Float[Array, "... basis"]],
+    *,
+    parity: bool = True,
 ) -> EdgeBasis:
-    """Spherical harmonics up to ``lmax`` and radial functions on a graph's edges."""
-    irreps = e3nn.s2_irreps(lmax)
+    """Spherical harmonics up to ``lmax`` and radial functions on a graph's edges.
+
+    Args:
+        graph: of the edges.
+        lmax: highest degree.
+        radial_of: the radial functions of a length.
+        parity: whether harmonics of odd degree are odd; else all count as even.
+    """
+    irreps = e3nn.s2_irreps(lmax, p_arg=-1 if parity else 1)
 
     def harmonics_of(vectors: Array) -> Array:
         return e3nn.spherical_harmonics(

@@ -23,7 +23,12 @@ from matjax.nn.e3nn import e3nn
 from matjax.nn.embedding import species_shares
 from matjax.nn.equivariant import EdgeBasis, convolve, edge_basis, tensor_product_paths
 from matjax.nn.mlp import MLP
-from matjax.nn.radial import bessel_basis, polynomial_envelope
+from matjax.nn.radial import (
+    bessel_basis,
+    polynomial_envelope,
+    sine_basis,
+    xplor_envelope,
+)
 
 
 @runtime_checkable
@@ -54,20 +59,38 @@ class Inputs(NamedTuple):
     """Whether elements are mixed."""
 
 
-def inputs_of(graph: Graph, config: Settings, *, size: float = 1.0) -> Inputs:
+def inputs_of(
+    graph: Graph,
+    config: Settings,
+    *,
+    size: float = 1.0,
+    frequencies: Float[Array, "basis"] | None = None,
+    xplor: float | None = None,
+    parity: bool = True,
+) -> Inputs:
     """Edges and species of a graph.
 
     Args:
         graph: at the network's cutoff.
         config: the network.
         size: multiplies the radial functions.
+        frequencies: of the Bessel functions; by default 1, 2, …
+        xplor: Å, where an XPLOR switch begins; by default the polynomial ends them.
+        parity: whether harmonics of odd degree are odd; else all count as even.
     """
 
     def radial_of(r: Array) -> Array:
-        envelope = size * polynomial_envelope(r, config.cutoff, config.envelope)
-        return bessel_basis(r, config.basis, config.cutoff) * envelope[..., None]
+        if xplor is None:
+            envelope = polynomial_envelope(r, config.cutoff, config.envelope)
+        else:
+            envelope = xplor_envelope(r, xplor, config.cutoff)
+        if frequencies is None:
+            basis = bessel_basis(r, config.basis, config.cutoff)
+        else:
+            basis = sine_basis(r, frequencies.astype(r.dtype), config.cutoff)
+        return basis * (size * envelope)[..., None]
 
-    edges = edge_basis(graph, config.lmax, radial_of)
+    edges = edge_basis(graph, config.lmax, radial_of, parity=parity)
     index = species_index(graph.numbers, config.species)
     shares = species_shares(graph, config.species).astype(edges.radial.dtype)
     irreps = f"{len(config.species)}x0e"

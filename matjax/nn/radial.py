@@ -15,8 +15,15 @@ def bessel_basis(
     The normalisation 2/c is that of the Nequix weights; DimeNet has √(2/c).
     Source: Gasteiger et al., ICLR 2020 (arXiv 2003.03123), Eq. 7.
     """
+    return sine_basis(r, jnp.arange(1, size + 1, dtype=r.dtype), cutoff)
+
+
+def sine_basis(
+    r: Float[Array, "..."], frequencies: Float[Array, "basis"], cutoff: float
+) -> Float[Array, "... basis"]:
+    """Functions (2/c) sin(fπr/c)/r of any frequencies f, such as learned ones."""
     # sin(kr)/r = k sinc(kr/π): finite at r = 0, with every derivative.
-    frequencies = jnp.arange(1, size + 1, dtype=r.dtype) / cutoff
+    frequencies = frequencies / cutoff
     return 2 / cutoff * jnp.pi * frequencies * jnp.sinc(frequencies * r[..., None])
 
 
@@ -48,6 +55,19 @@ def polynomial_envelope(
     x = jnp.minimum(r / cutoff, 1)
     a, b, c = (p + 1) * (p + 2) / 2, p * (p + 2), p * (p + 1) / 2
     return 1 - x**p * (a - x * (b - c * x))
+
+
+def xplor_envelope(
+    r: Float[Array, "..."], onset: float, cutoff: float
+) -> Float[Array, "..."]:
+    """1 up to the onset, 0 from the cutoff on; the second derivative steps at both.
+
+    (c² − r²)² (c² + 2r² − 3o²) / (c² − o²)³ between onset o and cutoff c.
+    Source: Brooks et al., J. Comput. Chem. 4, 187 (1983), Eq. 13, CHARMM's switch.
+    """
+    x = jnp.clip(r, onset, cutoff) ** 2
+    o, c = onset**2, cutoff**2
+    return (c - x) ** 2 * (c + 2 * x - 3 * o) / (c - o) ** 3
 
 
 def cosine_envelope(r: Float[Array, "..."], cutoff: float) -> Float[Array, "..."]:

@@ -7,6 +7,7 @@ potential   energies, forces, stresses, Hessian products: the only dE in matjax
 budget      how many crystals a device holds
 committee   several potentials as one, and how far they disagree
 property    networks that give properties, with their units
+outputs     what some potentials give beside energies
 calculator  a potential as an ASE calculator
 """
 
@@ -21,6 +22,7 @@ from matjax.predictors.network import Model as Model
 from matjax.predictors.network import Network as Network
 from matjax.predictors.network import initial_parameters as initial_parameters
 from matjax.predictors.network import parameter_shapes as parameter_shapes
+from matjax.predictors.outputs import other_outputs as other_outputs
 from matjax.predictors.potential import EnergyModel as EnergyModel
 from matjax.predictors.potential import Evaluation as Evaluation
 from matjax.predictors.potential import Potential as Potential

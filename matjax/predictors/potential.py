@@ -27,6 +27,8 @@ class EnergyModel(Model, Protocol):
     """What a network must offer to be a potential.
 
     Called with a :class:`matjax.graphs.Graph` it returns node energies (nodes,), eV.
+    What it gives beside them it names in ``outputs``; see
+    :func:`matjax.predictors.other_outputs`.
     """
 
 
@@ -175,8 +177,9 @@ def _prediction(result: Any, graph: int, atoms: slice, which: str) -> Prediction
     if not all(np.isfinite(x).all() for x in prediction):
         raise ValueError(
             f"energy, forces and stress must be finite; for {which} the potential "
-            f"gives an energy of {prediction.energy} eV: are atoms far too close, or "
-            "the parameters damaged?"
+            f"gives an energy of {prediction.energy} eV: are atoms far too close, has "
+            "one more neighbors than the model has places for, or are the parameters "
+            "damaged?"
         )
     return prediction
 

@@ -14,6 +14,8 @@ matgl          the published weights of matgl: M3GNet, TensorNet, MEGNet
 matgl_config   their settings
 matgl_lines    their key tables
 megnet         the published weights of the first MEGNet
+chgnet         the published CHGNet weights
+sevennet       the published weights of SevenNet-0
 """
 
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matjax.weights.checkpoint import save_network as save_network
     from matjax.weights.checkpoint import save_potential as save_potential
     from matjax.weights.checkpoint import save_predictor as save_predictor
+    from matjax.weights.chgnet import read_chgnet as read_chgnet
     from matjax.weights.header import require_settings as require_settings
     from matjax.weights.load import load_potential as load_potential
     from matjax.weights.load import load_predictor as load_predictor
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from matjax.weights.names import pretrained as pretrained
     from matjax.weights.nequix import read_nequix as read_nequix
     from matjax.weights.placed import Placed as Placed
+    from matjax.weights.sevennet import read_sevennet as read_sevennet
     from matjax.weights.store import find as find
     from matjax.weights.store import whereabouts as whereabouts
 

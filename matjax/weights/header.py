@@ -74,6 +74,7 @@ BOUNDS: dict[str, Any] = {
     ],
     "cutoff": Length,
     "onset": Annotated[float, Field(ge=0, le=50)],
+    "xplor": Annotated[float | None, Field(ge=0, le=50)],
     "hidden": Annotated[str, AfterValidator(_irreps)],
     "degrees": Annotated[int, Field(ge=1, le=4)],
     "three_body_cutoff": Length,
@@ -103,6 +104,10 @@ BOUNDS: dict[str, Any] = {
     "step": Annotated[float, Field(ge=0.01, le=50)],
     "sigma": Length,
     "distance": Length,
+    "bond_cutoff": Length,
+    "rounding": Annotated[float, Field(ge=1e-7, le=0.5)],
+    "bonds": Annotated[int, Field(ge=2, le=1000)],
+    "angular_basis": Annotated[int, Field(ge=1, le=256)],
     "frequencies": Annotated[int, Field(ge=1, le=256)],
     "times": Annotated[int, Field(ge=1, le=256)],
     "degree": Annotated[int, Field(ge=1, le=1000)],
@@ -221,7 +226,8 @@ def _schema(name: str, kind: Callable[..., Any]) -> type[BaseModel]:
 def _require_together(values: Mapping[str, Any], place: Path | str) -> None:
     """Refuse settings that are right each for itself and not together."""
     _require_widths(values, place)
-    onset, cutoff = values.get("onset", 0), values.get("cutoff", 1)
+    onset = values.get("onset", 0) or values.get("xplor") or 0
+    cutoff = values.get("cutoff", 1)
     if onset >= cutoff:
         raise WeightsError(
             f"{place}: the onset of the switch must lie below the cutoff; received "

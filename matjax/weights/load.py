@@ -18,6 +18,7 @@ from matjax.models import Kind, make_model
 from matjax.predictors import Potential, PropertyPredictor
 from matjax.weights.cgcnn import read_cgcnn
 from matjax.weights.checkpoint import read_potential, read_predictor
+from matjax.weights.chgnet import read_chgnet
 from matjax.weights.matgl import read_matgl
 from matjax.weights.megnet import read_megnet
 from matjax.weights.names import (
@@ -29,6 +30,7 @@ from matjax.weights.names import (
 )
 from matjax.weights.nequix import read_nequix
 from matjax.weights.placed import Placed
+from matjax.weights.sevennet import read_sevennet
 from matjax.weights.store import fetch, find, placed, require_published
 
 READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
@@ -39,8 +41,10 @@ READERS: dict[tuple[Kind, str], Callable[[Path], Any]] = {
 """Reader of each kind of network from each kind of file."""
 
 PLACED: dict[str, Callable[[Path, Placed], Any]] = {
+    "chgnet": read_chgnet,
     "matgl": read_matgl,
     "megnet": read_megnet,
+    "sevennet": read_sevennet,
 }
 """Reader of arrays that users have placed, by the package that they are of."""
 

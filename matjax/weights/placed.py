@@ -83,6 +83,18 @@ def _of_megnet(
     )
 
 
+def _of_chgnet(version: str, sha256: str, settings_sha256: str, about: str) -> Placed:
+    """Weights of CHGNet."""
+    return Placed(
+        file=f"chgnet_{version}.npz",
+        folder="chgnet",
+        sha256=sha256,
+        settings_sha256=settings_sha256,
+        source="https://github.com/CederGroupHub/chgnet",
+        about=f"energy, eV; {about}; H to Pu, of which Po to Ra are not trained",
+    )
+
+
 _MP_2018 = "Materials Project 2018.6.1, PBE and PBE+U"
 _MATPES = "MatPES 2025.1"
 PLACED = {
@@ -185,6 +197,34 @@ PLACED = {
         "Fermi energy, eV; Materials Project 2019.4.1, PBE and PBE+U",
         property="fermi_energy",
         unit="eV",
+    ),
+    "chgnet-0.3.0": _of_chgnet(
+        "0.3.0",
+        "0d5f51fd55f9bd242117dd5732eeeb97fef5c573a1f45c2920f5b3fc159489c2",
+        "9e7de3a3d035ade66db0f86cf9012642511b18750f523e4c010cc93cdf90a036",
+        "MPtrj, PBE and PBE+U with the corrections of the Materials Project",
+    ),
+    "chgnet-0.2.0": _of_chgnet(
+        "0.2.0",
+        "4876102024db5ade6800dd68c1ced5d8a03542f2d0a21b5a96a798cc9fea52ec",
+        "963e1f97c282ee3d407d47294e7514114d91465ea3c400e96f96732715c51b87",
+        "MPtrj, PBE and PBE+U with the corrections of the Materials Project",
+    ),
+    "chgnet-r2scan": _of_chgnet(
+        "r2scan",
+        "50893e9514c6786a57df8849a46d33dff9c921958171924be4d716a08fc21a43",
+        "7bd66335afbf76f7fcd63c5cb322faeb6a5d8405328faf4795b3e0170f905544",
+        "MPtrj, then relaxations of the Materials Project, r2SCAN",
+    ),
+    "sevennet-0": Placed(
+        file="sevennet_0_11Jul2024.npz",
+        folder="sevennet",
+        sha256="dd4664bf6bd5048d3ccbd5dc7ced916db31f4be98ec5288f4a9e3c60eaebfe24",
+        settings_sha256=(
+            "140a7fd244c972c63c01a4d70e937acae498820be8d4348b416f7b28a867b36c"
+        ),
+        source="https://github.com/MDIL-SNU/SevenNet",
+        about="energy, eV; MPtrj, PBE and PBE+U, not corrected; 89 elements, H to Pu",
     ),
 }
 """Networks by name."""

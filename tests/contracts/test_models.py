@@ -8,6 +8,7 @@ from matjax.crystals import Crystal
 from matjax.models import registered
 from matjax.models.potentials import (
     MACE,
+    CHGNet,
     LennardJones,
     M3GNet,
     Morse,
@@ -42,6 +43,21 @@ CASES = {
             layers=1,
             degrees=3,
             basis=2,
+        ),
+        1.0,
+        [12, 8],
+    ),
+    "chgnet": (
+        CHGNet(
+            species=(12, 8),
+            cutoff=4.0,
+            bond_cutoff=3.2,
+            bonds=28,
+            features=6,
+            layers=2,
+            basis=4,
+            angular_basis=2,
+            head=(6,),
         ),
         1.0,
         [12, 8],

@@ -44,6 +44,16 @@ def test_shorter_edges_are_those_of_a_shorter_cutoff():
         within(graph, 2.8, degree=61)
 
 
+def test_values_of_shorter_edges_are_put_where_they_were_taken():
+    graph = batch(degree=60)
+    found = within(graph, 2.8, degree=40)
+    lengths = safe_norm(graph.edge_vectors())
+    back = found.put(found.take(lengths), graph)
+    short = np.asarray(graph.edge_mask & (lengths < 2.8))
+    assert 0 < short.sum() < np.asarray(graph.edge_mask).sum()
+    assert_allclose(back, np.where(short, lengths, 0))
+
+
 def test_the_nearest_are_kept():
     graph = batch(degree=60)
     found = nearest(graph, 3)

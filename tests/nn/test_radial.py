@@ -11,6 +11,8 @@ from matjax.nn import (
     cosine_envelope,
     gaussian_basis,
     polynomial_envelope,
+    sine_basis,
+    xplor_envelope,
 )
 
 CUTOFF = 5.0
@@ -34,6 +36,31 @@ def test_bessel_functions_are_smooth_at_the_origin():
     assert_allclose(value, 2 / CUTOFF * np.pi * np.arange(1, 4) / CUTOFF, rtol=1e-12)
     slope = jax.jacfwd(lambda r: bessel_basis(r[None], 3, CUTOFF)[0])(jnp.zeros(()))
     assert_allclose(slope, 0, atol=1e-12)
+
+
+def test_frequencies_may_be_any_numbers():
+    r, frequencies = jnp.linspace(0.5, CUTOFF, 9), jnp.array([0.8, 1.9])
+    expected = 2 / CUTOFF * np.sin(frequencies * np.pi * r[:, None] / CUTOFF)
+    assert_allclose(
+        sine_basis(r, frequencies, CUTOFF), expected / r[:, None], rtol=1e-12
+    )
+    whole = jnp.arange(1.0, 5.0)
+    assert_allclose(sine_basis(r, whole, CUTOFF), bessel_basis(r, 4, CUTOFF))
+
+
+def test_switch_is_one_before_its_onset_and_ends_with_its_slope():
+    onset = 4.5
+    switch = lambda r: xplor_envelope(r, onset, CUTOFF)
+    slope = jax.grad(switch)
+    for r, value in ((1.0, 1.0), (onset, 1.0), (CUTOFF, 0.0), (6.0, 0.0)):
+        assert_allclose(switch(jnp.asarray(r)), value, atol=1e-12)
+    for r in (onset, CUTOFF):
+        for side in (-1e-7, 1e-7):
+            # The second derivative, at most 30/Å² here, times 1e-7 Å.
+            assert_allclose(slope(jnp.asarray(r + side)), 0, atol=1e-5)
+    # Half way in r² the polynomial is 1/2 by its symmetry.
+    half = np.sqrt((onset**2 + CUTOFF**2) / 2)
+    assert_allclose(switch(jnp.asarray(half)), 0.5, rtol=1e-12)
 
 
 @pytest.mark.parametrize("p", [2.0, 6.0])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.models.potentials.chgnet import CHGNet as CHGNet
     from matjax.models.potentials.m3gnet import M3GNet as M3GNet
     from matjax.models.potentials.mace import MACE as MACE
     from matjax.models.potentials.nequip import NequIP as NequIP

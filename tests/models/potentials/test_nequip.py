@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
 from matjax.models.potentials import NequIP
-from matjax.predictors import Potential
+from matjax.predictors import Potential, energy
+from matjax.testing import CHECKS
 
 CUTOFF = 4.0
 SMALL = {
@@ -20,6 +21,19 @@ SMALL = {
     "radial_widths": (4,),
 }
 EVALUATE = jax.jit(Potential.node_energies)
+ENERGY = jax.jit(energy)
+SEVEN = {
+    **SMALL,
+    "hidden": "3x0e + 2x1e + 2x2e",
+    "lmax": 2,
+    "layers": 3,
+    "norm": False,
+    "embed": True,
+    "learned_basis": True,
+    "xplor": 3.5,
+    "parity": False,
+}
+"""The choices of SevenNet."""
 
 
 def potential_of(**settings):
@@ -66,3 +80,29 @@ def test_energies_are_scaled_and_shifted():
     other = plain.replace(model=plain.model.clone(scale=2.5, shift=-4.0))
     expected = 2.5 * node_energies(plain, row) - 4.0
     assert_allclose(node_energies(other, row), expected, rtol=1e-12)  # round-off
+
+
+def test_without_parity_chiral_clusters_differ_from_their_mirror_images():
+    chiral = [[0, 0, 0], [1.9, 0, 0], [0.3, 2.1, 0], [0.2, 0.5, 2.3]]
+    for settings, differs in ((SEVEN, True), ({**SMALL, "layers": 3}, False)):
+        potential = Potential.create(NequIP(**settings)).astype(jnp.float64)
+
+        def total(turn, potential=potential):
+            atoms = Crystal.create(
+                [14, 8, 14, 8], 40 * np.eye(3), positions=chiral @ turn, pbc=False
+            )
+            return ENERGY(potential, potential.graph(atoms))[0]
+
+        here = total(np.eye(3))
+        assert_allclose(total(np.diag([-1.0, -1.0, 1.0])), here, rtol=1e-10)
+        mirrored = abs(total(np.diag([1.0, 1.0, -1.0])) - here)
+        assert (mirrored > 1e-7) == differs
+
+
+# The continuity check tells of forces; second derivatives have steps by design.
+@pytest.mark.parametrize("check", ["continuity", "derivatives", "force_constants"])
+def test_the_choices_of_sevennet_obey_the_contract(check):
+    potential = Potential.create(NequIP(**SEVEN)).astype(jnp.float64)
+    cell = [[2.9, 0.1, 0.2], [1.3, 2.8, -0.1], [0.9, 0.7, 3.4]]
+    sites = [[0.02, -0.03, 0.01], [0.41, 0.36, 0.55]]
+    CHECKS[check](potential, Crystal.create([14, 8], cell, fractional=sites))
