@@ -46,15 +46,21 @@ class Registered(NamedTuple):
 
 
 MODELS: dict[str, Registered] = {
+    "alignn": Registered("property", "alignn", "ALIGNN"),
     "cdvae": Registered("denoiser", "cdvae", "CDVAE"),
     "cgcnn": Registered("property", "cgcnn", "CGCNN"),
     "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
+    "ewald": Registered("property", "schnet", "EwaldSchNet"),
+    "gatgnn": Registered("property", "gatgnn", "GATGNN"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),
     "mace": Registered("potential", "mace", "MACE"),
+    "matformer": Registered("property", "matformer", "Matformer"),
     "mattergen": Registered("denoiser", "mattergen", "MatterGen"),
     "morse": Registered("potential", "pair", "Morse"),
     "nequip": Registered("potential", "nequip", "NequIP"),
+    "schnet": Registered("property", "schnet", "SchNet"),
+    "schnet_potential": Registered("potential", "schnet", "SchNetPotential"),
     "springs": Registered("potential", "pair", "Springs"),
     "stillinger_weber": Registered("potential", "stillinger_weber", "StillingerWeber"),
     "symat": Registered("denoiser", "symat", "SyMat"),

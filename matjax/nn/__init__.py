@@ -3,6 +3,9 @@
 radial         bases of the edge length, envelopes
 norms          norms of features, row by row
 embedding      elements as inputs, one on each atom or mixed
+readout        properties by name from features of crystals
+continuous_filters    messages of SchNet
+reciprocal_messages   messages through reciprocal space, beside others
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
@@ -22,11 +25,14 @@ from matjax.nn.conditions import ADAPTER as ADAPTER
 from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
 from matjax.nn.conditions import Adapter as Adapter
 from matjax.nn.conditions import condition_slices as condition_slices
+from matjax.nn.continuous_filters import ContinuousFilters as ContinuousFilters
+from matjax.nn.continuous_filters import shifted_softplus as shifted_softplus
 from matjax.nn.density import at_density as at_density
 from matjax.nn.directional import DirectedEdges as DirectedEdges
 from matjax.nn.directional import DirectionalNetwork as DirectionalNetwork
 from matjax.nn.directional import EdgeForces as EdgeForces
 from matjax.nn.directional import directed_edges as directed_edges
+from matjax.nn.embedding import atom_energies as atom_energies
 from matjax.nn.embedding import embedded_species as embedded_species
 from matjax.nn.embedding import species_shares as species_shares
 from matjax.nn.equivariant import EdgeBasis as EdgeBasis
@@ -54,6 +60,9 @@ from matjax.nn.norms import feature_norm as feature_norm
 from matjax.nn.radial import bessel_basis as bessel_basis
 from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
+from matjax.nn.radial import spaced_gaussians as spaced_gaussians
+from matjax.nn.readout import property_readout as property_readout
+from matjax.nn.reciprocal_messages import ReciprocalMessages as ReciprocalMessages
 from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction
 from matjax.nn.tensors import TensorReadout as TensorReadout
 from matjax.nn.tensors import tensor_basis as tensor_basis

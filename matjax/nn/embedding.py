@@ -25,6 +25,20 @@ def species_shares(
     return jax.nn.one_hot(index, len(species), dtype=graph.positions.dtype)
 
 
+def atom_energies(
+    network: nn.Module, graph: Graph, species: tuple[int, ...]
+) -> Float[Array, "nodes"]:
+    """An energy of each element's own, eV, mixed by the shares where elements are.
+
+    Makes the parameter ``atom_energies`` (species,), in a compact method; trainings set
+    it from their data.
+    """
+    table = network.param("atom_energies", nn.initializers.zeros, (len(species),))
+    if graph.composition is None:
+        return table[species_index(graph.numbers, species)]
+    return species_shares(graph, species) @ table
+
+
 def embedded_species(
     graph: Graph, species: tuple[int, ...], features: int, *, name: str
 ) -> Float[Array, "nodes features"]:

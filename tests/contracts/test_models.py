@@ -11,6 +11,7 @@ from matjax.models.potentials import (
     LennardJones,
     Morse,
     NequIP,
+    SchNetPotential,
     Springs,
     StillingerWeber,
 )
@@ -30,6 +31,20 @@ CASES = {
         [6, 6],
     ),
     "stillinger_weber": (StillingerWeber(), 1.0, [14, 14]),
+    "schnet_potential": (
+        SchNetPotential(
+            species=(12, 8),
+            cutoff=4.0,
+            features=5,
+            layers=2,
+            step=0.5,
+            readout_width=4,
+            waves=4,
+            wave_cutoff=2.5,
+        ),
+        1.0,
+        [12, 8],
+    ),
     "mace": (
         MACE(
             species=(12, 8),

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.models.properties.alignn import ALIGNN as ALIGNN
     from matjax.models.properties.cgcnn import CGCNN as CGCNN
+    from matjax.models.properties.gatgnn import GATGNN as GATGNN
+    from matjax.models.properties.matformer import Matformer as Matformer
+    from matjax.models.properties.schnet import EwaldSchNet as EwaldSchNet
+    from matjax.models.properties.schnet import SchNet as SchNet
 
 import_when_used(__name__)
