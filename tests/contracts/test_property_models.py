@@ -50,7 +50,7 @@ CASES = {
 }
 
 OF_SHELLS = {"cell_choice", "neighbors", "permutation", "supercell"}
-"""Checks that a choice among equal distances breaks: quick ones on the cubic crystal."""
+"""Checks that a choice among equal distances would fail."""
 
 EXEMPT = {("matformer", "supercell")}
 """Images of an atom are those by the cell that was given, as the docstring says."""
@@ -75,7 +75,7 @@ def cases():
         yield pytest.param(check, CUBIC, id=f"{check}-cubic", marks=marks)
 
 
-@pytest.mark.parametrize(("check", "crystal"), cases())
+@pytest.mark.parametrize(("check", "crystal"), [*cases()])
 def test_model_obeys(request, check, predictor, crystal):
     if (request.node.callspec.params["predictor"], check) in EXEMPT:
         with pytest.raises(AssertionError, match="supercell"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.nn import bessel_basis, polynomial_envelope
+from matjax.nn import bessel_basis, polynomial_envelope, spaced_gaussians
 
 CUTOFF = 5.0
 
@@ -41,3 +41,10 @@ def test_envelope_vanishes_with_two_derivatives_at_the_cutoff(p):
         # The third derivative is about 100/c³; 1e-6 from the end it gives 1e-5.
         assert_allclose(function(just_inside), 0, atol=1e-4)
         assert function(jnp.asarray(CUTOFF * 1.1)) == 0
+
+
+def test_spaced_gaussians_have_centers_at_both_ends():
+    basis = spaced_gaussians(jnp.array([-1.0, 0.5]), -1.0, 1.0, 5)
+    centers = np.linspace(-1, 1, 5)
+    for row, x in zip(basis, (-1.0, 0.5), strict=True):
+        assert_allclose(row, np.exp(-((x - centers) ** 2) / 0.5), rtol=1e-12)
