@@ -97,7 +97,7 @@ def test_output_is_the_formula_of_the_docstring():
 
 def test_angles_tell_what_distances_do_not():
     # An atom with three neighbors, which do not see each other within 2 Å. They must
-    # differ: a mean of equal messages is what it is, whatever angles weigh them.
+    # differ: a mean of equal features is what it is, whatever weighs them.
     near = MODEL.clone(cutoff=2.0)
     params = parameters(near)
     predict = jax.jit(near.apply)
@@ -106,7 +106,7 @@ def test_angles_tell_what_distances_do_not():
         angles, r = np.radians([*degrees]), np.array([1.5, 1.6, 1.7])
         ends = np.array([r * np.cos(angles), r * np.sin(angles), 0 * angles]).T
         atoms = Crystal.create(
-            [14, 8, 8, 8], 20 * np.eye(3), positions=[[0, 0, 0], *ends]
+            [14, 8, 14, 8], 20 * np.eye(3), positions=[[0, 0, 0], *ends]
         )
         return predict({"params": params}, build_graph(atoms, 2.0))["gap"][0]
 
