@@ -59,6 +59,7 @@ MODELS: dict[str, Registered] = {
     "mattergen": Registered("denoiser", "mattergen", "MatterGen"),
     "morse": Registered("potential", "pair", "Morse"),
     "nequip": Registered("potential", "nequip", "NequIP"),
+    "potnet": Registered("property", "potnet", "PotNet"),
     "schnet": Registered("property", "schnet", "SchNet"),
     "schnet_potential": Registered("potential", "schnet", "SchNetPotential"),
     "springs": Registered("potential", "pair", "Springs"),

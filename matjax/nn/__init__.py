@@ -6,6 +6,8 @@ embedding      elements as inputs, one on each atom or mixed
 readout        properties by name from features of crystals
 continuous_filters    messages of SchNet
 reciprocal_messages   messages through reciprocal space, beside others
+reduced_cells  short lattice vectors under jit
+lattice_sums   pair potentials summed over all images
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
@@ -53,6 +55,8 @@ from matjax.nn.latent import Head as Head
 from matjax.nn.latent import LatentPrior as LatentPrior
 from matjax.nn.latent import PriorKind as PriorKind
 from matjax.nn.latent import divergence as divergence
+from matjax.nn.lattice_sums import exponential_sums as exponential_sums
+from matjax.nn.lattice_sums import power_sums as power_sums
 from matjax.nn.mlp import MLP as MLP
 from matjax.nn.norms import Affine as Affine
 from matjax.nn.norms import FeatureNorm as FeatureNorm
@@ -63,6 +67,7 @@ from matjax.nn.radial import polynomial_envelope as polynomial_envelope
 from matjax.nn.radial import spaced_gaussians as spaced_gaussians
 from matjax.nn.readout import property_readout as property_readout
 from matjax.nn.reciprocal_messages import ReciprocalMessages as ReciprocalMessages
+from matjax.nn.reduced_cells import reduction as reduction
 from matjax.nn.symmetric_contraction import SymmetricContraction as SymmetricContraction
 from matjax.nn.tensors import TensorReadout as TensorReadout
 from matjax.nn.tensors import tensor_basis as tensor_basis

@@ -12,6 +12,7 @@ from matjax.models.properties import (
     GATGNN,
     EwaldSchNet,
     Matformer,
+    PotNet,
     SchNet,
 )
 from matjax.predictors import PropertyPredictor
@@ -46,14 +47,15 @@ CASES = {
     "ewald": EwaldSchNet(**COMMON, step=0.5, waves=3, wave_cutoff=1.5),
     "gatgnn": GATGNN(**COMMON, step=0.5, heads=2),
     "matformer": Matformer(**COMMON, basis=12, heads=2),
+    "potnet": PotNet(**COMMON, basis=8, cells=3),
     "schnet": SchNet(**COMMON, step=0.5),
 }
 
 OF_SHELLS = {"cell_choice", "neighbors", "permutation", "supercell"}
 """Checks that a choice among equal distances would fail."""
 
-EXEMPT = {("matformer", "supercell")}
-"""Images of an atom are those by the cell that was given, as the docstring says."""
+EXEMPT = {("matformer", "supercell"), ("potnet", "supercell")}
+"""Images of atoms are those by the cell that was given, as the docstrings say."""
 
 
 @pytest.fixture(scope="module", params=CASES)

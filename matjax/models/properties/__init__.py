@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matjax.models.properties.cgcnn import CGCNN as CGCNN
     from matjax.models.properties.gatgnn import GATGNN as GATGNN
     from matjax.models.properties.matformer import Matformer as Matformer
+    from matjax.models.properties.potnet import PotNet as PotNet
     from matjax.models.properties.schnet import EwaldSchNet as EwaldSchNet
     from matjax.models.properties.schnet import SchNet as SchNet
 

@@ -7,7 +7,6 @@ the published code.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -21,6 +20,7 @@ from matjax.nn import (
     embedded_species,
     feature_norm,
     property_readout,
+    reduction,
     spaced_gaussians,
 )
 from matjax.numerics import safe_norm
@@ -28,8 +28,6 @@ from matjax.numerics import safe_norm
 IMAGES = 6
 """Of each atom, the nearest along different lines: their lengths hold the lattice."""
 
-_ROUNDS = 8
-"""Of the reduction of a cell."""
 _HALF = np.array(
     [(i, j, k) for i in range(-2, 3) for j in range(-2, 3) for k in range(-2, 3)]
 )[63:]
@@ -185,30 +183,6 @@ def image_distances(graph: Graph) -> Float[Array, "graphs images"]:
 
 def _shortest(cell: Float[Array, "3 3"]) -> Float[Array, "images"]:
     steps = jnp.asarray(_HALF, cell.dtype)
-    matrix = jax.lax.stop_gradient(_reduction(cell))
-    vectors = steps @ matrix @ cell
+    vectors = steps @ reduction(cell) @ cell
     lengths = safe_norm(vectors)
     return jnp.sort(lengths)[:IMAGES]
-
-
-def _reduction(cell: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
-    """Integer matrix whose product with a cell has short vectors (Semaev's algorithm).
-
-    Source: I. Semaev, in Cryptography and Lattices (2001), p. 181: Minkowski reduction
-    in three dimensions, a vector after the other against the two shorter ones.
-    """
-
-    def once(_: Any, matrix: Array) -> Array:
-        vectors = matrix @ cell
-        order = jnp.argsort(jnp.sum(vectors**2, axis=1))
-        a, b, c = vectors[order]
-        m = matrix[order]
-        # The second against the first, the third against the plane of both.
-        step = jnp.rint(a @ b / (a @ a))
-        m = m.at[1].add(-step * m[0])
-        b = b - step * a
-        gram = jnp.array([[a @ a, a @ b], [a @ b, b @ b]])
-        x, y = jnp.rint(jnp.linalg.solve(gram, jnp.array([a @ c, b @ c])))
-        return m.at[2].add(-x * m[0] - y * m[1])
-
-    return jax.lax.fori_loop(0, _ROUNDS, once, jnp.eye(3, dtype=cell.dtype))
