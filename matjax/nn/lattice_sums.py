@@ -12,12 +12,12 @@ crystals Lin et al., ICML 2023 (arXiv 2306.10045, PotNet), section 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from matjax.arrays import Array, Bool, Float
 from matjax.graphs import integer_wave_vectors
@@ -85,7 +85,7 @@ def power_sums(
     near = POWERS[power].near
     r = lattice.distances()
     safe = jnp.where(lattice.itself, 1.0, r)
-    gamma = {1: np.sqrt(np.pi), 6: 2.0}[power]
+    gamma = math.gamma(power / 2)
     terms = jnp.where(lattice.itself, 0, near(eta * safe**2) / safe**power)
     total = terms.sum(axis=-1) + lattice.waves(power, eta)
     total = total + 2 * jnp.pi**1.5 * eta ** ((power - 3) / 2) / ((power - 3) * volume)

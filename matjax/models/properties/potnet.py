@@ -103,8 +103,8 @@ class PotNet(nn.Module):
         start = nn.initializers.constant(jnp.array([-0.801, 0.145, -0.074]))
         weights = self.param("potentials", start, (3,))
         vectors = pairs.gather(graph.positions) - pairs.spread(graph.positions)
-        eye = jnp.eye(3, dtype=graph.cell.dtype)
-        cells = jnp.where(graph.graph_mask[:, None, None], graph.cell, eye)
+        wide = self.cutoff * jnp.eye(3, dtype=graph.cell.dtype)  # where all sums end
+        cells = jnp.where(graph.graph_mask[:, None, None], graph.cell, wide)
         cells = pairs.spread(graph.per_node(cells))
 
         def sums(vector: Array, cell: Array) -> Array:
@@ -151,4 +151,4 @@ def multiquadrics(x: Float[Array, "rows"], size: int) -> Float[Array, "rows basi
     """√(1 + ((x − μ)/step)²) with centers μ over the range of potentials."""
     centers, step = np.linspace(*RANGE, size, retstep=True)
     centers = jnp.asarray(centers, x.dtype)
-    return jnp.sqrt(1 + jnp.square((x[:, None] - centers) / step))
+    return jnp.sqrt(1 + jnp.square((x[:, None] - centers) / float(step)))
