@@ -40,6 +40,7 @@ from matjax.graphs.shapes import require_policy as require_policy
 from matjax.graphs.shapes import standard_reach as standard_reach
 from matjax.graphs.shapes import standard_shape as standard_shape
 from matjax.graphs.shells import nearest_neighbors as nearest_neighbors
+from matjax.graphs.shells import neighbor_weights as neighbor_weights
 from matjax.graphs.shells import shell_weights as shell_weights
 from matjax.graphs.subgraphs import Reverse as Reverse
 from matjax.graphs.subgraphs import Subgraph as Subgraph

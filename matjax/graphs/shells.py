@@ -13,6 +13,7 @@ import numpy as np
 
 from matjax.arrays import Array, Bool, Float, Int
 from matjax.crystals import Crystal, Neighbors, neighbors
+from matjax.graphs.graph import Graph
 
 SHELL_TOLERANCE = 1e-4
 """Relative step between successive distances from which on a new shell begins.
@@ -71,6 +72,23 @@ def is_nearest(
     keep = np.empty(len(r), dtype=bool)
     keep[order] = shell_start - atom_start < n_nearest
     return keep
+
+
+def neighbor_weights(
+    graph: Graph, distances: Float[Array, "edges"], n_nearest: int | None
+) -> Float[Array, "edges 1"]:
+    """What each edge counts: its share in the places of its receiver, see below.
+
+    Args:
+        graph: of the edges.
+        distances: their lengths, Å.
+        n_nearest: number of places; None for all edges, which then count 1.
+    """
+    if n_nearest is None:
+        return jnp.ones_like(distances)[:, None]  # sums leave out empty slots
+    slots = (graph.n_nodes, graph.degree)
+    mask = graph.edge_mask.reshape(slots)
+    return shell_weights(distances.reshape(slots), mask, n_nearest).reshape(-1, 1)
 
 
 def shell_weights(

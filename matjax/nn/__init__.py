@@ -3,6 +3,11 @@
 radial         bases of the edge length, envelopes
 norms          norms of features, row by row
 embedding      elements as inputs, one on each atom or mixed
+readout        properties by name from features of crystals
+continuous_filters    messages of SchNet
+reciprocal_messages   messages through reciprocal space, beside others
+reduced_cells  short lattice vectors under jit
+lattice_sums   pair potentials summed over all images
 mlp            multilayer perceptrons as bound pure functions
 equivariant    tensor-product convolution, gate, norm
 interaction    species, edges, sums over neighbors, energies of equivariant networks
@@ -26,6 +31,8 @@ from matjax.nn.conditions import ADAPTER as ADAPTER
 from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
 from matjax.nn.conditions import Adapter as Adapter
 from matjax.nn.conditions import condition_slices as condition_slices
+from matjax.nn.continuous_filters import ContinuousFilters as ContinuousFilters
+from matjax.nn.continuous_filters import shifted_softplus as shifted_softplus
 from matjax.nn.density import at_density as at_density
 from matjax.nn.directional import DirectedEdges as DirectedEdges
 from matjax.nn.directional import DirectionalNetwork as DirectionalNetwork
@@ -52,6 +59,8 @@ from matjax.nn.latent import Head as Head
 from matjax.nn.latent import LatentPrior as LatentPrior
 from matjax.nn.latent import PriorKind as PriorKind
 from matjax.nn.latent import divergence as divergence
+from matjax.nn.lattice_sums import exponential_sums as exponential_sums
+from matjax.nn.lattice_sums import power_sums as power_sums
 from matjax.nn.mlp import MLP as MLP
 from matjax.nn.norms import Affine as Affine
 from matjax.nn.norms import FeatureNorm as FeatureNorm
@@ -65,6 +74,10 @@ from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
 from matjax.nn.radial import sine_basis as sine_basis
 from matjax.nn.radial import xplor_envelope as xplor_envelope
+from matjax.nn.radial import spaced_gaussians as spaced_gaussians
+from matjax.nn.readout import property_readout as property_readout
+from matjax.nn.reciprocal_messages import ReciprocalMessages as ReciprocalMessages
+from matjax.nn.reduced_cells import reduction as reduction
 from matjax.nn.set2set import Set2Set as Set2Set
 from matjax.nn.spherical_bessel import smooth_bessel_basis as smooth_bessel_basis
 from matjax.nn.spherical_bessel import spherical_bessel_basis as spherical_bessel_basis

@@ -20,7 +20,7 @@ from matjax.arrays import Array, Float, Int
 from matjax.elements import species_index
 from matjax.graphs import Graph
 from matjax.nn.e3nn import e3nn
-from matjax.nn.embedding import species_shares
+from matjax.nn.embedding import species_energies, species_shares
 from matjax.nn.equivariant import EdgeBasis, convolve, edge_basis, tensor_product_paths
 from matjax.nn.mlp import MLP
 from matjax.nn.radial import (
@@ -157,14 +157,12 @@ def neighbor_sums(
 
 
 def node_energies(
-    network: nn.Module, readout: Float[Array, "nodes"], inputs: Inputs
+    network: nn.Module, readout: Float[Array, "nodes"], graph: Graph
 ) -> Float[Array, "nodes"]:
     """Readouts scaled and moved, with an energy of each element's own.
 
     Makes the parameter ``atom_energies``.
     """
     config: Any = network
-    zeros = nn.initializers.zeros
-    reference = network.param("atom_energies", zeros, (len(config.species),))
-    own = inputs.shares.array @ reference if inputs.mixed else reference[inputs.index]
+    own = species_energies(network, graph, config.species)
     return readout * config.scale + config.shift + own

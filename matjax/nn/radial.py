@@ -44,6 +44,20 @@ def gaussian_basis(
     return jnp.exp(-(((r[..., None] - centers) / (width or step)) ** 2))
 
 
+def spaced_gaussians(
+    x: Float[Array, "..."], low: float, high: float, size: int
+) -> Float[Array, "... basis"]:
+    """Gaussians exp(−(x − μ)²/step) with centers μ from one end to the other.
+
+    As SchNet, ALIGNN and Matformer have them, where steps are 0.1 Å or less: the width
+    is the root of the step, in the units of x.
+    Source: Schütt et al., NeurIPS 2017 (arXiv 1706.08566), section 4.1.
+    """
+    centers = jnp.linspace(low, high, size, dtype=x.dtype)
+    step = (high - low) / (size - 1)
+    return jnp.exp(-jnp.square(x[..., None] - centers) / step)
+
+
 def polynomial_envelope(
     r: Float[Array, "..."], cutoff: float, p: float
 ) -> Float[Array, "..."]:

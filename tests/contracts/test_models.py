@@ -13,6 +13,7 @@ from matjax.models.potentials import (
     M3GNet,
     Morse,
     NequIP,
+    SchNetPotential,
     Springs,
     StillingerWeber,
     TensorNet,
@@ -62,6 +63,20 @@ CASES = {
         1.0,
         [12, 8],
     ),
+    "schnet_potential": (
+        SchNetPotential(
+            species=(12, 8),
+            cutoff=4.0,
+            features=5,
+            layers=2,
+            step=0.5,
+            readout_width=4,
+            waves=2,
+            wave_cutoff=1.3,
+        ),
+        1.0,
+        [12, 8],
+    ),
     "tensornet": (
         TensorNet(species=(12, 8), cutoff=4.0, channels=3, layers=1, basis=2),
         1.0,
@@ -98,7 +113,12 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+SLOW = {"chgnet", "schnet_potential", "tensornet"}
+"""Those that take long."""
+PARAMS = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def case(request):
     model, scale, numbers = CASES[request.param]
     potential = Potential.create(model).astype(jnp.float64)

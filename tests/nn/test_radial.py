@@ -12,6 +12,7 @@ from matjax.nn import (
     gaussian_basis,
     polynomial_envelope,
     sine_basis,
+    spaced_gaussians,
     xplor_envelope,
 )
 
@@ -93,3 +94,10 @@ def test_cosine_ends_with_one_derivative():
     assert_allclose([envelope(end), slope(end)], 0, atol=1e-8)
     assert_allclose(jax.grad(slope)(end), np.pi**2 / CUTOFF**2 / 2, rtol=1e-6)
     assert envelope(jnp.asarray(CUTOFF * 1.1)) == 0
+
+
+def test_spaced_gaussians_have_centers_at_both_ends():
+    basis = spaced_gaussians(jnp.array([-1.0, 0.5]), -1.0, 1.0, 5)
+    centers = np.linspace(-1, 1, 5)
+    for row, x in zip(basis, (-1.0, 0.5), strict=True):
+        assert_allclose(row, np.exp(-((x - centers) ** 2) / 0.5), rtol=1e-12)

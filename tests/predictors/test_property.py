@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose
 
 from matjax.graphs import build_graph
 from matjax.predictors import Label, PropertyPredictor
-from tests.models.properties.small_cgcnn import MODEL, crystal, parameters
+from tests.models.properties.formulas import crystal, parameters
+from tests.models.properties.small_cgcnn import MODEL
 
 
 def test_predictor_gives_values_by_name_in_their_units():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matjax.models.potentials.pair import LennardJones as LennardJones
     from matjax.models.potentials.pair import Morse as Morse
     from matjax.models.potentials.pair import Springs as Springs
+    from matjax.models.potentials.schnet import SchNetPotential as SchNetPotential
     from matjax.models.potentials.stillinger_weber import (
         StillingerWeber as StillingerWeber,
     )

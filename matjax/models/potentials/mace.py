@@ -105,7 +105,7 @@ class MACE(nn.Module):
                 last = gate(e3nn.flax.Linear(width, name="readout_hidden")(last))
             last = e3nn.flax.Linear("0e", name=f"readout_{i}")(last)
             readout = readout + last.array[:, 0]
-        return node_energies(self, readout, inputs) if read else features
+        return node_energies(self, readout, graph) if read else features
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
         """Node features of the last layer, scalars."""

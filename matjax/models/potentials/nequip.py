@@ -114,7 +114,7 @@ class NequIP(nn.Module):
         if not read:
             return features
         readout = e3nn.flax.Linear("0e", name="readout")(features).array[:, 0]
-        return node_energies(self, readout, inputs)
+        return node_energies(self, readout, graph)
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
         """Node features of the last layer, scalars."""

@@ -11,8 +11,14 @@ import jax
 import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
-from matjax.graphs import Graph, shell_weights
-from matjax.nn import FeatureNorm, embedded_species, feature_norm, gaussian_basis
+from matjax.graphs import Graph, neighbor_weights
+from matjax.nn import (
+    FeatureNorm,
+    embedded_species,
+    feature_norm,
+    gaussian_basis,
+    property_readout,
+)
 from matjax.numerics import safe_norm
 
 
@@ -74,26 +80,12 @@ class CGCNN(nn.Module):
         """Properties of each crystal; what padded graphs give has no meaning."""
         r = safe_norm(graph.edge_vectors())
         bonds = gaussian_basis(r, self.step, self.cutoff)
-        weights = self._weights(graph, r)
+        weights = neighbor_weights(graph, r, self.n_nearest)
         v = embedded_species(graph, self.species, self.features, name="embedding")
         for i in range(self.layers):
             v = Convolution(self.norm, name=f"layer_{i}")(graph, v, bonds, weights)
 
-        y = jax.nn.softplus(graph.pool(v))
-        for i, width in enumerate(self.head):
-            y = jax.nn.softplus(nn.Dense(width, name=f"head_{i}")(y))
-        y = nn.Dense(len(self.properties), name="readout")(y)
-        y = y * jnp.asarray(self.scale, y.dtype) + jnp.asarray(self.shift, y.dtype)
-        return dict(zip(self.properties, y.T, strict=True))
-
-    def _weights(
-        self, graph: Graph, r: Float[Array, "edges"]
-    ) -> Float[Array, "edges 1"]:
-        if self.n_nearest is None:
-            return jnp.ones_like(r)[:, None]  # scatter leaves out empty slots
-        slots = (graph.n_nodes, graph.degree)
-        mask = graph.edge_mask.reshape(slots)
-        return shell_weights(r.reshape(slots), mask, self.n_nearest).reshape(-1, 1)
+        return property_readout(self, jax.nn.softplus(graph.pool(v)), jax.nn.softplus)
 
 
 class Convolution(nn.Module):

@@ -5,64 +5,41 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.crystals import neighbors
 from matjax.graphs import build_graph
 from matjax.models.properties import CGCNN
 from matjax.predictors import PropertyModel
 from matjax.predictors.network import probe
-from tests.models.properties.small_cgcnn import MODEL, crystal, parameters
-
-
-def softplus(x):
-    return np.log1p(np.exp(x))
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def dense(x, p):
-    return x @ p["kernel"] + p.get("bias", 0)
-
-
-def normalized(x, p, norm):
-    if norm == "layer":
-        x = (x - x.mean()) / np.sqrt(x.var() + 1e-6)
-    return x * p["scale"] + p["bias"]
+from tests.models.properties.formulas import (
+    atoms_of,
+    bonds_of,
+    crystal,
+    dense,
+    gaussians,
+    normalized,
+    parameters,
+    readout,
+    sigmoid,
+    softplus,
+)
+from tests.models.properties.small_cgcnn import MODEL
 
 
 def by_hand(model, params, crystal):
     """The formulas of the docstring, one atom and one neighbor after the other."""
-    edges = neighbors(crystal, model.cutoff)
-    x = crystal.positions
-    ends = x[edges.senders] + edges.shifts @ crystal.cell
-    r = np.linalg.norm(ends - x[edges.receivers], axis=1)
-    centers = np.arange(0, model.cutoff + 1e-9, model.step)
-    v = params["embedding"]["embedding"][
-        [model.species.index(z) for z in crystal.numbers]
-    ]
+    bonds = bonds_of(crystal, model.cutoff, model.n_nearest)
+    v = atoms_of(model, params, crystal)
     for layer in range(model.layers):
         p = params[f"layer_{layer}"]
-        sums = []
-        for i in range(crystal.n_atoms):
-            mine = np.flatnonzero(edges.receivers == i)
-            mine = mine[np.argsort(r[mine])]
-            total = 0
-            for e in mine:
-                closer = np.sum(r[mine] < r[e] * (1 - 1e-6))
-                shell = np.sum(abs(r[mine] - r[e]) < r[e] * 1e-6)
-                weight = np.clip((model.n_nearest - closer) / shell, 0, 1)
-                u = np.exp(-(((r[e] - centers) / model.step) ** 2))
-                z = dense(v[i], p["center"]) + dense(v[edges.senders[e]], p["neighbor"])
-                z = normalized(z + dense(u, p["bond"]), p["norm_message"], model.norm)
-                gate, core = np.split(z, 2)
-                total = total + weight * sigmoid(gate) * softplus(core)
-            sums.append(normalized(total, p["norm_sum"], model.norm))
-        v = softplus(v + np.array(sums))
-    y = softplus(v.mean(axis=0))
-    for i in range(len(model.head)):
-        y = softplus(dense(y, params[f"head_{i}"]))
-    return dense(y, params["readout"]) * model.scale + model.shift
+        sums = np.zeros_like(v)
+        for bond in bonds:
+            u = gaussians(bond.r, model.step, model.cutoff)
+            z = dense(v[bond.i], p["center"]) + dense(v[bond.j], p["neighbor"])
+            z = normalized(z + dense(u, p["bond"]), p["norm_message"], model.norm)
+            gate, core = np.split(z, 2)
+            sums[bond.i] += bond.weight * sigmoid(gate) * softplus(core)
+        each = [normalized(x, p["norm_sum"], model.norm) for x in sums]
+        v = softplus(v + np.array(each))
+    return readout(model, params, softplus(v.mean(axis=0)), softplus)
 
 
 @pytest.mark.parametrize("norm", ["layer", "affine"])
