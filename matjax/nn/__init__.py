@@ -73,8 +73,8 @@ from matjax.nn.radial import cosine_envelope as cosine_envelope
 from matjax.nn.radial import gaussian_basis as gaussian_basis
 from matjax.nn.radial import polynomial_envelope as polynomial_envelope
 from matjax.nn.radial import sine_basis as sine_basis
-from matjax.nn.radial import xplor_envelope as xplor_envelope
 from matjax.nn.radial import spaced_gaussians as spaced_gaussians
+from matjax.nn.radial import xplor_envelope as xplor_envelope
 from matjax.nn.readout import property_readout as property_readout
 from matjax.nn.reciprocal_messages import ReciprocalMessages as ReciprocalMessages
 from matjax.nn.reduced_cells import reduction as reduction

@@ -12,8 +12,8 @@ from matjax.models.properties import (
     GATGNN,
     EwaldSchNet,
     M3GNetProperties,
-    MEGNet,
     Matformer,
+    MEGNet,
     PotNet,
     SchNet,
 )
