@@ -82,6 +82,7 @@ def test_energies_are_scaled_and_shifted():
     assert_allclose(node_energies(other, row), expected, rtol=1e-12)  # round-off
 
 
+@pytest.mark.slow
 def test_without_parity_chiral_clusters_differ_from_their_mirror_images():
     chiral = [[0, 0, 0], [1.9, 0, 0], [0.3, 2.1, 0], [0.2, 0.5, 2.3]]
     for settings, differs in ((SEVEN, True), ({**SMALL, "layers": 3}, False)):
@@ -100,6 +101,7 @@ def test_without_parity_chiral_clusters_differ_from_their_mirror_images():
 
 
 # The continuity check tells of forces; second derivatives have steps by design.
+@pytest.mark.slow
 @pytest.mark.parametrize("check", ["continuity", "derivatives", "force_constants"])
 def test_the_choices_of_sevennet_obey_the_contract(check):
     potential = Potential.create(NequIP(**SEVEN)).astype(jnp.float64)
