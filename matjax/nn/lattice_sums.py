@@ -136,7 +136,7 @@ class _Lattice(NamedTuple):
         inverse = jnp.linalg.inv(cell)
         fractional = vectors @ inverse
         wrapped = (fractional - jnp.rint(jax.lax.stop_gradient(fractional))) @ cell
-        steps = jnp.asarray(integer_wave_vectors((reach,) * 3), cell.dtype)
+        steps = jnp.asarray(integer_wave_vectors((reach, reach, reach)), cell.dtype)
         images = wrapped[:, None] + steps @ cell
         itself = jnp.sum(images**2, axis=-1) < SHORTEST**2
         # Planes of images beyond the last are at least this far.
@@ -157,7 +157,8 @@ class _Lattice(NamedTuple):
 
     def waves(self, power: int, eta: Array) -> Float[Array, "pairs"]:
         """The sum over reciprocal vectors but zero; half of them stand for all."""
-        steps = integer_wave_vectors((self.reach,) * 3)
+        n = self.reach
+        steps = integer_wave_vectors((n, n, n))
         half = steps[len(steps) // 2 + 1 :]
         g = jnp.asarray(half, self.images.dtype) @ self.reciprocal
         squares = jnp.sum(g**2, axis=-1)

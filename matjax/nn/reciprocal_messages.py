@@ -55,7 +55,7 @@ class ReciprocalMessages(nn.Module):
         n = h.shape[-1]
         down = nn.Dense(self.bottleneck, use_bias=False, name="down")
         up = nn.Dense(n, use_bias=False, name="up")
-        k = integer_wave_vectors((self.waves,) * 3)
+        k = integer_wave_vectors((self.waves, self.waves, self.waves))
 
         def filters(vectors: Array) -> Array:
             length = safe_norm(vectors)
