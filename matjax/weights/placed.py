@@ -91,7 +91,7 @@ def _of_chgnet(version: str, sha256: str, settings_sha256: str, about: str) -> P
         sha256=sha256,
         settings_sha256=settings_sha256,
         source="https://github.com/CederGroupHub/chgnet",
-        about=f"energy, eV; {about}; H to Pu, of which Po to Ra are not trained",
+        about=f"energy, eV; {about}; 89 elements, H to Pu without Po to Ra",
     )
 
 

@@ -39,7 +39,7 @@ def test_every_entry_tells_what_it_is_and_has_checksums():
         assert entry.about.count(";") >= 2  # what in which unit; whence; elements
         assert "elements" in entry.about
     files = [entry.file for entry in pretrained(Placed).values()]
-    assert len(files) == len(set(files)) == 13
+    assert len(files) == len(set(files)) == 17
 
 
 def test_without_files_the_error_says_what_to_place_and_why(nowhere):
