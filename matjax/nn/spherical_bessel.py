@@ -49,12 +49,11 @@ def smooth_bessel_basis(
 ) -> Float[Array, "edges basis"]:
     """Orthonormal sums of j₀ that vanish at the cutoff with two derivatives.
 
-        f_n = (−1)ⁿ √2 π/c^1.5 (n+1)(n+2)/√((n+1)² + (n+2)²)
-              [sinc((n+1) r/c) + sinc((n+2) r/c)],   n = 0, 1, …
+        f_n = (−1)ⁿ √2 π/c^1.5 (n+1)(n+2)/√((n+1)² + (n+2)²) [s_n+1 + s_n+2]
         g_n = [f_n + √(e_n/d_n−1) g_n−1] / √d_n
         e_n = n²(n+2)²/[4(n+1)⁴ + 1],   d_n = 1 − e_n/d_n−1,   d_0 = 1
 
-    with sinc(x) = sin(πx)/(πx).
+    with n = 0, 1, …, s_n = sinc(n r/c) and sinc(x) = sin(πx)/(πx).
     Source: Kocer et al., J. Chem. Phys. 150, 154102 (2019) (arXiv 1907.02374).
 
     Args:
