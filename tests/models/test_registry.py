@@ -33,5 +33,5 @@ def test_wrong_settings_are_answered_with_the_nearest(settings, message):
 
 
 def test_a_potential_is_no_property_network():
-    with pytest.raises(ValueError, match="there are cgcnn"):
+    with pytest.raises(ValueError, match="there are alignn, cgcnn"):
         make_model({"name": "lennard_jones"}, "property")
