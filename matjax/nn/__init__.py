@@ -32,7 +32,6 @@ from matjax.nn.conditions import CHEMICAL_SYSTEM as CHEMICAL_SYSTEM
 from matjax.nn.conditions import Adapter as Adapter
 from matjax.nn.conditions import condition_slices as condition_slices
 from matjax.nn.continuous_filters import ContinuousFilters as ContinuousFilters
-from matjax.nn.continuous_filters import shifted_softplus as shifted_softplus
 from matjax.nn.density import at_density as at_density
 from matjax.nn.directional import DirectedEdges as DirectedEdges
 from matjax.nn.directional import DirectionalNetwork as DirectionalNetwork
@@ -67,7 +66,7 @@ from matjax.nn.norms import FeatureNorm as FeatureNorm
 from matjax.nn.norms import feature_norm as feature_norm
 from matjax.nn.perceptron import GatedPerceptron as GatedPerceptron
 from matjax.nn.perceptron import Perceptron as Perceptron
-from matjax.nn.perceptron import softplus2 as softplus2
+from matjax.nn.perceptron import shifted_softplus as shifted_softplus
 from matjax.nn.radial import bessel_basis as bessel_basis
 from matjax.nn.radial import cosine_envelope as cosine_envelope
 from matjax.nn.radial import gaussian_basis as gaussian_basis

@@ -9,22 +9,17 @@ from __future__ import annotations
 import math
 
 import flax.linen as nn
-import jax
 
 from matjax.arrays import Array, Float
 from matjax.graphs import Graph
 from matjax.nn.embedding import embedded_species
+from matjax.nn.perceptron import shifted_softplus
 from matjax.nn.radial import polynomial_envelope, spaced_gaussians
 from matjax.nn.reciprocal_messages import ReciprocalMessages
 from matjax.numerics import safe_norm
 
 POWER = 6.0
 """Of the envelope that ends the filters."""
-
-
-def shifted_softplus(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """ln(½ eˣ + ½): a smooth ramp through the origin."""
-    return jax.nn.softplus(x) - math.log(2)
 
 
 class ContinuousFilters(nn.Module):

@@ -79,9 +79,9 @@ def power_sums(
             way. NaN comes out where they are not enough for an accuracy of 1e-7.
         splitting: η in units of π V^{−2/3}; the sum does not depend on it.
     """
-    volume = jnp.abs(jnp.linalg.det(cell))
-    eta = splitting * jnp.pi / jnp.cbrt(volume) ** 2
     lattice = _Lattice.of(vectors, cell, reach)
+    volume = lattice.volume
+    eta = splitting * jnp.pi / jnp.cbrt(volume) ** 2
     near = POWERS[power].near
     r = lattice.distances()
     safe = jnp.where(lattice.itself, 1.0, r)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from matjax.arrays import Array, Float
 
 
-def softplus2(x: Float[Array, "..."]) -> Float[Array, "..."]:
+def shifted_softplus(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """ln((1 + eˣ)/2): softplus moved down to be 0 at 0.
 
     Source: Chen et al., Chem. Mater. 31, 3564 (2019).

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.nn import GatedPerceptron, Perceptron, softplus2
+from matjax.nn import GatedPerceptron, Perceptron, shifted_softplus
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 
@@ -55,4 +55,4 @@ def test_gate_is_the_logistic_function_of_a_second_perceptron(ends_active):
 def test_moved_softplus_is_zero_at_zero_and_overflows_nowhere():
     x = jnp.asarray([-800.0, 0.0, 1.5, 800.0])
     expected = [-np.log(2), 0, np.log((1 + np.exp(1.5)) / 2), 800 - np.log(2)]
-    assert_allclose(softplus2(x), expected, atol=1e-12)
+    assert_allclose(shifted_softplus(x), expected, atol=1e-12)

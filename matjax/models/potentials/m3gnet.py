@@ -10,7 +10,7 @@ import flax.linen as nn
 
 from matjax.arrays import Array, Float
 from matjax.graphs import Graph
-from matjax.nn import GatedPerceptron, species_energies, three_body_features
+from matjax.nn import GatedPerceptron, node_energies, three_body_features
 
 
 class M3GNet(nn.Module):
@@ -61,5 +61,4 @@ class M3GNet(nn.Module):
         v = three_body_features(graph, self)
         widths = (self.features, self.units, self.units, 1)
         readout = GatedPerceptron(widths, ends_active=False, name="readout")(v)
-        own = species_energies(self, graph, self.species)
-        return readout[:, 0] * self.scale + self.shift + own
+        return node_energies(self, readout[:, 0], graph)

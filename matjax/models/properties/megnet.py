@@ -15,7 +15,13 @@ import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
 from matjax.graphs import Graph
-from matjax.nn import Perceptron, Set2Set, embedded_species, gaussian_basis, softplus2
+from matjax.nn import (
+    Perceptron,
+    Set2Set,
+    embedded_species,
+    gaussian_basis,
+    shifted_softplus,
+)
 from matjax.nn.set2set import Sigmoid
 from matjax.numerics import safe_norm
 
@@ -110,7 +116,7 @@ class MEGNet(nn.Module):
         bonds = self._reader("read_bonds")(graph, x.bonds, of_edges=True)
         y = jnp.concatenate([atoms, bonds, x.state], axis=-1)
         widths = (*self.head, len(self.properties))
-        y = Perceptron(widths, softplus2, ends_active=False, name="readout")(y)
+        y = Perceptron(widths, shifted_softplus, ends_active=False, name="readout")(y)
         y = y * jnp.asarray(self.scale, y.dtype) + jnp.asarray(self.shift, y.dtype)
         y = y[:, 0] if self.n_states == 1 else y
         return dict(zip(self.properties, jnp.moveaxis(y, -1, 0), strict=True))
@@ -125,7 +131,7 @@ class MEGNet(nn.Module):
         states = self.param("states", nn.initializers.normal(1.0), sizes)
 
         def first(name: str) -> Callable[..., Any]:
-            return Perceptron(self.dense_widths, softplus2, name=name)
+            return Perceptron(self.dense_widths, shifted_softplus, name=name)
 
         state = first("first_state")(states)[None]
         bonds, atoms = first("first_bonds")(bonds), first("first_atoms")(atoms)
@@ -162,7 +168,7 @@ class Block(nn.Module):
             names = ("dense_bonds", "dense_atoms", "dense_state")
             x = Features(
                 *(
-                    Perceptron(self.dense, softplus2, name=name)(part)
+                    Perceptron(self.dense, shifted_softplus, name=name)(part)
                     for name, part in zip(names, x, strict=True)
                 )
             )
@@ -177,7 +183,7 @@ class Block(nn.Module):
             + nn.Dense(self.hidden[0], name="bond")(e)
         )
         to_bonds = self._perceptron("to_bonds", self.hidden[1:])
-        bonds = to_bonds(softplus2(first))
+        bonds = to_bonds(shifted_softplus(first))
         around = jnp.concatenate([neighbor_mean(graph, bonds), v, of_atoms], axis=-1)
         atoms = self._perceptron("to_atoms", self.hidden)(around)
         means = [edge_mean(graph, bonds), graph.pool(atoms), u]
@@ -190,7 +196,7 @@ class Block(nn.Module):
         return nn.Dense(self.hidden[0], use_bias=False, name=name)
 
     def _perceptron(self, name: str, widths: tuple[int, ...]) -> Perceptron:
-        return Perceptron(widths, softplus2, self.ends_active, name=name)
+        return Perceptron(widths, shifted_softplus, self.ends_active, name=name)
 
 
 def neighbor_mean(
