@@ -145,6 +145,7 @@ def _start(config: Config, training: Dataset, asked: tuple[str, ...]) -> Generat
         coverage=Coverage.of(crystals, config.train),
         method=config.sampling.method,
         steps=config.sampling.steps,
+        annealing=config.sampling.annealing,
     )
     _ = recipe.sampler  # refused before the training, not after it
     params = initial_parameters(model, config.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -19,7 +20,6 @@ from matjax.generate import (
     load_generator,
 )
 from matjax.generate.refinement import Candidate, lowest_frequencies, refined
-from matjax.generate.sampler import SamplerConfig
 from matjax.predictors import Potential
 from matjax.studies import Run, save_candidates, save_way
 from matjax.weights import load_potential
@@ -166,7 +166,8 @@ def _options(config: Config, generator: Generator, potential: Potential) -> dict
             "another potential"
         )
     usual = generator.recipe.sampler
-    sampler = SamplerConfig(config.method or usual.method, config.steps or usual.steps)
+    asked = {"method": config.method, "steps": config.steps}
+    sampler = dataclasses.replace(usual, **{k: v for k, v in asked.items() if v})
     steer: Steering | None = None
     if config.steer.energy or config.steer.stability:
         steer = Steering.create(potential, **config.steer.model_dump())

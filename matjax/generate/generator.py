@@ -52,11 +52,13 @@ class Recipe(BaseModel):
     """Name of the sampler that it takes by default."""
     steps: int
     """Of that sampler."""
+    annealing: float = 0.0
+    """Likewise."""
 
     @property
     def sampler(self) -> SamplerConfig:
         """The sampler that it takes by default."""
-        return SamplerConfig(self.method, self.steps)
+        return SamplerConfig(self.method, self.steps, annealing=self.annealing)
 
 
 class Sampled(NamedTuple):

@@ -7,7 +7,8 @@ elements) take their random step.
 Sources: ancestral, Ho et al., NeurIPS 2020 (arXiv 2006.11239); predictor–corrector and
 probability flow, Song et al., ICLR 2021 (arXiv 2011.13456); annealed Langevin, Song and
 Ermon, NeurIPS 2019 (arXiv 1907.05600); Heun, Karras et al., NeurIPS 2022 (arXiv
-2206.00364); guidance, Ho and Salimans (arXiv 2207.12598).
+2206.00364); guidance, Ho and Salimans (arXiv 2207.12598); annealing of flows, Bose et
+al., ICLR 2024 (arXiv 2310.02391).
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from flax import struct
 from matjax.arrays import Array, Bool, Float, Leaf
 from matjax.config import nearest
 from matjax.generate.processes import Continuous, JointProcess, Parts, Scored, State
+
+MOST_ANNEALING = 100
+"""Beyond it the first step of a hundred would carry atoms to their ends."""
 
 Denoise = Callable[[State, Array], Parts]
 """From a state and the times of its parts to a network's outputs, for one crystal."""
@@ -56,6 +60,9 @@ class SamplerConfig:
     """Langevin steps at each time, of the methods that have them."""
     size: float = 0.02
     """Size of a Langevin step, in variances of the noise at its time."""
+    annealing: float = 0.0
+    """a: how much the velocities of a flow of coordinates grow towards the data,
+    dx/dt = (1 + a (1 − t)) u, which sharpens what comes out."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -66,6 +73,10 @@ class SamplerConfig:
             raise ValueError(
                 "a sampling needs at least one step and one correction of positive "
                 f"size; received {self}"
+            )
+        if not 0 <= self.annealing <= MOST_ANNEALING:
+            raise ValueError(
+                f"annealing lies in [0, {MOST_ANNEALING}]; received {self.annealing}"
             )
 
     @property
@@ -208,7 +219,12 @@ class _Way:
 
     def outputs(self, state: State, time: Array) -> Parts:
         """What the network says of a state."""
-        return self.denoise(state, self.process.times(time))
+        outputs = self.denoise(state, self.process.times(time))
+        moves = self.process.fractional
+        if isinstance(moves, Continuous) and not isinstance(moves, Scored):
+            growth = 1 + self.config.annealing * (1 - self.process.times(time)[0])
+            outputs = outputs._replace(fractional=growth * outputs.fractional)
+        return outputs
 
 
 def _ancestral(way: _Way, state: State) -> State:

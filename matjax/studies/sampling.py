@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal
 from matjax.generate import Generator, SamplerConfig
+from matjax.generate.sampler import MOST_ANNEALING
 from matjax.studies.judging import Truth, can_judge, judge_new, judge_predicted
 from matjax.studies.run import Run
 
@@ -31,6 +32,8 @@ class Sampling(Section):
     """Sampler: ancestral, predictor_corrector, langevin, ode or heun."""
     steps: PositiveInt = 50
     """From noise to data."""
+    annealing: float = Field(default=0.0, ge=0, le=MOST_ANNEALING)
+    """How much the velocities of a flow of coordinates grow towards the data."""
     n: PositiveInt = 256
     """Crystals of the truth that are predicted from their composition, where elements
     are given or were in a share of the training."""
@@ -41,6 +44,11 @@ class Sampling(Section):
     with them: the papers have 10,000. The fingerprints of 1,000 take two minutes."""
     n_workers: PositiveInt | None = None
     """Processes that judge them; by default one for each core."""
+
+    @property
+    def sampler(self) -> SamplerConfig:
+        """The sampler that takes these steps."""
+        return SamplerConfig(self.method, self.steps, annealing=self.annealing)
 
 
 def sample_and_judge(
@@ -112,9 +120,8 @@ def _made(
     seed: int,
 ) -> tuple[list[Crystal | None], dict[str, float | int]]:
     """Samples as they are written, and what they cost."""
-    sampler = SamplerConfig(sampling.method, sampling.steps)
     begun = time.monotonic()
-    sampled = generator.sample_each(compositions, seed, sampler=sampler)
+    sampled = generator.sample_each(compositions, seed, sampler=sampling.sampler)
     seconds = time.monotonic() - begun
     return save_samples(run, f"{name}.extxyz.gz", sampled.crystals), {
         f"n_{name}": len(compositions),
@@ -134,9 +141,8 @@ def _again(
     n = len(compositions)
     if not n:
         return []
-    sampler = SamplerConfig(sampling.method, sampling.steps)
     wanted = [*compositions] * AGAIN
-    found = generator.sample_each(wanted, seed, sampler=sampler).crystals
+    found = generator.sample_each(wanted, seed, sampler=sampling.sampler).crystals
     return [found[k : k + n] for k in range(0, len(found), n)]
 
 

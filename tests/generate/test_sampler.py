@@ -7,7 +7,13 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from matjax.generate.processes import CellDiffusion, Parts, TorusDiffusion, TorusFlow
+from matjax.generate.processes import (
+    CellDiffusion,
+    CellFlow,
+    Parts,
+    TorusDiffusion,
+    TorusFlow,
+)
 from matjax.generate.processes.torus import wrap
 from matjax.generate.sampler import (
     METHODS,
@@ -174,7 +180,28 @@ def test_guidance_goes_away_from_what_no_condition_gives():
     assert_allclose(outputs.cell, 2.0 + 3.0 * 1.5)
 
 
+@pytest.mark.parametrize("method", DETERMINISTIC)
+def test_annealed_velocities_of_coordinates_grow_towards_the_data(method):
+    process = toys.joint(fractional=TorusFlow(mean_free=False), cell=CellFlow())
+    given = toys.atoms(4)
+    velocity = Parts(*(jnp.full_like(x, 0.01) for x in given.parts))
+
+    def end(annealing):
+        config = SamplerConfig(method, 4, annealing=annealing)
+        sampler = make_sampler(config, lambda state, times: velocity, process)
+        return sample(sampler, process, jax.random.key(0), given, steps=4).states
+
+    plain, annealed = end(0.0), end(2.0)
+    # ∫ a (1 − t) u dt by the sums that Euler's and Heun's steps make of it.
+    growth = {"ode": 0.375, "heun": 0.5}[method] * 2.0 * 0.01
+    moved = wrap(plain.fractional - annealed.fractional)
+    assert_allclose(moved, growth, atol=1e-12)
+    assert_allclose(annealed.cell, plain.cell, atol=1e-12)
+
+
 def test_a_sampler_is_refused_by_what_is_wrong_with_it():
+    with pytest.raises(ValueError, match="annealing lies in"):
+        SamplerConfig("ode", annealing=-1.0)
     with pytest.raises(ValueError, match=r"no sampler 'hein'.*heun"):
         SamplerConfig("hein")
     with pytest.raises(ValueError, match="at least one step"):

@@ -56,8 +56,6 @@ class ProcessConfig(Section):
     generation structure prediction."""
     widths: tuple[PositiveFloat, PositiveFloat] | None = None
     """Narrowest and widest Cartesian noise, Å; by default that of CDVAE."""
-    annealing: float = Field(default=0.0, ge=0, le=100)
-    """How much velocities of a flow of coordinates grow towards the data."""
     paired: bool = True
     """Whether noise of a flow of coordinates is dealt out among atoms of one element so
     that their ways are short."""
@@ -123,7 +121,7 @@ def joint_process(
     if narrow >= wide:
         raise ValueError(f"widths of noise grow; received {config.widths}")
     coordinates: dict[str, Any] = {
-        "flow": {"annealing": config.annealing, "paired": config.paired},
+        "flow": {"paired": config.paired},
         "cartesian": {"narrow": narrow, "wide": wide},
     }
     return JointProcess(

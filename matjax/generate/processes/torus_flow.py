@@ -25,13 +25,9 @@ class TorusFlow:
     τ, the circular mean of x_1 − x_0, and the mean are translations of the crystal, of
     which no network can know: ways lead to the nearest of all translated ends. Without
     τ, where ways change over from one image to another would depend on the origin that
-    the data happen to have. A sampling
-    may let velocities grow towards the data, dx/dt = (1 + a (1 − t)) u, as Bose et al.
-    (ICLR 2024, arXiv 2310.02391) found to sharpen what comes out.
+    the data happen to have.
     """
 
-    annealing: float = 0.0
-    """Growth of the velocities in a sampling."""
     mean_free: bool = True
     """Whether translations are taken out."""
     paired: bool = True
@@ -107,7 +103,7 @@ class TorusFlow:
         time: Float[Array, ""],
     ) -> Float[Array, "rows 3"]:
         """The velocity dx/dt."""
-        return (1 + self.annealing * (1 - time)) * output
+        return output
 
     def advance(
         self,

@@ -35,10 +35,10 @@ def test_cells_that_are_all_alike_have_a_spread_still():
 
 def test_processes_are_those_named():
     config = ProcessConfig(
-        fractional="flow", cell="diffusion", elements="uniform", annealing=2.0
+        fractional="flow", cell="diffusion", elements="uniform", paired=False
     )
     process = joint_process(config, (5, 6, 7), Scales(12.0, 0.1))
-    assert process.fractional == TorusFlow(annealing=2.0)
+    assert process.fractional == TorusFlow(paired=False)
     assert process.cell == CellDiffusion()
     assert process.elements == ElementUniform(3)
     assert process.given_share == 0

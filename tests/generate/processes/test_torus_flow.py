@@ -43,14 +43,6 @@ def test_before_means_are_taken_out_no_way_is_longer_than_half_a_cell():
     assert np.abs(noisy.target).max() <= 0.5
 
 
-def test_annealed_velocities_grow_towards_the_data():
-    process = TorusFlow(annealing=5.0)
-    output = jax.random.normal(contract.KEY, (4, 3))
-    at = lambda t: process.direction(CLEAN, output, jnp.asarray(t))
-    assert_allclose(at(1.0), output, rtol=1e-12)
-    assert_allclose(at(0.0), 6 * output, rtol=1e-12)
-
-
 def test_noise_does_not_depend_on_the_origin_of_the_data():
     """Velocities were cut at images that the origin chose: half of them were noise."""
     time = jnp.asarray(0.6)
