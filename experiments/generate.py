@@ -74,6 +74,9 @@ class Config(ExperimentConfig):
     """Of the losses by name; by default those published for the network, or 1."""
     batch_size: PositiveInt = 256
     """Crystals in a step."""
+    alike: PositiveInt = 16
+    """Batches in a row whose crystals are sorted by size, so that there is less
+    padding: a network of all pairs of atoms has four times as many in the double."""
     fit: FitConfig = FitConfig()
     sampling: Sampling = Sampling()
 
@@ -111,6 +114,7 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
         batch_size=config.batch_size,
         seed=config.seed,
         alone=True,
+        alike=config.alike,
     )
     path = run.path("generator.safetensors")
 

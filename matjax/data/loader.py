@@ -10,6 +10,7 @@ parts, a place in the stream is one number, and what follows it is always the sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ class Loader:
         batch_size: int,
         weights: Sequence[float] | None = None,
         seed: int = 0,
+        alike: int = 1,
         dtype: np.dtype | type = np.float32,
         shapes: Shapes | None = None,
         share: Share | None = None,
@@ -51,6 +53,8 @@ class Loader:
             weights: how often examples come from each data set, relative to each other
                 (to 1 % of the smallest); by default as many as it has.
             seed: of the order.
+            alike: batches in a row whose examples are sorted by size, so that each
+                batch holds some of like size, and less padding; in random order.
             dtype: of coordinates and labels.
             shapes: of each part of a batch; by default three that fit the data.
             share: the parts of this process; by default one part, one process.
@@ -65,6 +69,9 @@ class Loader:
         if not sets:
             raise ValueError("a loader needs at least one data set; received none")
         self.batch_size, self.seed, self.prefetch = batch_size, seed, prefetch
+        if alike < 1:
+            raise ValueError(f"alike is a number of batches; received {alike}")
+        self.alike = alike
         self.weights = _weights(sets, weights)
         self._assembly = Assembly(sets, batch_size, share or Share(), dtype)
         if batch_size > self.n_examples:
@@ -101,6 +108,7 @@ class Loader:
             "weights": self.weights,
             "batch_size": self.batch_size,
             "seed": self.seed,
+            **({"alike": self.alike} if self.alike > 1 else {}),
         }
 
     def sources(self, batch_number: int) -> list[str]:
@@ -147,7 +155,22 @@ class Loader:
         mixed = shuffled[0]
         if len(shuffled) > 1:
             mixed = grain.MapDataset.mix(shuffled, self.weights)
-        return mixed.batch(self.batch_size, batch_fn=list)
+        if self.alike == 1:
+            return mixed.batch(self.batch_size, batch_fn=list)
+        windows = mixed.batch(self.alike * self.batch_size, batch_fn=list)
+
+        @lru_cache(maxsize=4)
+        def window(number: int) -> list[list[int]]:
+            examples = np.array(windows[number])
+            by_size = examples[np.argsort(self._assembly.sizes[examples, 0])]
+            rng = np.random.default_rng([self.seed, number])
+            order = rng.permutation(self.alike)
+            return by_size.reshape(self.alike, -1)[order].tolist()
+
+        n_batches = len(windows) * self.alike
+        return grain.MapDataset.range(n_batches).map(
+            lambda k: window(k // self.alike)[k % self.alike]
+        )
 
 
 class Batches:

@@ -49,6 +49,8 @@ class Data(NamedTuple):
     it."""
     seed: int = 0
     """Seed of the order."""
+    alike: int = 1
+    """Batches in a row among which examples are sorted by size."""
     alone: bool = False
     """Whether each part of a batch is one structure, with the number of the batch among
     its labels: for tasks that draw random numbers for each."""
@@ -109,6 +111,7 @@ def fit_graphs(
         batch_size=data.batch_size,
         weights=data.weights,
         seed=data.seed,
+        alike=data.alike,
         share=share,
     )
 

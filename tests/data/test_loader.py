@@ -99,6 +99,32 @@ def test_few_shapes_occur():
     assert 0 < loader.shapes.padding < 0.5
 
 
+def test_batches_of_like_sizes_hold_each_example_once_in_less_room(graphs):
+    plain = Loader(graphs, batch_size=3, seed=1)
+    alike = Loader(graphs, batch_size=3, seed=1, alike=4)
+    n = 4 * 12  # whole windows
+    mixed, sorted_ones = (
+        [sorted(loader.sources(k)) for k in range(n)] for loader in (plain, alike)
+    )
+    for start in range(0, n, 4):
+        both = [sorted(sum(x[start : start + 4], [])) for x in (mixed, sorted_ones)]
+        assert both[0] == both[1]
+    assert mixed != sorted_ones
+    # Places of atoms that a batch of examples alone would have, largest times three.
+    sizes = dict(
+        zip(
+            (graphs.example(i).source for i in range(len(graphs))),
+            graphs.sizes[0].tolist(),
+            strict=True,
+        )
+    )
+    room = [sum(max(sizes[s] for s in b) for b in x) for x in (mixed, sorted_ones)]
+    assert room[1] < room[0]
+    assert alike.fingerprint["alike"] == 4
+    with pytest.raises(ValueError, match="alike is a number of batches"):
+        Loader(graphs, batch_size=3, alike=0)
+
+
 def test_sources_name_the_frames_of_a_batch(graphs):
     loader = Loader(graphs, batch_size=4, dtype=np.float64)
     batch = take(loader.iterate(), 3)[2]
