@@ -131,6 +131,8 @@ def bucket_sizes(
 ) -> Shapes:
     """At most ``n_shapes`` shapes for batches that need these sizes, with few slots.
 
+    Where no batch has edges, networks see all pairs of atoms, which count as slots.
+
     Args:
         needed: nodes, degree and edges of typical batches, (batches, 3).
         largest: holds any batch; the last of the shapes, compiled only if it is met.
@@ -185,9 +187,11 @@ def _chosen(
     """
     some = np.array(sorted({(n, d) for n in grid[:, 0] for d in grid[:, 1]}))
     fits = (pairs[:, None] <= some).all(axis=2)
-    costs = np.where(fits, some.prod(axis=1), largest.n_slots)
+    by_edges = largest.degree > 0
+    most = largest.n_slots if by_edges else largest.n_nodes**2
+    costs = np.where(fits, some[:, 0] * some[:, int(by_edges)], most)
     best: tuple[int, ...] = ()
-    least = largest.n_slots * len(pairs)
+    least = most * len(pairs)
     for size in range(1, n_shapes):
         cost, chosen = min(
             (int(costs[:, chosen].min(axis=1).sum()), chosen)

@@ -114,3 +114,10 @@ def test_crystals_that_would_leave_a_rung_empty_have_shapes_of_their_own():
     needed = np.array([[66, 50, 3300]] * 5)
     (shape,) = grouped_by_shape(needed)
     assert shape.n_nodes == 66
+
+
+def test_batches_without_edges_count_by_pairs_of_atoms():
+    """One crystal in each part, its neighbors unknown: 6 atoms must not cost as 24."""
+    needed = np.array([[6, 0, 0]] * 60 + [[14, 0, 0]] * 30 + [[24, 0, 0]] * 10)
+    shapes = bucket_sizes(needed, Shape(24, 0, 1))
+    assert [shape.n_nodes for shape in shapes.shapes] == [8, 16, 24]
