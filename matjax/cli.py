@@ -129,6 +129,7 @@ def predict(options: argparse.Namespace) -> None:
     from matjax.data import source_parts
     from matjax.studies import (
         available_predictors,
+        named_predictors,
         predict_files,
         write_table,
     )
@@ -138,7 +139,8 @@ def predict(options: argparse.Namespace) -> None:
         raise ValueError(
             f"{table} would replace the only structure file; choose another"
         )
-    predictors = available_predictors()
+    wanted = options.predictor
+    predictors = named_predictors(wanted) if wanted else available_predictors()
     bar = partial(tqdm, leave=False, file=sys.stderr, disable=None)  # if a terminal
     rows = []
     try:
@@ -155,7 +157,7 @@ def predict(options: argparse.Namespace) -> None:
     _tell("took", f"{time.monotonic() - start:.1f} s")
     if failed:
         raise ValueError(
-            f"{len(failed)} of {len(rows)} rows hold no prediction, the first of "
+            f"{len(failed)} of {len(rows)} rows lack predictions, the first of "
             f"{failed[0]}: see the column 'failure' of {table}"
         )
 
@@ -317,6 +319,13 @@ def _add_predictor(commands: Any, common: argparse.ArgumentParser) -> None:
     predictor.add_argument("source", metavar="SOURCE", help=SOURCE)
     predictor.add_argument(
         "--out", type=Path, metavar="TABLE.csv", required=True, help="the table"
+    )
+    predictor.add_argument(
+        "--predictor",
+        action="append",
+        metavar="NAME",
+        help="a network that matjax list shows, or a file of a training; may be given "
+        "again (default: every published one whose weights are found)",
     )
     predictor.add_argument(
         "--overwrite", action="store_true", help="replace a table that exists"

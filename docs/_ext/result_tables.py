@@ -118,6 +118,29 @@ def _supercell(r: Mapping[str, Any], name: str) -> int:
     return accurate[0] if accurate else sizes[-1]
 
 
+def many_crystals(folder: Path) -> Table:
+    """Relaxation of many crystals, beside ASE with two calculators."""
+    r = read(folder, "many_crystals")
+    codes = {
+        "matjax": "matjax",
+        "ase_lbfgs_matjax": "ASE's L-BFGS, matjax's calculator",
+        "ase_lbfgs_nequix": "ASE's L-BFGS, nequix's calculator",
+    }
+    rows = [
+        [
+            label,
+            f"{r[f'{code}_seconds']:.0f} s",
+            f"{r[f'{code}_relaxations_per_minute']:.0f}",
+            f"{r[f'{code}_mean_steps']:.1f}",
+            f"{r[f'{code}_converged']} of {r['n_crystals']}",
+            f"{r[f'{code}_peak_MB'] / 1000:.2f} GB",
+        ]
+        for code, label in codes.items()
+    ]
+    columns = ["code", "time", "a minute", "mean steps", "at rest", "peak memory"]
+    return _table(folder, ["many_crystals"], columns, rows)
+
+
 def heat_capacity(folder: Path) -> Table:
     """Heat capacities of many crystals against DFT."""
     r = read(folder, "matcalc_cv")
@@ -316,7 +339,7 @@ def _column(r: Mapping[str, Any], cell: str) -> str:
 TABLES: dict[str, Callable[[Path], Table]] = {
     table.__name__: table
     for table in (
-        *(potential, neighbors, cost, heat_capacity, moduli, trained),
+        *(potential, neighbors, cost, many_crystals, heat_capacity, moduli, trained),
         *(finetuned, dft, throughput, perovskites, summary),
     )
 }

@@ -41,6 +41,8 @@ from matjax.data.labeled_graphs import LabeledGraphs as LabeledGraphs
 from matjax.data.loader import Batches as Batches
 from matjax.data.loader import Loader as Loader
 from matjax.data.loader import in_order as in_order
+from matjax.data.splits import by_group as by_group
+from matjax.data.splits import fold as fold
 from matjax.data.splits import split as split
 from matjax.data.statistics import References as References
 from matjax.data.statistics import Statistics as Statistics

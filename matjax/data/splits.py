@@ -10,6 +10,9 @@ import numpy as np
 
 from matjax.data.datasets import Dataset
 
+MATBENCH_SEED = 18012019
+"""Of the folds of MatBench."""
+
 
 def split(
     dataset: Dataset,
@@ -63,6 +66,48 @@ def split(
                 "groups that stay together, has none: choose other fractions or seed"
             )
     return tuple(_part(dataset, sorted(chain.from_iterable(part))) for part in parts)
+
+
+def fold(
+    dataset: Dataset, k: int, *, n_folds: int = 5, seed: int = MATBENCH_SEED
+) -> tuple[Dataset, Dataset]:
+    """Training and test set of one fold of a cross-validation.
+
+    The test sets are those of scikit-learn's ``KFold(n_folds, shuffle=True,
+    random_state=seed)``; with the defaults those of MatBench (Dunn et al., npj Comput.
+    Mater. 6, 138 (2020)) for data in its order.
+
+    Args:
+        dataset: what to divide.
+        k: number of the fold, from 0.
+        n_folds: disjoint test sets, which together are the whole.
+        seed: of the shuffling.
+
+    Raises:
+        ValueError: if there is no such fold, or a fold would be empty.
+    """
+    if not 0 <= k < n_folds or n_folds < 2 or n_folds > len(dataset):
+        raise ValueError(
+            f"a fold is a number from 0 to n_folds - 1, of at least 2 folds of at "
+            f"least one example; received fold {k} of {n_folds} for {len(dataset)} "
+            "examples"
+        )
+    order = np.arange(len(dataset))
+    np.random.RandomState(seed).shuffle(order)
+    sizes = np.full(n_folds, len(dataset) // n_folds)
+    sizes[: len(dataset) % n_folds] += 1
+    start = sizes[:k].sum()
+    test = np.sort(order[start : start + sizes[k]])
+    kept = np.setdiff1d(np.arange(len(dataset)), test)
+    return _part(dataset, kept.tolist()), _part(dataset, test.tolist())
+
+
+def by_group(dataset: Dataset) -> dict[str, Dataset]:
+    """Parts of a data set by the name of their group, such as train, val and test."""
+    members: dict[str, list[int]] = {}
+    for i, example in enumerate(dataset.examples):
+        members.setdefault(example.group, []).append(i)
+    return {name: _part(dataset, chosen) for name, chosen in members.items()}
 
 
 def _with_rare_elements_first(

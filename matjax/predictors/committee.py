@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from matjax.arrays import Array, Float
 from matjax.crystals import Crystal
 from matjax.graphs import Graph
+from matjax.predictors.network import stacked
 from matjax.predictors.potential import (
     EnergyModel,
     Evaluation,
@@ -81,7 +81,7 @@ class Committee(Potential):
                 "the members of a committee must be potentials of one model; received "
                 f"{len(members)} of {len(models)} different models"
             )
-        params = jax.tree.map(lambda *x: jnp.stack(x), *[m.params for m in members])
+        params = stacked([member.params for member in members])
         return cls(params=params, model=MeanModel(models.pop(), len(members)))
 
     @property

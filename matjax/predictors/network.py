@@ -130,6 +130,11 @@ class Network(struct.PyTreeNode):
             )
 
 
+def stacked(each: Sequence[Any]) -> Any:
+    """Trees of equal structure as one, their arrays along a new first axis."""
+    return jax.tree.map(lambda *x: jnp.stack(x), *each)
+
+
 def initial_parameters(model: Model, seed: int = 0) -> Any:
     """Parameters of a model before any training."""
     return jax.jit(model.init)(jax.random.key(seed), probe(model))["params"]

@@ -1,12 +1,14 @@
 """Networks that give properties of crystals, with their parameters and units.
 
-They sit beside potentials: no derivative of a property is taken here.
+They sit beside potentials: no derivative of a property is taken here. Several networks
+of one model as one predictor tell how far they disagree (Lakshminarayanan, Pritzel and
+Blundell, NeurIPS 2017, arXiv 1612.01474).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, overload, runtime_checkable
 
 import jax
@@ -19,7 +21,13 @@ from matjax.crystals import Crystal
 from matjax.graphs import Graph
 from matjax.predictors.batches import batches
 from matjax.predictors.labels import Label, as_label
-from matjax.predictors.network import Model, Network, initial_parameters, probe
+from matjax.predictors.network import (
+    Model,
+    Network,
+    initial_parameters,
+    probe,
+    stacked,
+)
 
 
 @runtime_checkable
@@ -48,6 +56,9 @@ class Properties:
     values: Mapping[str, float | np.ndarray]
     """Values by name: numbers, tensors (...), or (atoms, ...) for those of atoms."""
     units: Mapping[str, str]
+    uncertainties: Mapping[str, float | np.ndarray] = field(default_factory=dict)
+    """Calibrated standard deviations by name, in the same units; those of a predictor
+    of one network are none."""
 
     def __getitem__(self, name: str) -> float | np.ndarray:
         return self.values[name]
@@ -61,6 +72,11 @@ class Properties:
     def unit(self) -> str:
         """Unit of the only property."""
         return self.units[self._only()]
+
+    @property
+    def uncertainty(self) -> float | np.ndarray | None:
+        """Uncertainty of the only property; None of a single network."""
+        return self.uncertainties.get(self._only())
 
     def _only(self) -> str:
         if len(self.values) != 1:
@@ -78,6 +94,9 @@ class PropertyPredictor(Network):
     Calling it with a crystal gives its :class:`Properties`, with several a list of
     them, and compiles once for each bucket of sizes; inside ``jax.jit`` use
     :meth:`outputs`, a pure function of a graph.
+
+    With several members, the parameters are theirs, stacked along the first axis;
+    values are those of the mean of what the networks give.
     """
 
     NOUN: ClassVar[str] = "predictor"
@@ -86,6 +105,14 @@ class PropertyPredictor(Network):
     """Kind, shape and unit of each property, in the order of the model."""
     logarithmic: tuple[bool, ...] = struct.field(pytree_node=False)
     """Whether the network gives the decimal logarithm of a property, for each."""
+    probability: tuple[bool, ...] = struct.field(pytree_node=False, default=())
+    """Whether the network gives the logarithm of the odds of a class, for each; by
+    default of none. The value is the probability."""
+    n_members: int = struct.field(pytree_node=False, default=1)
+    """Networks whose mean it is."""
+    calibration: tuple[float, ...] = struct.field(pytree_node=False, default=())
+    """By what the standard deviation over the members is multiplied to be that of the
+    errors, for each property; by default 1."""
 
     @classmethod
     def create(
@@ -94,7 +121,10 @@ class PropertyPredictor(Network):
         labels: Sequence[Label | str],
         *,
         logarithmic: tuple[bool, ...] | None = None,
+        probability: tuple[bool, ...] = (),
         params: Any | None = None,
+        n_members: int = 1,
+        calibration: tuple[float, ...] = (),
         seed: int = 0,
     ) -> PropertyPredictor:
         """Predictor of a model with these parameters, or with its initial ones.
@@ -104,12 +134,17 @@ class PropertyPredictor(Network):
             labels: kind, shape and unit of each property; a text is the unit of one
                 that is a scalar of the crystal, or of the kind known by its name.
             logarithmic: which outputs are decimal logarithms; by default none.
-            params: the model's parameters; by default those of ``seed``.
+            probability: which are logarithms of odds, whose value is a probability.
+            params: the model's parameters, of several members stacked along the first
+                axis; by default those of ``seed`` and the numbers that follow it.
+            n_members: networks whose mean it is.
+            calibration: of the uncertainties; by default 1.
             seed: of the initial parameters.
 
         Raises:
             ValueError: unless there is one label for each property, of its name, and
-                the model returns values of these names and shapes.
+                the model returns values of these names and shapes; or if an output has
+                two meanings.
         """
         n = len(model.properties)
         logarithmic = (False,) * n if logarithmic is None else logarithmic
@@ -127,13 +162,53 @@ class PropertyPredictor(Network):
                 f"labels must be those of {model.properties}; received "
                 f"{[x.name for x in named]}"
             )
-        params = initial_parameters(model, seed) if params is None else params
-        _require_outputs(model, params, named)
+        probability = probability or (False,) * n
+        calibration = calibration or (1.0,) * n
+        _require_meanings(model.properties, logarithmic, probability, calibration)
+        if n_members < 1:
+            raise ValueError(f"at least one member is needed; received {n_members}")
+        if params is None:
+            each = [initial_parameters(model, seed + k) for k in range(n_members)]
+            params = each[0] if n_members == 1 else stacked(each)
+        one = params if n_members == 1 else jax.tree.map(lambda x: x[0], params)
+        _require_outputs(model, one, named)
         return cls(
             params=params,
             model=model,
             labels=named,
             logarithmic=logarithmic,
+            probability=probability,
+            n_members=n_members,
+            calibration=tuple(map(float, calibration)),
+        )
+
+    @classmethod
+    def ensemble(
+        cls,
+        members: Sequence[PropertyPredictor],
+        calibration: tuple[float, ...] = (),
+    ) -> PropertyPredictor:
+        """Predictor whose values are the mean over single networks of one model.
+
+        Args:
+            members: networks that were trained apart from each other.
+            calibration: of the uncertainties; by default 1.
+
+        Raises:
+            ValueError: if there are less than two, or they differ in more than their
+                parameters.
+        """
+        first = members[0] if members else None
+        kinds = {(m.model, m.labels, m.logarithmic, m.n_members) for m in members}
+        if first is None or len(members) < 2 or len(kinds) > 1 or first.n_members > 1:
+            raise ValueError(
+                "an ensemble needs two or more networks of one model and one meaning; "
+                f"received {len(members)} of {len(kinds)} kinds"
+            )
+        return first.replace(
+            params=stacked([member.params for member in members]),
+            n_members=len(members),
+            calibration=calibration or first.calibration,
         )
 
     @overload
@@ -164,23 +239,25 @@ class PropertyPredictor(Network):
         Raises:
             ValueError: if one is not finite.
         """
-        outputs, graph = jax.device_get((_outputs(self, graph), graph))
+        found, graph = jax.device_get((_outputs(self, graph), graph))
         ends = np.cumsum(np.bincount(graph.node_graph[graph.node_mask]))
         units = {label.name: label.unit for label in self.labels}
         properties = []
         for k in np.flatnonzero(graph.graph_mask):
             atoms = slice(ends[k - 1] if k else 0, ends[k])
-            values = {
-                x.name: outputs[x.name][atoms if x.of_atoms else k] for x in self.labels
-            }
-            for name, value in values.items():
+            values, deviations = (
+                {x.name: of[x.name][atoms if x.of_atoms else k] for x in self.labels}
+                for of in found
+            )
+            for name, value in [*values.items(), *deviations.items()]:
                 if not np.isfinite(value).all():
                     raise ValueError(
                         f"predictions must be finite; {name} of crystal {k} is "
                         f"{value}: are the parameters damaged?"
                     )
-            plain = {n: v if np.ndim(v) else float(v) for n, v in values.items()}
-            properties.append(Properties(values=plain, units=units))
+            if self.n_members == 1:
+                deviations = {}
+            properties.append(Properties(_plain(values), units, _plain(deviations)))
         return properties
 
     @property
@@ -198,18 +275,67 @@ class PropertyPredictor(Network):
 
         Padding has zeros.
         """
+        return self.distributions(graph)[0]
+
+    def distributions(self, graph: Graph) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The same, and their uncertainties: 0 of a single network.
+
+        Uncertainties are standard deviations over the members (with n − 1 of them in
+        the denominator) times the calibration, carried to the units of the values.
+        """
         raw = self.apply(graph)
-        properties = {}
-        for label, logarithmic in zip(self.labels, self.logarithmic, strict=True):
-            values = raw[label.name]
-            mask = label.mask(values, graph)
-            values = jnp.where(mask, values, 0)  # powers of padding could overflow
-            values = 10**values if logarithmic else values
-            properties[label.name] = jnp.where(mask, values, 0)
-        return properties
+        means, deviations = {}, {}
+        for k, label in enumerate(self.labels):
+            each = raw[label.name]
+            each = each if self.n_members > 1 else each[None]
+            mask = label.mask(each[0], graph)
+            mean = jnp.where(mask, each.mean(axis=0), 0)  # powers could overflow
+            slope: Array | float = 1.0
+            if self.logarithmic[k]:
+                mean = 10**mean
+                slope = jnp.log(10.0) * mean
+            elif self.probability[k]:
+                mean = jax.nn.sigmoid(mean)
+                slope = mean * (1 - mean)
+            spread = jnp.zeros_like(mean)
+            if self.n_members > 1:
+                spread = self.calibration[k] * slope * each.std(axis=0, ddof=1)
+            means[label.name] = jnp.where(mask, mean, 0)
+            deviations[label.name] = jnp.where(mask, spread, 0)
+        return means, deviations
+
+    def apply(self, graph: Graph) -> dict[str, Array]:
+        """What the network gives; that of several, stacked along the first axis."""
+        if self.n_members == 1:
+            return super().apply(graph)
+        of_one = lambda params: self.model.apply({"params": params}, graph)
+        return jax.vmap(of_one)(self.params)
 
 
-_outputs = jax.jit(PropertyPredictor.outputs)
+_outputs = jax.jit(PropertyPredictor.distributions)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, float | np.ndarray]:
+    return {n: v if np.ndim(v) else float(v) for n, v in values.items()}
+
+
+def _require_meanings(
+    names: Sequence[str],
+    logarithmic: Sequence[bool],
+    probability: Sequence[bool],
+    calibration: Sequence[float],
+) -> None:
+    """Refuses outputs of two meanings, and calibrations that are none."""
+    if any(map(all, zip(logarithmic, probability, strict=True))):
+        raise ValueError(
+            "an output is the logarithm of a value or of odds; received "
+            f"logarithmic: {logarithmic}, probability: {probability}"
+        )
+    if len(calibration) != len(names) or not all(0 < x < np.inf for x in calibration):
+        raise ValueError(
+            f"a positive calibration of each of the properties {names} is needed; "
+            f"received {calibration}"
+        )
 
 
 def _require_outputs(

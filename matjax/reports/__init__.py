@@ -9,6 +9,7 @@ elasticity     a modulus by direction
 descents       soft modes and the way down from them
 stability      the same in words and as plain JSON
 training       how errors fell; predictions beside labels
+calibration    how sure predictions are, and whether rightly
 students       phonons of a student beside those of its teacher
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
@@ -23,6 +24,8 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.reports.calibration import calibration_figure as calibration_figure
+    from matjax.reports.calibration import reliability_figure as reliability_figure
     from matjax.reports.candidates import candidates_figure as candidates_figure
     from matjax.reports.candidates import save_animation as save_animation
     from matjax.reports.captions import IMAGINARY as IMAGINARY

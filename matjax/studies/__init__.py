@@ -18,6 +18,9 @@ sampling        samples of a trained generator as files
 generation      a generator before its training
 candidates      what a prediction of crystals leaves behind
 distill         a distillation as experiments set it up
+properties      parts of data, ensembles and how sure they are
+property_training  networks for properties, trained as studies ask for it
+baselines       what simple predictors achieve
 """
 
 from typing import TYPE_CHECKING
@@ -25,6 +28,7 @@ from typing import TYPE_CHECKING
 from matjax.lazy import import_when_used
 
 if TYPE_CHECKING:
+    from matjax.studies.baselines import baseline_errors as baseline_errors
     from matjax.studies.candidates import save_candidates as save_candidates
     from matjax.studies.candidates import save_way as save_way
     from matjax.studies.distill import TeachingConfig as TeachingConfig
@@ -45,8 +49,25 @@ if TYPE_CHECKING:
     from matjax.studies.phonon_sources import phonons_of_files as phonons_of_files
     from matjax.studies.polarity import Polar as Polar
     from matjax.studies.predict import available_predictors as available_predictors
+    from matjax.studies.predict import named_predictors as named_predictors
     from matjax.studies.predict import predict_files as predict_files
     from matjax.studies.predict import write_table as write_table
+    from matjax.studies.properties import Judged as Judged
+    from matjax.studies.properties import Parts as Parts
+    from matjax.studies.properties import calibration as calibration
+    from matjax.studies.properties import crystals_per_second as crystals_per_second
+    from matjax.studies.properties import draw_judged as draw_judged
+    from matjax.studies.properties import errors_of as errors_of
+    from matjax.studies.properties import in_logarithms as in_logarithms
+    from matjax.studies.properties import judged as judged
+    from matjax.studies.properties import label_values as label_values
+    from matjax.studies.properties import parts_of_data as parts_of_data
+    from matjax.studies.properties import require_classes as require_classes
+    from matjax.studies.properties import scale_and_shift as scale_and_shift
+    from matjax.studies.property_training import PropertyConfig as PropertyConfig
+    from matjax.studies.property_training import property_data as property_data
+    from matjax.studies.property_training import property_labels as property_labels
+    from matjax.studies.property_training import train_properties as train_properties
     from matjax.studies.rest import Rest as Rest
     from matjax.studies.rest import brought_to_rest as brought_to_rest
     from matjax.studies.rest import reduced as reduced

@@ -72,6 +72,12 @@ class Run:
         if not (overwrite or resume):
             self._kept = set(folder.iterdir())
 
+    def part(self, name: str) -> Run:
+        """A run of its own in a folder of this one, for one of several trainings."""
+        return Run(
+            self.folder / name, overwrite=True, resume=self.resume, writes=self.writes
+        )
+
     def path(self, name: str) -> Path:
         """Path of a new file of this run, for what no other method writes.
 

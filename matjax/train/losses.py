@@ -24,8 +24,10 @@ from matjax.numerics import safe_norm
 from matjax.predictors import Label, as_label
 from matjax.units import THZ
 
-Kind = Literal["mae", "mse", "huber", "norm"]
-"""|e|, e², Huber's function of e, and |e| of vectors as a whole."""
+Kind = Literal["mae", "mse", "huber", "norm", "logistic"]
+"""|e|, e², Huber's function of e, |e| of vectors as a whole; and the cross-entropy of
+classes 0 and 1, of which predictions are the logarithms of the odds and e that of the
+probability."""
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -123,10 +125,13 @@ def term_sums(
                 f"the loss has a term of {name!r}; the batch has labels of "
                 f"{sorted(labels)} only: remove the term or choose other data"
             )
-        error = predicted[name] - labels[name]
-        mask = term.what.mask(error, graph)
-        error = jnp.where(mask, term.what.by_atom(error, graph), 0)
-        weights = frequency_weights(labels[name], graph) if term.in_frequency else 1.0
+        values, known = predicted[name], labels[name]
+        mask = term.what.mask(values, graph)
+        if term.kind == "logistic":
+            sums[name] = _logistic_sums(values, known, mask)
+            continue
+        error = jnp.where(mask, term.what.by_atom(values - known, graph), 0)
+        weights = frequency_weights(known, graph) if term.in_frequency else 1.0
         sums[name] = _sums(term, error, weights, mask)
     return sums
 
@@ -171,6 +176,19 @@ def _sums(term: Term, error: Array, weights: Array | float, mask: Array) -> Sums
         loss = jnp.sum(_penalty(term, scaled))
     return Sums(
         loss=loss,
+        absolute=jnp.sum(jnp.abs(error)),
+        square=jnp.sum(jnp.square(error)),
+        count=jnp.sum(mask, dtype=error.dtype),
+    )
+
+
+def _logistic_sums(odds: Array, classes: Array, mask: Array) -> Sums:
+    """Cross-entropy, and errors of the probability."""
+    odds = jnp.where(mask, odds, 0)
+    error = jnp.where(mask, jax.nn.sigmoid(odds) - classes, 0)
+    entropy = jax.nn.softplus(odds) - classes * odds
+    return Sums(
+        loss=jnp.sum(jnp.where(mask, entropy, 0)),
         absolute=jnp.sum(jnp.abs(error)),
         square=jnp.sum(jnp.square(error)),
         count=jnp.sum(mask, dtype=error.dtype),

@@ -43,13 +43,20 @@ _METADATA = {"format", "model", "config", DIGEST}
 _OF_PROPERTIES: dict[str, Any] = {
     "units": tuple[Annotated[str, StringConstraints(max_length=100)], ...],
     "logarithmic": tuple[bool, ...],
+    "probability": tuple[bool, ...],
+    "calibration": tuple[Annotated[float, Field(gt=0, lt=1e6)], ...],
     "per": tuple[Per, ...],
     "shapes": tuple[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], ...],
 }
-"""One entry for each property; without the last two all are scalars of the crystal."""
+"""One entry for each property. Units and logarithmic are always there; by default
+outputs are no odds, calibrations 1, and all are scalars of the crystal."""
+
+MEMBERS = "members"
+"""Key of the number of networks of a predictor that is the mean of several."""
+_MOST_MEMBERS = 1000
 _KEYS: dict[Kind, set[str]] = {
     "potential": set(),
-    "property": set(_OF_PROPERTIES),
+    "property": {*_OF_PROPERTIES, MEMBERS},
     "denoiser": {"generator"},
 }
 """What the metadata of each kind may hold beside the model."""
@@ -84,6 +91,11 @@ def save_predictor(
         "units": json.dumps(predictor.units, ensure_ascii=False),
         "logarithmic": json.dumps(predictor.logarithmic),
     }
+    if any(predictor.probability):
+        metadata["probability"] = json.dumps(predictor.probability)
+    if predictor.n_members > 1:
+        metadata[MEMBERS] = json.dumps(predictor.n_members)
+        metadata["calibration"] = json.dumps(predictor.calibration)
     if any(x.per != "graph" or x.shape for x in predictor.labels):
         metadata["per"] = json.dumps([x.per for x in predictor.labels])
         metadata["shapes"] = json.dumps([x.shape for x in predictor.labels])
@@ -114,10 +126,15 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
     path = Path(path)
     model, params, metadata = read_network(path, "property")
     n = len(model.properties)
-    scalars = {"per": ["graph"] * n, "shapes": [[]] * n}
+    usual = {
+        "per": ["graph"] * n,
+        "shapes": [[]] * n,
+        "probability": [False] * n,
+        "calibration": [1.0] * n,
+    }
     lists: dict[str, Any] = {}
     for key, kind in _OF_PROPERTIES.items():
-        text = metadata.get(key, json.dumps(scalars.get(key)))
+        text = metadata.get(key, json.dumps(usual.get(key)))
         try:
             lists[key] = TypeAdapter(kind).validate_json(text, strict=True)
         except ValidationError:
@@ -131,12 +148,15 @@ def read_predictor(path: str | Path) -> PropertyPredictor:
         *(model.properties, lists["per"], lists["shapes"], lists["units"]), strict=True
     )
     try:
-        labels = [Label(*of_one) for of_one in kinds]
+        return PropertyPredictor.create(
+            model,
+            [Label(*of_one) for of_one in kinds],
+            **{k: lists[k] for k in ("logarithmic", "probability", "calibration")},
+            n_members=_n_members(metadata, path) or 1,
+            params=params,
+        )
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from error
-    return PropertyPredictor.create(
-        model, labels, logarithmic=lists["logarithmic"], params=params
-    )
 
 
 def save_network(
@@ -249,14 +269,29 @@ def read_network(path: Path, kind: Kind) -> tuple[Any, dict[str, Any], dict[str,
     except ValueError as error:
         raise WeightsError(f"{path}: its settings make no model: {error}") from error
     wanted: dict[str, Any] = flatten_dict(shapes, sep="/")  # pyright: ignore
+    n_members = _n_members(metadata, path)
+    stack = (n_members,) if n_members else ()
     off = [f"missing: {key}" for key in wanted.keys() - arrays.keys()]
     off += [f"extra: {key}" for key in arrays.keys() - wanted.keys()]
     for key in wanted.keys() & arrays.keys():
-        off += check(key, arrays[key], wanted[key].shape)
+        off += check(key, arrays[key], (*stack, *wanted[key].shape))
     if off:
         listed = "\n  ".join(sorted(off))
         raise WeightsError(f"{path}: arrays and model disagree:\n  {listed}")
     return model, unflatten_dict(arrays, sep="/"), metadata
+
+
+def _n_members(metadata: Mapping[str, str], path: Path) -> int:
+    """Networks whose parameters are stacked; 0 of a file of one network."""
+    text = metadata.get(MEMBERS)
+    if text is None:
+        return 0
+    if not text.isdecimal() or not 2 <= int(text[:6]) <= _MOST_MEMBERS:
+        raise WeightsError(
+            f"{path}: members must be a number from 2 to {_MOST_MEMBERS}; its header "
+            f"has {text[:20]!r}"
+        )
+    return int(text)
 
 
 def _arrays(

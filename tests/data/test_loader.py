@@ -1,6 +1,7 @@
 """Batches: the same ones for everybody, in an order that can be told in advance."""
 
 import json
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_batches_of_like_sizes_hold_each_example_once_in_less_room(graphs):
         [sorted(loader.sources(k)) for k in range(n)] for loader in (plain, alike)
     )
     for start in range(0, n, 4):
-        both = [sorted(sum(x[start : start + 4], [])) for x in (mixed, sorted_ones)]
+        both = [sorted(chain(*x[start : start + 4])) for x in (mixed, sorted_ones)]
         assert both[0] == both[1]
     assert mixed != sorted_ones
     # Places of atoms that a batch of examples alone would have, largest times three.

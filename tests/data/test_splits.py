@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from matjax.crystals import Crystal
-from matjax.data import split
+from matjax.data import by_group, fold, split
 from tests.data.examples import random_dataset
 
 RARE = Crystal.create(
@@ -62,3 +62,21 @@ def test_what_is_trained_on_has_all_elements_where_asked(by_group):
 def test_impossible_splits_are_refused(fractions, message):
     with pytest.raises(ValueError, match=message):
         split(random_dataset(10), fractions)
+
+
+def test_folds_are_those_of_scikit_learn_and_matbench():
+    selection = pytest.importorskip("sklearn.model_selection")
+    dataset = random_dataset(23)
+    folds = selection.KFold(5, shuffle=True, random_state=18012019)
+    for k, (kept, judging) in enumerate(folds.split(range(23))):
+        training, test = fold(dataset, k)
+        assert [e.source for e in training.examples] == [f"random#{i}" for i in kept]
+        assert [e.source for e in test.examples] == [f"random#{i}" for i in judging]
+    with pytest.raises(ValueError, match="received fold 5 of 5 for 23 examples"):
+        fold(dataset, 5)
+
+
+def test_parts_by_group_carry_its_name():
+    parts = by_group(random_dataset(10))
+    assert {name: len(part) for name, part in parts.items()} == {"A": 4, "B": 3, "C": 3}
+    assert {e.group for e in parts["B"].examples} == {"B"}

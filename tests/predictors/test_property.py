@@ -101,3 +101,57 @@ def test_outputs_of_another_kind_are_refused_before_anything_is_predicted(
 ):
     with pytest.raises(ValueError, match=f"must have the shapes .*{received}"):
         PropertyPredictor.create(Wrong(mistake), ("eV",))
+
+
+def ensemble():
+    """Two networks of a number, a logarithm and the odds of a class."""
+    model = MODEL.clone(properties=("gap", "modulus", "metal"))
+    return [
+        PropertyPredictor.create(
+            model,
+            ("eV", "GPa", ""),
+            logarithmic=(False, True, False),
+            probability=(False, False, True),
+            params=parameters(model, seed=seed),
+        )
+        for seed in (1, 2)
+    ]
+
+
+def test_an_ensemble_is_the_mean_of_its_networks_and_says_how_far_they_disagree():
+    members = ensemble()
+    both = PropertyPredictor.ensemble(members, calibration=(2.0, 1.0, 1.0))
+    found = both(crystal())
+    graph = build_graph(crystal(), MODEL.cutoff, n_nearest=6)
+    raw = [{k: float(v[0]) for k, v in m.apply(graph).items()} for m in members]
+    mean = {k: (raw[0][k] + raw[1][k]) / 2 for k in raw[0]}
+    # Of two values with n - 1 in the denominator.
+    spread = {k: abs(raw[0][k] - raw[1][k]) / np.sqrt(2) for k in raw[0]}
+    chance = 1 / (1 + np.exp(-mean["metal"]))
+    expected = {
+        "gap": (mean["gap"], 2 * spread["gap"]),
+        "modulus": (
+            10 ** mean["modulus"],
+            np.log(10) * 10 ** mean["modulus"] * spread["modulus"],
+        ),
+        "metal": (chance, chance * (1 - chance) * spread["metal"]),
+    }
+    for name, (value, uncertainty) in expected.items():
+        assert_allclose(found[name], value, rtol=1e-9)  # round-off
+        assert_allclose(found.uncertainties[name], uncertainty, rtol=1e-9)
+    assert members[0](crystal()).uncertainties == {}
+
+
+def test_what_makes_no_ensemble_is_refused():
+    members = ensemble()
+    with pytest.raises(ValueError, match="received 1 of 1 kinds"):
+        PropertyPredictor.ensemble(members[:1])
+    other = PropertyPredictor.create(MODEL, ("eV",), params=parameters(MODEL))
+    with pytest.raises(ValueError, match="received 2 of 2 kinds"):
+        PropertyPredictor.ensemble([members[0], other])
+    with pytest.raises(ValueError, match="positive calibration of each"):
+        PropertyPredictor.create(MODEL, ("eV",), calibration=(-1.0,))
+    with pytest.raises(ValueError, match="logarithm of a value or of odds"):
+        PropertyPredictor.create(
+            MODEL, ("eV",), logarithmic=(True,), probability=(True,)
+        )

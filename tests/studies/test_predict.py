@@ -4,7 +4,9 @@ import csv
 import json
 from pathlib import Path
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -13,8 +15,24 @@ from matjax import cli
 from matjax.crystals import Crystal, write
 from matjax.data import entry, source_parts
 from matjax.models.properties import CGCNN
-from matjax.predictors import PropertyPredictor
+from matjax.predictors import Label, PropertyPredictor
 from matjax.studies import predict
+from matjax.weights import save_predictor
+
+
+class ByAtom(nn.Module):
+    """A number of each atom."""
+
+    species: tuple[int, ...] = (14, 32)
+    properties: tuple[str, ...] = ("shift",)
+    cutoff: float = 3.0
+
+    @nn.compact
+    def __call__(self, graph):
+        """The same one."""
+        scale = self.param("scale", nn.initializers.ones, ())
+        return {"shift": scale * jnp.ones(graph.node_mask.shape)}
+
 
 MODEL = CGCNN(
     species=(14, 32), properties=("cohesion",), cutoff=4.0, features=3, layers=1
@@ -35,7 +53,8 @@ def diamond(symbol: str, a: float) -> Crystal:
 def folder(tmp_path, monkeypatch) -> Path:
     """A folder of structures; commands run beside it with small networks."""
     monkeypatch.setattr(cli, "set_up_jax", lambda config: None)
-    monkeypatch.setattr(predict, "available_predictors", lambda: [COHESION, MODULUS])
+    both = {"cohesion": COHESION, "modulus": MODULUS}
+    monkeypatch.setattr(predict, "available_predictors", lambda: both)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "structures"
     folder.mkdir()
@@ -77,7 +96,7 @@ def test_what_cannot_be_predicted_is_told_and_the_rest_goes_on(folder, caplog):
     (folder / "sub").mkdir()
     (folder / ".hidden").write_text("not a structure")
     assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
-    assert "3 of 5 rows hold no prediction, the first of a.cif" in caplog.text
+    assert "3 of 5 rows lack predictions, the first of a.cif" in caplog.text
     table = {row["file"]: row for row in rows()}
     assert list(table) == ["a.cif", "b.vasp", "empty.vasp", "iron.vasp", "silicon.cif"]
     assert "must hold a structure" in table["a.cif"]["failure"]
@@ -152,19 +171,56 @@ def test_any_failure_of_a_network_is_that_of_its_crystal(folder, monkeypatch, va
     assert table["silicon.cif"]["failure"] == ""
 
 
+def test_a_network_that_fails_leaves_the_others_their_columns(folder, monkeypatch):
+    knows_iron = PropertyPredictor.create(
+        MODEL.clone(species=(14, 26, 32)), ("eV/atom",), n_members=2, calibration=(2.0,)
+    )
+    networks = {"cohesion": COHESION, "modulus": MODULUS, "second.x": knows_iron}
+    monkeypatch.setattr("matjax.studies.available_predictors", lambda: networks)
+    write(folder / "iron.vasp", diamond("Fe", 5.0))
+    assert cli.main(["predict", "structures", "--out", "table.csv"]) == 1
+    table = {row["file"]: row for row in rows()}
+    second = [
+        "cohesion_eV_per_atom (second)",
+        "cohesion_uncertainty_eV_per_atom (second)",
+    ]
+    assert list(table["iron.vasp"])[3:-1] == [*COLUMNS, *second]
+    assert [bool(table["iron.vasp"][c]) for c in COLUMNS] == [False, False]
+    found = knows_iron(diamond("Fe", 5.0))
+    expected = [found.value, found.uncertainty]
+    numbers = [float(table["iron.vasp"][c]) for c in second]
+    assert_allclose(numbers, expected, rtol=1e-4)  # float32, in a larger batch
+    failure = table["iron.vasp"]["failure"]
+    assert failure.startswith("cohesion, modulus: ")
+    assert "the crystal holds Fe" in failure
+    assert table["silicon.cif"]["failure"] == ""
+
+
+def test_networks_are_named_and_must_fit_a_table(folder):
+    path = save_predictor(COHESION, folder.parent / "mine.safetensors")
+    words = ["predict", "structures", "--out", "table.csv", "--predictor", str(path)]
+    assert cli.main(words) == 0
+    assert COLUMNS[0] in rows()[0]
+    assert COLUMNS[1] not in rows()[0]
+    by_atom = PropertyPredictor.create(
+        ByAtom(), [Label("shift", "atom", (), "ppm")], params={"scale": np.ones(())}
+    )
+    assert not predict._fits_a_table(by_atom)
+
+
 def test_interrupted_table_holds_what_was_done(folder, monkeypatch, caplog):
     crystals = [diamond("Si", a) for a in (5.3, 5.4, 5.5)]
     write("several.extxyz", crystals)
     monkeypatch.setattr(predict, "BATCH", 1)
-    values, n_calls = predict._values, []
+    fill, n_calls = predict._fill, []
 
-    def interrupt(crystals, predictors):
+    def interrupt(rows, waiting, predictors):
         n_calls.append(1)
         if len(n_calls) == 3:
             raise KeyboardInterrupt
-        return values(crystals, predictors)
+        return fill(rows, waiting, predictors)
 
-    monkeypatch.setattr(predict, "_values", interrupt)
+    monkeypatch.setattr(predict, "_fill", interrupt)
     words = ["predict", "several.extxyz", "--out", "table.csv"]
     assert cli.main(words) == 130
     assert "table.csv holds the first 2 structures" in caplog.text
@@ -203,13 +259,13 @@ def test_batches_do_not_change_predictions(folder, monkeypatch):
     crystals = [diamond("Si", 5.3), diamond("Ge", 5.6), diamond("Si", 5.5)]
     write("several.extxyz", crystals)
     files = ["several.extxyz"]
-    together = list(predict.predict_files(files, [COHESION]))
+    together = list(predict.predict_files(files, {"cohesion": COHESION}))
     monkeypatch.setattr(predict, "BATCH", 2)
     monkeypatch.setattr(predict, "BATCH_ATOMS", 3)
-    apart = list(predict.predict_files(files, [COHESION]))
+    apart = list(predict.predict_files(files, {"cohesion": COHESION}))
     for a, b in zip(together, apart, strict=True):
         # float32
-        assert_allclose(a.values["cohesion"], b.values["cohesion"], rtol=1e-5)
+        assert_allclose(a.values[COLUMNS[0]], b.values[COLUMNS[0]], rtol=1e-5)
 
 
 def test_tables_and_lists_of_structures_are_sources_too(folder):
@@ -243,7 +299,7 @@ def test_progress_counts_files(folder):
             yield path
 
     files = source_parts(str(folder))
-    list(predict.predict_files(files, [COHESION], progress=progress))
+    list(predict.predict_files(files, {"cohesion": COHESION}, progress=progress))
     assert seen == [("b.vasp", "predicting"), ("silicon.cif", "predicting")]
 
 

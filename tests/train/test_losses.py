@@ -115,3 +115,21 @@ def test_a_missing_label_is_an_error_and_not_zero():
     del labels["stress"]
     with pytest.raises(ValueError, match="term of 'stress'; the batch has labels of"):
         term_sums([Term("stress", 1.0)], found, labels, graph)
+
+
+def test_classes_count_by_cross_entropy_also_where_odds_are_extreme():
+    graph, _, _ = graph_and_values()
+    odds = jnp.asarray([0.7, -90.0, 3.0])  # the last is padding
+    classes = jnp.asarray([1.0, 1.0, 0.0])
+    term = Term("gap", 1.0, "logistic")
+
+    def loss(odds):
+        sums = term_sums([term], {"gap": odds}, {"gap": classes}, graph)
+        return total([term], sums)
+
+    # −ln p of 0.7 is ln(1 + e^−0.7); that of −90 is 90.
+    assert_allclose(loss(odds), (np.log1p(np.exp(-0.7)) + 90) / 2, rtol=1e-12)
+    slopes = jax.grad(loss)(odds)
+    assert_allclose(slopes, [(1 / (1 + np.exp(-0.7)) - 1) / 2, -0.5, 0], atol=1e-12)
+    sums = term_sums([term], {"gap": odds}, {"gap": classes}, graph)["gap"]
+    assert_allclose(sums.absolute, (1 - 1 / (1 + np.exp(-0.7))) + 1, rtol=1e-12)

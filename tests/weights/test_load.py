@@ -15,6 +15,7 @@ from safetensors.flax import save_file
 
 from matjax.crystals import Crystal
 from matjax.data import LabeledGraphs, in_order, read_dataset
+from matjax.errors import WeightsError
 from matjax.models.potentials import NequIP, StillingerWeber
 from matjax.models.properties import CGCNN
 from matjax.predictors import Potential, PropertyPredictor
@@ -22,6 +23,7 @@ from matjax.train import compare, mean_absolute_errors, potential_predictions
 from matjax.weights import (
     Embedded,
     Shipped,
+    checkpoint,
     load_potential,
     load_predictor,
     pretrained,
@@ -142,3 +144,29 @@ def test_safetensors_with_other_arrays_say_what_is_off(tmp_path):
 def test_precision_that_is_none_is_refused(dtype):
     with pytest.raises(ValueError, match="a precision such as float32 or float64"):
         load_potential("lennard-jones-ar", dtype=dtype)
+
+
+def test_a_saved_ensemble_is_read_back_bit_by_bit(tmp_path):
+    model = CGCNN(species=(6, 14), properties=("metal",), features=3, layers=1)
+    predictor = PropertyPredictor.create(
+        *(model, ("",)), probability=(True,), n_members=3, calibration=(1.7,), seed=3
+    )
+    path = save_predictor(predictor, tmp_path / "three.safetensors")
+    read = load_predictor(path, dtype=jnp.float32)
+    assert jax.tree.structure(read) == jax.tree.structure(predictor)
+    for a, b in zip(jax.tree.leaves(read), jax.tree.leaves(predictor), strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("members", ["2", "0", "many", "99999999"])
+def test_an_ensemble_of_another_number_is_refused(tmp_path, members):
+    model = CGCNN(species=(6, 14), properties=("gap",), features=3, layers=1)
+    predictor = PropertyPredictor.create(model, ("eV",), n_members=3)
+    path = save_predictor(predictor, tmp_path / "three.safetensors")
+    header, data = checkpoint._parts(path.read_bytes(), path)
+    header["__metadata__"][checkpoint.MEMBERS] = members
+    del header["__metadata__"][checkpoint.DIGEST]
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    with pytest.raises(WeightsError, match=r"members must be|arrays and model"):
+        load_predictor(path)

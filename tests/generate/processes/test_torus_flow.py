@@ -1,6 +1,5 @@
 """Geodesic flows of coordinates."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.testing import assert_allclose
