@@ -138,10 +138,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
 def _generator(config: Config, run: Run) -> Generator:
     dtype = jnp.dtype(config.potential_precision)
     if config.generator is not None:
-        name, generator = (
-            config.generator,
-            load_generator(config.generator, dtype=dtype),
-        )
+        name = config.generator
+        generator = load_generator(name, dtype=dtype)
     elif config.formula is None:
         raise ConfigError(
             "a formula is needed, or a generator that chooses elements: "

@@ -113,7 +113,7 @@ CASES = {
 }
 
 
-SLOW = {"chgnet", "schnet_potential", "tensornet"}
+SLOW = {"chgnet", "m3gnet", "schnet_potential", "tensornet"}
 """Those that take long."""
 PARAMS = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES]
 

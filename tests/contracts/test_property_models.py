@@ -84,7 +84,10 @@ EXEMPT = {("matformer", "supercell"), ("potnet", "supercell")}
 """Images of atoms are those by the cell that was given, as the docstrings say."""
 
 
-SLOW = {"ewald", "m3gnet_properties", "matformer", "potnet"}
+SLOW = {
+    *("alignn", "ewald", "gatgnn", "m3gnet_properties"),
+    *("matformer", "megnet", "potnet"),
+}
 """Those whose parts others have too, or that take long."""
 PARAMS = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES]
 

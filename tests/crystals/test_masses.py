@@ -63,6 +63,7 @@ def test_density_and_sound_know_the_masses(silicon):
     )
 
 
+@pytest.mark.slow
 def test_heavy_atoms_follow_the_same_way_in_twice_the_time(silicon, tmp_path):
     rng = np.random.default_rng(0)
     velocities = 0.005 * rng.normal(size=(8, 3))

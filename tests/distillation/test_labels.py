@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import ase.build
 import numpy as np
+import pytest
 
 from matjax.crystals import Crystal
 from matjax.distillation import labels
@@ -33,6 +34,7 @@ def test_labels_know_potential_and_crystals_by_content(tmp_path, monkeypatch):
     assert changed == [{"crystals_sha256"}, {"potential_sha256"}]
 
 
+@pytest.mark.slow
 def test_crystals_whose_atoms_fuse_have_no_labels(tmp_path):
     teacher = pair_potential(tmp_path / "teacher.safetensors", epsilon=0.1, sigma=1.0)
     crystal = Crystal.from_ase(ase.build.bulk("Ar", "fcc", a=1.6))

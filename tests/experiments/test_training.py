@@ -126,6 +126,7 @@ def test_a_potential_is_trained_judged_and_kept(argon, tmp_path):
         run("potential", tmp_path / "run", changed, resume=True)
 
 
+@pytest.mark.slow
 def test_data_sets_are_mixed_by_weight(argon, tmp_path):
     settings = {
         "train": {str(argon[0]): 1, str(argon[1]): 3},

@@ -86,6 +86,7 @@ def test_a_grid_is_exact_at_its_points_and_off_between_where_too_small(exact):
     assert abs(found.frequencies(Q) - exact.frequencies(Q)).max() > 0.1
 
 
+@pytest.mark.slow
 def test_the_grid_grows_until_the_measured_error_is_below_the_tolerance(of_copper):
     for tolerance in (0.5, 0.002):
         found = phonons(morse(), COPPER, tolerance=tolerance)
@@ -122,6 +123,7 @@ def test_directions_that_do_not_repeat_are_not_divided():
         phonons(potential, chain(), grid=(4, 2, 1))
 
 
+@pytest.mark.slow
 def test_what_is_exact_is_computed_once_and_serves_all_grids(of_copper):
     frequencies = partial(spectrum, masses=of_copper.masses)
     exact = by_symmetry(of_copper.source, COPPER)

@@ -57,6 +57,7 @@ def test_networks_keep_the_protocol():
     )
 
 
+@pytest.mark.slow
 def test_a_network_sees_the_state_and_its_times(params):
     state = state_of(PROCESS)
     denoise = denoiser(MODEL, params, PROCESS)

@@ -153,6 +153,7 @@ def test_contents_are_those_of_the_crystal(chooser):
     assert_allclose(bound.fractional.cell, 3.9 * np.eye(3), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_samples_in_any_number(chooser):
     one = chooser.sample(n=1, seed=4)[0]
     several = chooser.sample(n=3, seed=4)
@@ -164,6 +165,7 @@ def test_a_seed_gives_the_same_samples_in_any_number(chooser):
     assert {int(z) for c in several for z in c.numbers} <= {8, 22, 38}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_structures_of_a_formula_are_predicted(name):
     generator = variational.told(name)

@@ -86,6 +86,7 @@ def test_samples_have_lower_energies_than_without_the_same_seeds():
     assert np.abs(led.cell - free.cell).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_samples_are_stiffer_than_without_the_same_seeds():
     """Simple cubic argon is unstable at the zone boundary; one atom, a cell to move."""
     whole = process(cell=CellFlow())

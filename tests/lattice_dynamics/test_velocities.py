@@ -170,6 +170,7 @@ def test_velocities_of_interpolated_force_constants_are_those_of_their_bands(
     assert_allclose(acoustic.speeds, expected.speeds, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_velocities_of_polar_crystals_follow_their_field(of_silicon):
     """Silicon whose two atoms bear opposite charges: piezoelectric along [111]."""
     charges = 1.2 * np.array([np.eye(3), -np.eye(3)])

@@ -81,6 +81,7 @@ def test_a_run_goes_on_where_it_stopped(argon, argon_crystal, ensemble):
     assert second.time == 240.0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("ensemble", [NVE(60.0), NVT(60.0), Langevin(60.0), NPT(60.0)])
 def test_every_ensemble_runs_in_float32(argon, argon_crystal, ensemble):
@@ -109,6 +110,7 @@ def test_another_ensemble_starts_from_the_last_velocities(argon, argon_crystal):
     assert_allclose(free.positions[0], hot.positions[-1], atol=1e-10)  # round-off
 
 
+@pytest.mark.slow
 def test_neighbor_list_grows_when_atoms_come_together(argon, monkeypatch):
     advance, degrees = lockstep.advance, []
 

@@ -16,6 +16,7 @@ def silicon():
     return Potential.create(StillingerWeber())
 
 
+@pytest.mark.slow
 def test_steps_are_pure_functions_of_their_state_and_can_be_mapped(silicon):
     jobs = [Job(k, rattled_silicon(k)) for k in (0, 1)]
     for job in jobs:

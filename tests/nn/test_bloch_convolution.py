@@ -38,6 +38,7 @@ def network():
     return Potential.create(model).astype(jnp.float64), crystal
 
 
+@pytest.mark.slow
 def test_sums_over_images_change_nothing(network, monkeypatch):
     potential, crystal = network
     graph = potential.graph(crystal, n_nodes=3)

@@ -18,6 +18,7 @@ def graph():
     return build_graph(crystal, 4.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_energies_are_read_from_the_features(name, graph):
     network = NETWORKS[name]

@@ -95,6 +95,7 @@ def test_a_mean_over_the_cell_is_zero():
     assert abs(np.mean(direct)) < 2e-3 * np.abs(direct).max()
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_differences():
     cell = CELLS["triclinic"]
     total = partial(lambda v, p: power_sums(v[None], cell, p)[0])

@@ -115,6 +115,7 @@ def test_states_side_by_side_are_read_one_by_one():
     assert_allclose(both[:, 1], apply(graph, -one), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_atoms_without_edges_have_no_share_and_none_at_all_gives_numbers():
     row = [[0, 0, 0], [2.0, 0, 0], [20.0, 0, 0]]
     lone = Crystal.create([14] * 3, 40 * np.eye(3), positions=row, pbc=False)

@@ -70,6 +70,7 @@ def test_relaxed_committee_has_no_mean_force(committee):
     assert_allclose(forces, 0, atol=1.001e-5)
 
 
+@pytest.mark.slow
 def test_committee_of_networks_responds_at_every_q():
     model = MACE(
         species=(12, 8),

@@ -34,6 +34,7 @@ def base():
     return Generator(initial_parameters(model), model, recipe)
 
 
+@pytest.mark.slow
 def test_adapters_come_to_the_parameters_of_a_base(base):
     made = generation.adapted(base, ("gap", "chemical_system"), DATA, 0)
     assert made.model.conditions == ("gap", "chemical_system")

@@ -58,6 +58,7 @@ def test_eight_devices_take_the_steps_of_one(alone):
     assert_same(found, alone)
 
 
+@pytest.mark.slow
 def test_parameters_divided_over_devices_take_the_same_steps(alone):
     found = result(start(devices=8, divided=True))
     assert found["n_divided"] > 0

@@ -59,6 +59,7 @@ def test_parts_and_turns_of_a_batch_make_the_same_step(data):
         assert all(jax.tree.leaves(same))
 
 
+@pytest.mark.slow
 def test_a_batch_of_two_kinds_counts_what_each_has(data):
     parts = batch_of(data, 4)
     one, two = (jax.tree.map(lambda x, k=k: x[k::2], parts) for k in range(2))

@@ -56,6 +56,7 @@ def require_numbers(version, places, monkeypatch):
 
 
 @needs_weights
+@pytest.mark.slow
 def test_published_weights_give_the_numbers_of_the_original_code(monkeypatch):
     require_numbers("0.3.0", SMALL, monkeypatch)
 

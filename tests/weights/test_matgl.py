@@ -172,6 +172,7 @@ def energy_of_files(settings, path):
     return m3gnet_energy(state, settings, [1, 0, 0], edges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smooth", [True, False])
 def test_small_m3gnet_is_the_formulas_by_the_original_names(tmp_path, smooth):
     settings = M3GNET | {"use_smooth": smooth}

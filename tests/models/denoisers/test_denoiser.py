@@ -31,6 +31,7 @@ def real(here):
     return here["fractional"][:3], here["cell"], here["elements"][:3]
 
 
+@pytest.mark.slow
 def test_outputs_are_not_all_the_same(here):
     assert np.std(here["fractional"][:3], axis=0).min() > 1e-4
     assert np.abs(here["cell"][0] - np.eye(3) * here["cell"][0, 0, 0]).max() > 1e-4
@@ -100,6 +101,7 @@ def test_mixed_species_are_inputs_between_pure_ones(params, here):
     assert np.abs(other["fractional"][:3] - here["fractional"][:3]).max() > 1e-5
 
 
+@pytest.mark.slow
 def test_crystals_of_another_size_differ_by_their_volume_alone(params, here):
     """Edges are those of the crystal brought to the typical volume."""
     model = MODEL.copy(spread=1e9)

@@ -21,6 +21,7 @@ def apply(params, *arguments, method):
     return MODEL.apply({"params": params}, *arguments, method=method)
 
 
+@pytest.mark.slow
 def test_outputs_and_latents_have_the_symmetries_of_crystals(params):
     latents.assert_symmetric(MODEL, params)
 

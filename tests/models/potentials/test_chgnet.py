@@ -37,6 +37,7 @@ def graph_of(potential, *positions):
     return potential.graph(cluster(*positions), n_nodes=4, degree=4)
 
 
+@pytest.mark.slow
 def test_both_directions_of_a_bond_keep_the_same_features():
     """So two edges are one bond of the original, whose features both ends share."""
     potential = potential_of(bonds=28, biased=True)
@@ -65,6 +66,7 @@ def test_both_directions_of_a_bond_keep_the_same_features():
         first = bonds
 
 
+@pytest.mark.slow
 def test_energies_and_forces_are_continuous_where_an_angle_ends():
     potential = potential_of()
     found = []
@@ -108,6 +110,7 @@ def test_biases_count_from_the_first_angle_of_a_crystal_on():
     assert abs(ENERGY(plain, three)[0] - ENERGY(other, three)[0]) > 1e-4
 
 
+@pytest.mark.slow
 def test_an_atom_with_more_bonds_than_places_gives_no_number():
     potential = potential_of(bonds=2)
     sites = [(0, 0, 0), (2.5, 0, 0), (0, 2.5, 0), (0, 0, 2.5)]
@@ -129,6 +132,7 @@ def test_force_constants_are_exact_with_updated_angles_and_biases():
     check_force_constants(potential, CRYSTAL)
 
 
+@pytest.mark.slow
 def test_kinks_of_atoms_in_a_row_are_rounded_off():
     """With the published rounding, stiffness is another at a thousandth of an Å."""
 

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from matjax.crystals import Crystal
@@ -48,6 +49,7 @@ def test_it_is_a_property_model():
     assert isinstance(MODEL, PropertyModel)
 
 
+@pytest.mark.slow
 def test_readout_is_a_perceptron_of_what_set2set_reads_of_the_atoms():
     params = jax.tree.map(lambda x: jnp.asarray(x, float), initial_parameters(MODEL))
     graph = build_graph(CRYSTAL, MODEL.cutoff, dtype=jnp.float64)

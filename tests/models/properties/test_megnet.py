@@ -91,6 +91,7 @@ def exchanged(model, params, crystal):
     return r, e, v, u
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends_active", [True, False])
 def test_network_is_its_formula(ends_active):
     model = MODEL.clone(ends_active=ends_active)
