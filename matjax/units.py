@@ -37,7 +37,14 @@ def unit_name(unit: str) -> str:
     ('meV_per_A2', 'J_per_mol_K')
     """
     for symbol, word in (
-        *(("/", "_per_"), ("Å", "A"), ("²", "2"), ("³", "3"), ("μ", "mu")),
+        *(
+            ("cm⁻¹", "per_cm"),
+            ("/", "_per_"),
+            ("Å", "A"),
+            ("²", "2"),
+            ("³", "3"),
+            ("μ", "mu"),
+        ),
         *(("(", ""), (")", ""), ("%", "percent")),
     ):
         unit = unit.replace(symbol, word)

@@ -52,6 +52,7 @@ MODELS: dict[str, Registered] = {
     "chgnet": Registered("potential", "chgnet", "CHGNet"),
     "denoiser": Registered("denoiser", "denoiser", "Denoiser"),
     "diffcsp": Registered("denoiser", "diffcsp", "DiffCSP"),
+    "equivariant": Registered("property", "equivariant", "Equivariant"),
     "ewald": Registered("property", "schnet", "EwaldSchNet"),
     "gatgnn": Registered("property", "gatgnn", "GATGNN"),
     "lennard_jones": Registered("potential", "pair", "LennardJones"),

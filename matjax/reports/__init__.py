@@ -10,6 +10,7 @@ descents       soft modes and the way down from them
 stability      the same in words and as plain JSON
 training       how errors fell; predictions beside labels
 calibration    how sure predictions are, and whether rightly
+leaderboard    networks side by side
 students       phonons of a student beside those of its teacher
 parity         predictions against references, the panel
 screening      a screen at one glance: outcomes, distributions, agreement
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from matjax.reports.drawing import save_figure as save_figure
     from matjax.reports.drawing import style as style
     from matjax.reports.elasticity import young_figure as young_figure
+    from matjax.reports.leaderboard import leaderboard_figure as leaderboard_figure
+    from matjax.reports.leaderboard import ranked as ranked
     from matjax.reports.parity import Agreement as Agreement
     from matjax.reports.parity import agreement as agreement
     from matjax.reports.parity import draw_parity as draw_parity

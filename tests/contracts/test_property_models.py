@@ -10,6 +10,7 @@ from matjax.models.properties import (
     ALIGNN,
     CGCNN,
     GATGNN,
+    Equivariant,
     EwaldSchNet,
     M3GNetProperties,
     Matformer,
@@ -47,6 +48,19 @@ CASES = {
     "alignn": ALIGNN(**COMMON, atom_layers=1, basis=12, angles=6, embedding=5),
     "cgcnn": CGCNN(**COMMON, step=0.5),
     "ewald": EwaldSchNet(**COMMON, step=0.5, waves=3, wave_cutoff=1.5),
+    "equivariant": Equivariant(
+        species=(8, 22, 38),
+        properties=("heat", "stiffness"),
+        cutoff=4.5,
+        hidden="4x0e + 2x1o",
+        lmax=1,
+        layers=2,
+        basis=4,
+        radial_widths=(6,),
+        head=(5,),
+        scale=(2.0, 0.1),
+        shift=(-1.0, 2.0),
+    ),
     "gatgnn": GATGNN(**COMMON, step=0.5, heads=2),
     "m3gnet_properties": M3GNetProperties(
         species=(8, 22, 38),
@@ -85,7 +99,7 @@ EXEMPT = {("matformer", "supercell"), ("potnet", "supercell")}
 
 
 SLOW = {
-    *("alignn", "ewald", "gatgnn", "m3gnet_properties"),
+    *("alignn", "equivariant", "ewald", "gatgnn", "m3gnet_properties"),
     *("matformer", "megnet", "potnet"),
 }
 """Those whose parts others have too, or that take long."""

@@ -45,7 +45,7 @@ class MACE(nn.Module):
         cutoff: Å.
         hidden: irreps of the features between layers, all of one multiplicity.
         lmax: highest degree of the edge harmonics and of A.
-        layers: number of message-passing layers; the last keeps scalars only.
+        layers: number of message-passing layers.
         correlation: highest power of A in a message.
         basis: number of Bessel functions.
         radial_widths: hidden sizes of the perceptron that makes the radial weights.
@@ -55,6 +55,8 @@ class MACE(nn.Module):
         readout_width: hidden size of the last layer's readout; 0 for a linear one.
         scale: eV, multiplies the readouts.
         shift: eV, added to each node's energy.
+        last: irreps of the last layer's features, in one multiplicity; by default the
+            scalars of ``hidden``.
     """
 
     species: tuple[int, ...]
@@ -71,6 +73,7 @@ class MACE(nn.Module):
     readout_width: int = 16
     scale: float = 1.0
     shift: float = 0.0
+    last: str = ""
 
     @nn.compact
     def __call__(
@@ -93,7 +96,7 @@ class MACE(nn.Module):
         for i in range(self.layers):
             is_last = i == self.layers - 1
             features = Interaction(
-                outputs=str(scalars if is_last else hidden),
+                outputs=str((self.last or scalars) if is_last else hidden),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
             )(graph, features, inputs)
@@ -108,7 +111,7 @@ class MACE(nn.Module):
         return node_energies(self, readout, graph) if read else features
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
-        """Node features of the last layer, scalars."""
+        """Node features of the last layer, scalars unless ``last`` says otherwise."""
         return self(graph, read=False)
 
     def _require(self) -> None:

@@ -48,7 +48,7 @@ class NequIP(nn.Module):
         cutoff: Å.
         hidden: irreps of the features between layers.
         lmax: highest degree of the edge harmonics.
-        layers: number of message-passing layers; the last keeps scalars only.
+        layers: number of message-passing layers.
         basis: number of Bessel functions.
         radial_widths: hidden sizes of the perceptron that makes the radial weights.
         envelope: power p of the polynomial envelope.
@@ -63,6 +63,7 @@ class NequIP(nn.Module):
         xplor: Å, where an XPLOR switch begins; None for the polynomial envelope.
         parity: whether features of odd degree are odd under inversion; if not, all
             irreps of ``hidden`` are even.
+        last: irreps of the last layer's features; by default the scalars of ``hidden``.
     """
 
     species: tuple[int, ...]
@@ -83,6 +84,7 @@ class NequIP(nn.Module):
     learned_basis: bool = False
     xplor: float | None = None
     parity: bool = True
+    last: str = ""
 
     @nn.compact
     def __call__(
@@ -107,7 +109,7 @@ class NequIP(nn.Module):
             features = e3nn.flax.Linear(scalars, name="embedding")(features)
         for i in range(self.layers):
             features = Interaction(
-                outputs=str(hidden if i < self.layers - 1 else scalars),
+                outputs=str(hidden if i < self.layers - 1 else self.last or scalars),
                 model=self.clone(parent=None),
                 name=f"layer_{i}",
             )(graph, features, inputs)
@@ -117,7 +119,7 @@ class NequIP(nn.Module):
         return node_energies(self, readout, graph)
 
     def features(self, graph: Graph) -> e3nn.IrrepsArray:
-        """Node features of the last layer, scalars."""
+        """Node features of the last layer, scalars unless ``last`` says otherwise."""
         return self(graph, read=False)
 
 

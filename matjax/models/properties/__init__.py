@@ -10,6 +10,7 @@ from matjax.lazy import import_when_used
 if TYPE_CHECKING:
     from matjax.models.properties.alignn import ALIGNN as ALIGNN
     from matjax.models.properties.cgcnn import CGCNN as CGCNN
+    from matjax.models.properties.equivariant import Equivariant as Equivariant
     from matjax.models.properties.gatgnn import GATGNN as GATGNN
     from matjax.models.properties.m3gnet import M3GNetProperties as M3GNetProperties
     from matjax.models.properties.matformer import Matformer as Matformer
