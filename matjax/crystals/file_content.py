@@ -9,10 +9,11 @@ from io import BytesIO, TextIOWrapper
 from lzma import LZMAError
 from pathlib import Path
 from typing import IO
+from zipfile import BadZipFile, ZipFile
 
 from matjax.errors import CrystalFileError
 
-_COMPRESSED = (".gz", ".bz2", ".xz")
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 _PIECE = 2**22
 
 
@@ -64,14 +65,30 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
     from ase.io.formats import open_with_compression
 
     try:
+        if path.suffix.lower() == ".zip":
+            with ZipFile(path) as archive, archive.open(_only_member(archive)) as file:
+                yield file
+            return
         with open_with_compression(str(path), "rb") as file:
             yield file
     except CrystalFileError:
         raise
-    except (OSError, EOFError, ValueError, LZMAError, zlib.error) as error:
+    except (
+        *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
+        *(LZMAError, zlib.error, BadZipFile),
+    ) as error:
         raise CrystalFileError(
             f"{path} cannot be unpacked: {type(error).__name__} {error}"
         ) from error
+
+
+def _only_member(archive: ZipFile) -> str:
+    """Name of the file in an archive of one."""
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    names = [name for name in names if not name.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise ValueError(f"an archive must hold one file; this one holds {names[:5]}")
+    return names[0]
 
 
 def file_text(path: Path) -> str:
@@ -137,7 +154,8 @@ def readable(path: Path, format: str) -> Path | BytesIO | TextIOWrapper:
     """
     from ase.io.formats import get_compression, ioformats
 
-    if get_compression(str(path))[1] is None or not ioformats[format].acceptsfd:
+    is_packed = get_compression(str(path))[1] is not None or path.suffix == ".zip"
+    if not is_packed or not ioformats[format].acceptsfd:
         return path
     content = BytesIO(file_content(path))
     return content if ioformats[format].isbinary else TextIOWrapper(content, "utf-8")

@@ -1,7 +1,9 @@
-"""Crystals of pymatgen's JSON, read without pymatgen.
+"""Crystals of the JSON of pymatgen and of jarvis-tools, read without these.
 
-Data sets carry it: Matbench, Alexandria, MatTEN. A structure has a ``lattice`` with the
-``matrix`` of its vectors, and ``sites`` with ``species`` and ``abc``.
+Data sets carry it: Matbench, Alexandria, MatTEN; JARVIS-DFT. A structure of pymatgen
+has a ``lattice`` with the ``matrix`` of its vectors, and ``sites`` with ``species`` and
+``abc``; one of jarvis-tools ``lattice_mat``, ``coords``, ``elements`` and, whether the
+coordinates are in Å, ``cartesian``.
 """
 
 from __future__ import annotations
@@ -15,14 +17,20 @@ from matjax.crystals.crystal import Crystal
 from matjax.crystals.plausibility import require_plausible
 from matjax.crystals.species import Species, masses_of, species
 
+_OF_PYMATGEN = {"lattice", "sites"}
+_OF_JARVIS = {"lattice_mat", "coords", "elements"}
+
 
 def is_structure(value: Any) -> bool:
-    """Whether it looks like a structure of pymatgen."""
-    return isinstance(value, Mapping) and {"lattice", "sites"} <= value.keys()
+    """Whether it looks like a structure of pymatgen or of jarvis-tools."""
+    kinds = (_OF_PYMATGEN, _OF_JARVIS)
+    return isinstance(value, Mapping) and any(keys <= value.keys() for keys in kinds)
 
 
 def structure_crystal(structure: Any) -> Crystal:
     """The crystal of a structure as ``Structure.as_dict`` of pymatgen gives it.
+
+    Or as ``Atoms.to_dict`` of jarvis-tools does.
 
     Raises:
         ValueError: if it is none, a site is not fully occupied by one element, or atoms
@@ -35,7 +43,10 @@ def structure_crystal(structure: Any) -> Crystal:
             f"a structure of pymatgen has a lattice and sites; received {held}"
         )
     try:
-        crystal = _crystal(structure["lattice"], structure["sites"])
+        if structure.keys() >= _OF_JARVIS:
+            crystal = _jarvis_crystal(structure)
+        else:
+            crystal = _crystal(structure["lattice"], structure["sites"])
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(
             "a structure of pymatgen needs lattice.matrix, and sites with species and "
@@ -59,6 +70,18 @@ def _crystal(lattice: Mapping[str, Any], sites: list[Mapping[str, Any]]) -> Crys
         pbc=lattice.get("pbc", True),
         masses=masses,
         fixed=None if np.all(free) else ~np.asarray(free, dtype=bool),
+    )
+
+
+def _jarvis_crystal(atoms: Mapping[str, Any]) -> Crystal:
+    coordinates = np.asarray(atoms["coords"], dtype=np.float64)
+    in_angstrom = atoms.get("cartesian", False)
+    if not isinstance(in_angstrom, bool):
+        raise TypeError(f"cartesian is true or false; received {in_angstrom!r}")
+    return Crystal.create(
+        [species(str(symbol).strip()).number for symbol in atoms["elements"]],
+        np.asarray(atoms["lattice_mat"], dtype=np.float64),
+        **{"positions" if in_angstrom else "fractional": coordinates},
     )
 
 

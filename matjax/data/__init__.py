@@ -8,6 +8,7 @@ assembly        batches divided over processes and devices
 loader          the stream of batches
 batch_numbers   batches that carry their number
 sources         data sets by path or name
+published       data sets that their authors publish
 entry           crystals one after another, from files, folders, tables, databases
 structure_tables files that are tables with a structure in each row
 csv_structures  those of a CSV with a column of CIF texts

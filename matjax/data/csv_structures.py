@@ -50,7 +50,7 @@ def csv_structures(
         values = {n: v for n, v in zip(names, row, strict=False) if v.strip()}
         if len(row) == len(names):
             values.pop(names[place], None)
-            yield partial(_crystal, where, row[place]), values
+            yield partial(text_crystal, where, row[place]), values
         else:
             yield partial(_refuse_row, where, len(names), len(row)), {}
 
@@ -74,7 +74,13 @@ def _rows(path: Path) -> Iterator[list[str]]:
             yield row
 
 
-def _crystal(where: str, text: str) -> Crystal:
+def text_crystal(where: str, text: str) -> Crystal:
+    """The crystal of the text of a CIF, or of pymatgen's JSON.
+
+    Args:
+        where: the row, for errors.
+        text: of one structure.
+    """
     if text.lstrip().startswith("{"):
         try:
             with bounded_recursion():

@@ -274,26 +274,49 @@ def _folder(path: Path, labels: Sequence[Label]) -> Iterator[Example]:
             )
     else:
         header, rows = [cell.strip() for cell in rows[0]], rows[1:]
+    taken: set[Path] = set()
     for row in rows:
+        file = _named_file(path, tables[0], row[0].strip(), taken)
         source = f"{path.name}/{row[0].strip()}"
         values = dict(zip(header, row, strict=False))
-        candidates = [path / row[0].strip(), path / f"{row[0].strip()}.cif"]
-        file = next((f for f in candidates if f.is_file()), None)
-        if file is None:
-            raise ValueError(
-                f"{tables[0]} names {row[0]!r}, but {path} has no such file (.cif)"
-            )
-        taken: dict[str, Any] = {}
+        stored: dict[str, Any] = {}
         for label in labels:
             if not values.get(label.name, "").strip():
                 raise ValueError(
                     f"{source}: every row must have the label {label.name!r}; columns "
                     f"of {tables[0].name} are {header[1:]} and this row is {row}"
                 )
-            taken[label.name] = _parsed(values[label.name], label, source)
+            stored[label.name] = _parsed(values[label.name], label, source)
         crystal = read(file)
-        checked = _checked(crystal, taken, labels, source)
+        checked = _checked(crystal, stored, labels, source)
         yield Example(crystal=crystal, labels=checked, source=source)
+    _require_rows(path, tables[0], taken)
+
+
+def _named_file(path: Path, table: Path, name: str, taken: set[Path]) -> Path:
+    """The file of a row, which is added to those taken.
+
+    Raises:
+        ValueError: if there is none, or another row has it.
+    """
+    candidates = [path / name, path / f"{name}.cif"]
+    file = next((f for f in candidates if f.is_file()), None)
+    if file is None:
+        raise ValueError(f"{table} names {name!r}, but {path} has no such file (.cif)")
+    if file in taken:
+        raise ValueError(f"{table} names {name!r} twice: remove one of the rows")
+    taken.add(file)
+    return file
+
+
+def _require_rows(path: Path, table: Path, taken: set[Path]) -> None:
+    """Raises ValueError naming the first structure that no row names."""
+    unnamed = sorted(f.name for f in path.glob("*.cif") if f not in taken)
+    if taken and unnamed:
+        raise ValueError(
+            f"{table} has no row for {len(unnamed)} of the files beside it, the first "
+            f"{unnamed[0]}: add rows, or move the files away"
+        )
 
 
 def _parsed(text: str, label: Label, source: str) -> Any:

@@ -1,7 +1,8 @@
 """Structures of a JSON file: pymatgen's, alone or in records, read one by one.
 
 A list, a dictionary by name, ``{"entries": […]}`` as Alexandria has it, or a table as a
-data frame of pandas writes it (Matbench, MatTEN).
+data frame of pandas writes it (Matbench, MatTEN). In the records of MP-2018.6.1 the
+structure is the text of a CIF; in those of JARVIS-DFT it is jarvis-tools' ``atoms``.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from typing import Any
 from matjax.crystals import Crystal
 from matjax.crystals.file_content import text_pieces
 from matjax.crystals.structure_json import is_structure, structure_crystal
+from matjax.data.csv_structures import text_crystal
 from matjax.errors import CrystalFileError
 from matjax.files import bounded_recursion
 
+STRUCTURES = ("structure", "atoms")
+"""Keys of a record behind which its structure stands."""
 LISTS = ("entries", "structures")
 """Keys behind which a list of records may stand alone."""
 
@@ -69,7 +73,8 @@ def is_ase_json(path: Path) -> bool:
 
 def _has_structure(value: Any) -> bool:
     return is_structure(value) or (
-        isinstance(value, Mapping) and is_structure(value.get("structure"))
+        isinstance(value, Mapping)
+        and any(is_structure(value.get(k)) for k in STRUCTURES)
     )
 
 
@@ -79,7 +84,10 @@ def _record(value: Any, **values: Any) -> Given:
         return partial(structure_crystal, value), values
     for more in (value.get("data"), value):
         values |= more if isinstance(more, Mapping) else {}
-    structure = values.pop("structure", None)
+    structures = {name: values.pop(name, None) for name in STRUCTURES}
+    structure = next((s for s in structures.values() if s is not None), None)
+    if isinstance(structure, str):
+        return partial(text_crystal, "a record", structure), values
     return partial(structure_crystal, structure), values
 
 

@@ -132,6 +132,17 @@ class LabeledGraphs:
         sizes = np.array([(len(e.mask), e.degree, e.n_edges) for e in edges])
         return Sizes(*sizes.T)
 
+    def require_neighbors(self) -> None:
+        """Raises ValueError naming the first example with an atom that has none."""
+        for index in range(len(self)):
+            alone = np.flatnonzero(~np.asarray(self.edges(index).mask).any(axis=1))
+            if len(alone):
+                raise ValueError(
+                    f"{self.example(index).source}: every atom must have a neighbor "
+                    f"within {self.cutoff:g} Å; atom {alone[0]} has none: choose a "
+                    "longer cutoff, or remove the row"
+                )
+
     def edges(self, index: int) -> Edges:
         """Neighbors of each atom of an example.
 

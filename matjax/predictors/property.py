@@ -237,9 +237,11 @@ class PropertyPredictor(Network):
         """Properties of the crystals of a graph that :meth:`graph` made.
 
         Raises:
-            ValueError: if one is not finite.
+            ValueError: if one is not finite, or an atom has no neighbor: no network has
+                learned of such.
         """
         found, graph = jax.device_get((_outputs(self, graph), graph))
+        _require_neighbors(graph, self.cutoff)
         ends = np.cumsum(np.bincount(graph.node_graph[graph.node_mask]))
         units = {label.name: label.unit for label in self.labels}
         properties = []
@@ -313,6 +315,19 @@ class PropertyPredictor(Network):
 
 
 _outputs = jax.jit(PropertyPredictor.distributions)
+
+
+def _require_neighbors(graph: Graph, cutoff: float) -> None:
+    """Refuses a graph, on the host, with an atom that has no neighbor."""
+    slots = np.reshape(graph.edge_mask, (len(graph.node_mask), -1))
+    alone = np.flatnonzero(graph.node_mask & ~slots.any(axis=1))
+    if len(alone):
+        first = int(graph.node_graph[alone[0]])
+        raise ValueError(
+            f"every atom must have a neighbor within {cutoff:g} Å; in crystal {first} "
+            f"{len(alone)} atoms have none, and a property network has learned nothing "
+            "of such"
+        )
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, float | np.ndarray]:

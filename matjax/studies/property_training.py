@@ -177,6 +177,8 @@ def train_properties(
         LabeledGraphs(part, first.cutoff, labels=labels, n_nearest=first.n_nearest)
         for part in parts
     )
+    for graphs in (training, validation, test):
+        graphs.require_neighbors()
     members, fits = [], []
     for k in range(config.members):
         start = _untrained(config, labels, parts, config.seed + k) if k else first

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import BinaryIO
 
 from matjax.errors import WeightsError
-from matjax.files import cache_folder, draft
+from matjax.files import cache_folder, download
 from matjax.weights.names import (
     Converted,
     Embedded,
@@ -113,16 +110,19 @@ def fetch(published: Published, *, timeout: float = 30.0) -> Path:
         _require_content(path, published)
         return path
     target = downloads() / published.file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with draft(target) as part:
-        with part.open("wb") as file:
-            digest = _download(published, file, timeout)
-        if digest != published.sha256:
-            raise WeightsError(
-                f"{published.url}: the SHA-256 must be {published.sha256}; the "
-                f"download has {digest}. Nothing was kept; try again, or put the "
-                "right file into a folder of MATJAX_MODELS"
-            )
+    try:
+        download(published.url, target, published.sha256, timeout=timeout)
+    except OSError as error:
+        searched = "\n  ".join(str(f) for f in folders())
+        raise FileNotFoundError(
+            f"{published.file} is in none of the folders\n  {searched}\nand "
+            f"{published.url} could not be downloaded ({error}). Put the file into one "
+            "of these folders, or name its folder in MATJAX_MODELS"
+        ) from error
+    except ValueError as error:
+        raise WeightsError(
+            f"{error}, or put the right file into a folder of MATJAX_MODELS"
+        ) from error
     return target
 
 
@@ -172,21 +172,3 @@ def nequix_file(name: str) -> Path:
             f"{', '.join(published)}"
         )
     return path
-
-
-def _download(published: Published, file: BinaryIO, timeout: float) -> str:
-    """Bytes of the address into the file; their SHA-256."""
-    digest = hashlib.sha256()
-    try:
-        with urllib.request.urlopen(published.url, timeout=timeout) as answer:
-            while block := answer.read(2**16):
-                digest.update(block)
-                file.write(block)
-    except (urllib.error.URLError, OSError) as error:
-        searched = "\n  ".join(str(f) for f in folders())
-        raise FileNotFoundError(
-            f"{published.file} is in none of the folders\n  {searched}\nand "
-            f"{published.url} could not be downloaded ({error}). Put the file into one "
-            "of these folders, or name its folder in MATJAX_MODELS"
-        ) from error
-    return digest.hexdigest()

@@ -279,3 +279,16 @@ def test_elements_that_a_model_does_not_know_are_named(dataset):
     dataset.require_species((8, 14, 20), "the potential")
     with pytest.raises(ValueError, match=r"holds Si, first in .*#\d.* alone: take"):
         dataset.require_species((8,), "the potential")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["id,gap", "c0,1.0", "c1,2.0", "c0.cif,3.0"], "names 'c0.cif' twice"),
+        (["id,gap", "c0,1.0", "c1,2.0"], r"no row for 1 of .* the first c2\.cif"),
+    ],
+)
+def test_each_file_has_one_row(tmp_path, rows, message):
+    path = folder_of_cif(tmp_path / "cif", random_dataset(3), rows)
+    with pytest.raises(ValueError, match=message):
+        read_dataset(path, ["gap"])

@@ -1,8 +1,11 @@
 """Files of pymatgen's structures: lists, dictionaries, tables, read piece by piece."""
 
 import json
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from matjax.crystals import file_content
 from matjax.data.json_structures import is_ase_json, json_structures
@@ -102,3 +105,63 @@ def test_databases_of_ase_are_told_by_their_first_row(tmp_path):
     for content, expected in (({"1": row}, True), (SALT, False), ([SALT], False)):
         (tmp_path / "x.json").write_text(json.dumps(content))
         assert is_ase_json(tmp_path / "x.json") == expected
+
+
+JARVIS = {
+    "jid": "JVASP-1",
+    "atoms": {
+        "lattice_mat": [[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]],
+        "coords": [[0, 0, 0], [0.5, 0.5, 0.5]],
+        "elements": ["Cs", "Cl"],
+        "cartesian": False,
+    },
+    "formation_energy_peratom": -1.5,
+}
+"""A record of JARVIS-DFT."""
+
+CIF = """data_CsCl
+_cell_length_a 4.0
+_cell_length_b 4.0
+_cell_length_c 4.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_space_group_name_H-M_alt 'P 1'
+loop_
+ _atom_site_type_symbol
+ _atom_site_label
+ _atom_site_fract_x
+ _atom_site_fract_y
+ _atom_site_fract_z
+ Cs Cs1 0 0 0
+ Cl Cl1 0.5 0.5 0.5
+"""
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_records_of_jarvis_and_of_megnets_data_are_crystals(tmp_path, packed):
+    in_angstrom = {**JARVIS["atoms"], "coords": [[0, 0, 0], [2.0] * 3]}
+    megnet = {"structure": CIF, "band_gap": 5.0, "material_id": "mp-1"}
+    records = [JARVIS, {"atoms": {**in_angstrom, "cartesian": True}}, megnet]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(records))
+    if packed:
+        path = tmp_path / "x.json.zip"
+        with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+            archive.write(tmp_path / "x.json", "x.json")
+    found = [*json_structures(path)]
+    for make, _ in found:
+        crystal = make()
+        assert crystal.numbers.tolist() == [55, 17]
+        assert_allclose(crystal.cell, 4 * np.eye(3), atol=1e-12)
+        assert_allclose(crystal.fractional, [[0] * 3, [0.5] * 3], atol=1e-12)
+    assert found[0][1] == {"jid": "JVASP-1", "formation_energy_peratom": -1.5}
+    assert found[2][1] == {"band_gap": 5.0, "material_id": "mp-1"}
+
+
+def test_an_archive_of_several_files_is_refused(tmp_path):
+    with ZipFile(tmp_path / "x.json.zip", "w") as archive:
+        archive.writestr("a.json", "[]")
+        archive.writestr("b.json", "[]")
+    with pytest.raises(CrystalFileError, match="must hold one file"):
+        list(json_structures(tmp_path / "x.json.zip"))

@@ -88,3 +88,11 @@ def test_an_empty_data_set_is_refused():
         LabeledGraphs(Dataset((), "nil", "0"), CUTOFF, labels=())
     with pytest.raises(ValueError, match="at least one data set"):
         Loader([], batch_size=1)
+
+
+def test_an_atom_without_neighbors_is_named():
+    graphs = labeled_graphs()
+    graphs.require_neighbors()
+    far = LabeledGraphs(graphs.dataset, 1.0, labels=["energy"])
+    with pytest.raises(ValueError, match=r"random#0: every atom must have a neighbor"):
+        far.require_neighbors()
