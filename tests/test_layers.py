@@ -36,6 +36,7 @@ LAYER = {name: number for number, line in enumerate(LAYERS) for name in line.spl
 DIFFERENTIATIONS = {"grad", "value_and_grad", "vjp", "jacrev", "jacobian", "hessian"}
 MAY_DIFFERENTIATE = {
     "predictors/potential.py": "the energy, and nothing else does",
+    "predictors/contributions.py": "a property with respect to weights of atoms",
     "generate/latent_space.py": "a property with respect to a latent",
     "generate/steering.py": "an eigenvalue of force constants, not the energy",
     "train/step.py": "a loss with respect to parameters",

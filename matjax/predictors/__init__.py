@@ -7,6 +7,7 @@ potential   energies, forces, stresses, Hessian products: the only dE in matjax
 budget      how many crystals a device holds
 committee   several potentials as one, and how far they disagree
 property    networks that give properties, with their units
+contributions  what each atom adds to a property
 outputs     what some potentials give beside energies
 calculator  a potential as an ASE calculator
 """
@@ -15,6 +16,7 @@ from matjax.predictors.budget import slots_that_fit as slots_that_fit
 from matjax.predictors.calculator import ase_calculator as ase_calculator
 from matjax.predictors.committee import Committee as Committee
 from matjax.predictors.committee import evaluate_members as evaluate_members
+from matjax.predictors.contributions import atom_contributions as atom_contributions
 from matjax.predictors.labels import LABELS as LABELS
 from matjax.predictors.labels import Label as Label
 from matjax.predictors.labels import as_label as as_label

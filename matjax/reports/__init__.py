@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from matjax.reports.stability import stage_in_words as stage_in_words
     from matjax.reports.stability import stage_record as stage_record
     from matjax.reports.stability import verdict as verdict
+    from matjax.reports.structures import contribution_figure as contribution_figure
     from matjax.reports.structures import structure_figure as structure_figure
     from matjax.reports.students import student_figure as student_figure
     from matjax.reports.students import student_table as student_table
