@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 from pydantic import NonNegativeInt, PositiveInt
 
 from matjax.config import ConfigError, ExperimentConfig
 from matjax.crystals import Crystal, read_each
 from matjax.data import read_dataset
+from matjax.generate import load_generator
 from matjax.generate.evaluate import is_valid, match_everyone
 from matjax.studies import (
     Run,
+    Sampling,
     Truth,
     judge_energies,
     judge_new,
     judge_predicted,
+    sample_and_judge,
 )
 
 
 class Config(ExperimentConfig):
     """Which samples, and beside what."""
 
-    samples: str
+    samples: str | None = None
     """File of samples, in a format that ASE reads."""
+    generator: str | None = None
+    """Name or file of a generator whose samples are made and judged instead, as after
+    its training."""
+    sampling: Sampling = Sampling()
+    """Of that generator."""
     truth: str
     """Data set by name (``perov_5/test``), file or folder."""
     train: str | None = None
@@ -48,8 +57,27 @@ class Config(ExperimentConfig):
 
 def main(config: Config, run: Run) -> Mapping[str, float | int]:
     """The numbers of the papers, and figures beside the data."""
-    samples = _samples(config)
     true = [example.crystal for example in read_dataset(config.truth, ()).examples]
+    training = () if config.train is None else read_dataset(config.train, ()).examples
+    truth = Truth(
+        name=config.truth,
+        crystals=true,
+        training=[example.crystal for example in training],
+        cutoffs=config.cutoffs,
+    )
+    if (config.samples is None) == (config.generator is None):
+        raise ConfigError(
+            "a file of samples or a generator is needed, and not both; received "
+            f"samples={config.samples!r}, generator={config.generator!r}"
+        )
+    if config.generator is not None:
+        generator = load_generator(config.generator, dtype=jnp.float32)
+        generator.coverage.require_species(
+            {int(z) for crystal in true for z in crystal.numbers}, config.truth
+        )
+        sampling, seed = config.sampling, config.seed
+        return sample_and_judge(generator, truth, sampling, run, seed=seed)
+    samples = _samples(str(config.samples), config.n_missing)
     metrics: dict[str, float | int] = {"n_samples": len(samples), "n_truth": len(true)}
     if config.everyone:
         metrics |= match_everyone(
@@ -64,13 +92,6 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
         n = len(true)
         sets = [samples[k : k + n] for k in range(0, len(samples), n)]
         return metrics | judge_predicted(sets, true, run, n_workers=config.n_workers)
-    training = () if config.train is None else read_dataset(config.train, ()).examples
-    truth = Truth(
-        name=config.truth,
-        crystals=true,
-        training=[example.crystal for example in training],
-        cutoffs=config.cutoffs,
-    )
     metrics |= judge_new(samples, truth, run, n_workers=config.n_workers)
     if config.potential is None:
         return metrics
@@ -82,11 +103,11 @@ def main(config: Config, run: Run) -> Mapping[str, float | int]:
     )
 
 
-def _samples(config: Config) -> list[Crystal | None]:
+def _samples(path: str, n_missing: int) -> list[Crystal | None]:
     """Samples of the file; None for what is no crystal, or is not there."""
     # Atoms that are too close are for the validity to tell.
-    read = read_each(config.samples, allow_close=True)
+    read = read_each(path, allow_close=True)
     found = [one if isinstance(one, Crystal) else None for _, one in read]
     if not found:
-        raise ConfigError(f"{config.samples} holds no sample: one at least is needed")
-    return [*found, *[None] * config.n_missing]
+        raise ConfigError(f"{path} holds no sample: one at least is needed")
+    return [*found, *[None] * n_missing]

@@ -49,3 +49,10 @@ def test_predictions_are_matched_in_their_order(files, tmp_path):
             tmp_path / "other",
             {**files, "predicted": True, "n_missing": 1},
         )
+
+
+def test_samples_or_a_generator_are_judged(files, tmp_path):
+    told = {k: v for k, v in files.items() if k != "samples"}
+    for more in ({}, {**files, "generator": "b.safetensors"}):
+        with pytest.raises(ConfigError, match="and not both"):
+            run("generate_evaluate", tmp_path / str(len(more)), {**told, **more})

@@ -22,8 +22,6 @@ def test_notebooks_are_stripped_of_outputs(path):
             assert cell.execution_count is None
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def displayed(name, folder):
     """What the code cells of a notebook show, by the number of the cell."""
     notebook = nbformat.read(FOLDER / name, as_version=4)
