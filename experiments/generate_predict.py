@@ -10,33 +10,21 @@ from typing import Literal
 import jax.numpy as jnp
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from matjax.config import ConfigError, ExperimentConfig, Section
+from matjax.config import ConfigError, ExperimentConfig
 from matjax.elements import symbols
 from matjax.generate import (
     Constraints,
     Generator,
-    Steering,
     covering_generator,
     load_generator,
 )
 from matjax.generate.refinement import Candidate, lowest_frequencies, refined
 from matjax.predictors import Potential
-from matjax.studies import Run, save_candidates, save_way
+from matjax.studies import Run, Steer, save_candidates, save_way
 from matjax.weights import load_potential
 
 STABLE = -0.1
 """THz; less imaginary than this is what a relaxation leaves."""
-
-
-class Steer(Section):
-    """By what the potential steers samples on their way; by nothing if both are 0."""
-
-    energy: float = Field(default=0.0, ge=0)
-    """Weight of its energy."""
-    stability: float = Field(default=0.0, ge=0)
-    """Worth of its lowest eigenvalue at the zone boundary, Å²."""
-    start: float = Field(default=0.2, gt=0, le=1)
-    """Time, falling from 1 to 0, at which it begins."""
 
 
 class Config(ExperimentConfig):
@@ -166,15 +154,12 @@ def _options(config: Config, generator: Generator, potential: Potential) -> dict
     usual = generator.recipe.sampler
     asked = {"method": config.method, "steps": config.steps}
     sampler = dataclasses.replace(usual, **{k: v for k, v in asked.items() if v})
-    steer: Steering | None = None
-    if config.steer.energy or config.steer.stability:
-        steer = Steering.create(potential, **config.steer.model_dump())
     return {
         "sampler": sampler,
         "constraints": Constraints(space_group=config.space_group),
         "conditions": config.conditions,
         "guidance": config.guidance,
-        "steering": steer,
+        "steering": config.steer.steering(potential),
     }
 
 

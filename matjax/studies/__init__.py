@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from matjax.studies.run_folder import METRICS as METRICS
     from matjax.studies.run_folder import RunFolder as RunFolder
     from matjax.studies.sampling import Sampling as Sampling
+    from matjax.studies.sampling import Steer as Steer
     from matjax.studies.sampling import sample_and_judge as sample_and_judge
     from matjax.studies.sampling import save_samples as save_samples
     from matjax.studies.screen import save_screen as save_screen

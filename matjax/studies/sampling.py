@@ -10,8 +10,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from matjax.config import Section
 from matjax.crystals import Crystal
-from matjax.generate import Generator, SamplerConfig
+from matjax.generate import Generator, SamplerConfig, Steering
 from matjax.generate.sampler import MOST_ANNEALING
+from matjax.predictors import Potential
 from matjax.studies.judging import Truth, can_judge, judge_new, judge_predicted
 from matjax.studies.run import Run
 
@@ -49,6 +50,23 @@ class Sampling(Section):
     def sampler(self) -> SamplerConfig:
         """The sampler that takes these steps."""
         return SamplerConfig(self.method, self.steps, annealing=self.annealing)
+
+
+class Steer(Section):
+    """By what the potential steers samples on their way; by nothing if both are 0."""
+
+    energy: float = Field(default=0.0, ge=0)
+    """Weight of its energy."""
+    stability: float = Field(default=0.0, ge=0)
+    """Worth of its lowest eigenvalue at the zone boundary, Å²."""
+    start: float = Field(default=0.2, gt=0, le=1)
+    """Time, falling from 1 to 0, at which it begins."""
+
+    def steering(self, potential: Potential) -> Steering | None:
+        """What it does to samples; None for nothing."""
+        if not (self.energy or self.stability):
+            return None
+        return Steering.create(potential, **self.model_dump())
 
 
 def sample_and_judge(

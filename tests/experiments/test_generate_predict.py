@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from matjax.crystals import Crystal, read_all
+from matjax.crystals import Crystal, read_all, write
 from matjax.generate import (
     Coverage,
     Generator,
@@ -81,3 +81,17 @@ def test_without_a_generator_what_there_is_is_said(tmp_path):
 def test_the_configuration_finds_its_experiment():
     study = catalog.find_study("generate/predict")
     assert study.reference == "generate_predict"
+
+
+def test_known_crystals_are_found_again(file, tmp_path, monkeypatch):
+    pytest.importorskip("pymatgen", reason="the metrics extra is not installed")
+    truth = Crystal.create(["Ar"], FCC, fractional=[[0.0, 0.0, 0.0]])
+    write(tmp_path / "truth.extxyz", truth)
+    settings = {
+        **{"generator": file, "truth": str(tmp_path / "truth.extxyz"), "n": 2},
+        **{"n_crystals": 1, "potential": "lennard-jones-ar", "fmax": 0.01},
+    }
+    metrics = run("generate_recover", tmp_path / "run", settings)
+    assert metrics["n_found"] == metrics["n_found_beside_relaxed"] == 1
+    assert metrics["stable_percent"] == 100  # close-packed argon
+    assert (tmp_path / "run" / "recovered.csv").exists()

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 import matjax as mj
 from matjax.errors import WeightsError
-from matjax.generate import load_generator, save_generator
+from matjax.generate import covering_generator, load_generator, save_generator
 from tests.generate.test_generator import generator
 
 
@@ -51,3 +51,16 @@ def test_a_file_without_its_recipe_is_refused(predictor, tmp_path):
         )
         with pytest.raises(WeightsError, match="does not describe a generator"):
             load_generator(path)
+
+
+def test_the_generator_of_the_package_makes_perovskites():
+    name, found = covering_generator("SrTiO3")
+    assert name == "perov5-diffcsp"
+    samples = mj.load_generator(name).sample("SrTiO3", n=3, seed=0)
+    for crystal in samples:
+        assert sorted(crystal.numbers.tolist()) == [8, 8, 8, 22, 38]
+        # DFT has 12.0 Å³ by atom for the cubic crystal; the data are computed alike.
+        assert 9 < float(crystal.volume) / 5 < 16
+    with pytest.raises(ValueError, match="UO2"):
+        covering_generator("UO2")
+    assert found.recipe.process.elements == "given"
