@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from matjax.weights import Published, find, pretrained
+
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -87,3 +89,15 @@ def test_fitted_potential_has_the_phonons_of_the_one_it_was_fitted_to(tmp_path):
     # What 35 cells teach: the worst mode, transverse acoustic at L, is 9 % too soft.
     np.testing.assert_allclose(fitted[0, 3:], reference[0, 3:], rtol=0.02)
     np.testing.assert_allclose(fitted[1:], reference[1:], rtol=0.15)
+
+
+@pytest.mark.slow
+def test_a_formula_becomes_a_stable_crystal(tmp_path):
+    if not find(pretrained(Published)["nequix-mp-1-pft"]):
+        pytest.skip("the weights of nequix-mp-1-pft are not on this machine")
+    shown = displayed("05_formula_to_crystal.ipynb", tmp_path)
+    assert ast.literal_eval(shown[2]["text/plain"])[0] == "perov5-diffcsp"
+    group, frequency = ast.literal_eval(shown[5]["text/plain"])[0]
+    assert group == "Pm-3m"  # that of BaZrO3
+    assert frequency > -0.1
+    assert {"image/png"} <= shown[3].keys() & shown[6].keys()
