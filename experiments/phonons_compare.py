@@ -130,12 +130,17 @@ def _row(
     of_mesh = [np.nan, np.nan]
     if expected is not None:
         of_mesh = [abs(found.max() - expected.max()), np.abs(found - expected).mean()]
-    volume = float(relaxed.crystal.volume) / relaxed.crystal.n_atoms
     return Row(
-        *(label, name, volume, float(found.min()), float(found.max())),
-        *map(float, of_mesh),
-        1e6 * _seconds_per_atom(potential, relaxed.crystal, config.timed_atoms),
-        per_q,
+        crystal=label,
+        potential=name,
+        volume_A3_per_atom=float(relaxed.crystal.volume) / relaxed.crystal.n_atoms,
+        lowest_THz=float(found.min()),
+        highest_THz=float(found.max()),
+        highest_error_THz=float(of_mesh[0]),
+        mean_error_THz=float(of_mesh[1]),
+        microseconds_per_atom_and_step=1e6
+        * _seconds_per_atom(potential, relaxed.crystal, config.timed_atoms),
+        seconds_per_exact_q=per_q,
     )
 
 

@@ -83,6 +83,8 @@ def _of_this_machine(n_workers: int | None, output: Path | None) -> Iterator[Cli
             host="127.0.0.1",
             dashboard_address=None,
             worker_dashboard_address=None,
+            # Dask serves its health there; of several clusters each takes a free port.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             env=_environment(),
         ) as cluster,
         Client(cluster) as client,
