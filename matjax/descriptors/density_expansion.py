@@ -5,6 +5,9 @@
 Every descriptor by invariants of a density begins here.
 """
 
+# pyright: reportArgumentType=false
+# e3nn-jax takes and returns more than its annotations say.
+
 from __future__ import annotations
 
 import math

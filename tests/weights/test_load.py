@@ -32,17 +32,18 @@ from matjax.weights import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = [n for n, e in pretrained(Shipped).items() if e.kind == "potential"]
 SMALL = NequIP(species=(6, 14), hidden="4x0e + 2x1o", lmax=1, layers=2, basis=3)
 
 
-@pytest.mark.parametrize("name", [*pretrained(Embedded), *pretrained(Shipped)])
+@pytest.mark.parametrize("name", [*pretrained(Embedded), *SHIPPED])
 def test_potentials_of_the_package_load_in_the_default_precision(name):
     assert load_potential(name).dtype == jnp.float64  # the tests run in 64-bit mode
     assert load_potential(name, dtype=jnp.float32).dtype == jnp.float32
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", pretrained(Shipped))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_potentials_have_the_errors_of_their_results(name):
     if not os.environ.get("MATJAX_DATA"):
         pytest.skip("the data sets are not here (MATJAX_DATA)")
