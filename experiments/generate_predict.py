@@ -18,13 +18,15 @@ from matjax.generate import (
     covering_generator,
     load_generator,
 )
-from matjax.generate.refinement import Candidate, lowest_frequencies, refined
+from matjax.generate.refinement import (
+    STABLE,
+    Candidate,
+    lowest_frequencies,
+    refined,
+)
 from matjax.predictors import Potential
 from matjax.studies import Run, Steer, save_candidates, save_way
 from matjax.weights import load_potential
-
-STABLE = -0.1
-"""THz; less imaginary than this is what a relaxation leaves."""
 
 
 class Config(ExperimentConfig):

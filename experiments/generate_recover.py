@@ -13,13 +13,10 @@ from matjax.config import ExperimentConfig
 from matjax.data import read_dataset
 from matjax.generate import load_generator
 from matjax.generate.evaluate import match_rate
-from matjax.generate.refinement import lowest_frequencies, refined
+from matjax.generate.refinement import STABLE, lowest_frequencies, refined
 from matjax.mechanics import relax
 from matjax.studies import Run, Steer
 from matjax.weights import load_potential
-
-STABLE = -0.1
-"""THz; less imaginary than this is what a relaxation leaves."""
 
 
 class Config(ExperimentConfig):
@@ -65,14 +62,13 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
         candidates = refined(potential, sampled.finite, **limits).candidates
         kept = [c.relaxed for c in candidates]
         lowest = lowest_frequencies(potential, kept, config.mesh)
-        stable = [
+        stable = sum(
             c.copies for c, f in zip(candidates, lowest, strict=True) if f > STABLE
-        ]
-        n_stable, n_samples = n_stable + sum(stable), n_samples + config.n
-        found.append(candidates[0].relaxed if candidates else None)
-        run.save_crystal(
-            f"candidates_{len(rows)}.extxyz", [c.relaxed for c in candidates]
         )
+        n_stable, n_samples = n_stable + stable, n_samples + config.n
+        found.append(candidates[0].relaxed if candidates else None)
+        if kept:
+            run.save_crystal(f"candidates_{len(rows)}.extxyz", kept)
         rows.append(
             {
                 "formula": crystal.to_ase().get_chemical_formula("metal"),

@@ -73,7 +73,8 @@ def main(config: Config, run: Run) -> Mapping[str, float]:
     board = ranked(results)
     run.save_table("leaderboard", board)
     title = f"{label.name} of {config.common['train']}"
-    figure = leaderboard_figure(board, error.replace("_mae", ""), unit, title=title)
+    what = label.shown[0] if label.shown else label.name
+    figure = leaderboard_figure(board, what, unit, title=title)
     run.save_figure("leaderboard", figure)
     return results
 

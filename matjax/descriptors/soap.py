@@ -55,7 +55,7 @@ class GTOBasis(NamedTuple):
     """Width of the atoms, Å."""
 
     def functions(self, r: Float[Array, "edges"]) -> Float[Array, "edges n degrees"]:
-        """∫ g_n(x) i_l-weighted Gaussian: Σ β_nk (π/(α_k + a))^{3/2} … r^l exp(−b r²).
+        """Projections in closed form, (edges, n, degrees).
 
         With a = 1/(2σ²): a Gaussian at distance r has on r^l exp(−α r²) Y_lm the
         projection (π/(a + α))^{3/2} (a/(a + α))^l r^l exp(−a α r²/(a + α)) Y_lm(r̂).

@@ -22,6 +22,8 @@ SYMPREC = 0.05
 """Å, how far atoms of a relaxed sample may be from their symmetric places."""
 SAME_ENERGY, SAME_VOLUME = 2e-3, 0.02
 """eV and Å³ by atom, within which samples are one where no matcher is installed."""
+STABLE = -0.1
+"""THz; less imaginary than this is what a relaxation leaves."""
 MESH = (2, 2, 2)
 """Wave vectors of :func:`lowest_frequencies`: Γ and the zone boundary."""
 

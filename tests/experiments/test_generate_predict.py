@@ -95,3 +95,8 @@ def test_known_crystals_are_found_again(file, tmp_path, monkeypatch):
     assert metrics["n_found"] == metrics["n_found_beside_relaxed"] == 1
     assert metrics["stable_percent"] == 100  # close-packed argon
     assert (tmp_path / "run" / "recovered.csv").exists()
+    table = (tmp_path / "run" / "recovered.csv").read_text().splitlines()
+    assert (
+        dict(zip(table[0].split(","), table[1].split(","), strict=True))["n_stable"]
+        == "2"
+    )

@@ -6,21 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from matjax.config import ConfigError, build_config
+from matjax.config import ConfigError
 from matjax.crystals import write
-from matjax.studies import Run, catalog
 from matjax.weights import load_predictor
 from tests.data.examples import random_dataset, write_frames
+from tests.experiments.test_training import run
 
 TINY = {"features": 4, "layers": 1, "cutoff": 5.0}
-
-
-def run(name, folder, settings, *, resume=False):
-    experiment = catalog.load_experiment(catalog.experiments()[name])
-    config = build_config(experiment.Config, settings, [])
-    output = Run(folder, resume=resume)
-    output.save_config(name, config)
-    return output.save_metrics(experiment.main(config, output))
 
 
 def test_a_folder_of_cif_and_a_table_become_a_predictor_that_says_how_sure_it_is(
